@@ -1,0 +1,7 @@
+#!/bin/sh
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Makes the generated code anew: Go from SQL (sqlc) and from page templates (templ).
+set -eu
+cd "$(dirname "$0")/.."
+go tool sqlc generate
+go tool templ generate -log-level warn
