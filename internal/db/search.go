@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package db
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/blevesearch/snowballstem"
+	"github.com/blevesearch/snowballstem/italian"
+	"golang.org/x/text/runes"
+	"golang.org/x/text/transform"
+	"golang.org/x/text/unicode/norm"
+)
+
+// Index is one of the two full-text indexes.
+type Index string
+
+// The indexes.
+const (
+	MessageSearch Index = "message_search" // texts, stemmed in Italian
+	ContactSearch Index = "contact_search" // names and addresses, as they are
+)
+
+// Doc is a text to be found again by its id.
+type Doc struct {
+	ID   int64
+	Text string
+}
+
+const (
+	maxIndexedWords = 1500
+	maxQueryWords   = 12
+)
+
+// Index puts docs into the index, replacing what was there for their ids when replace is set.
+// Words are stemmed here, so that both engines find the same.
+func (t *Tx) Index(ctx context.Context, index Index, municipality int64, docs []Doc, replace bool) error {
+	var rows, ids [][]any
+	for _, d := range docs {
+		ids = append(ids, []any{municipality, d.ID})
+		if words := index.words(d.Text, maxIndexedWords); len(words) > 0 {
+			rows = append(rows, []any{municipality, d.ID, scopeWord(municipality), strings.Join(words, " ")})
+		}
+	}
+	insert, remove := `INSERT INTO `+string(index)+` (municipality_id, id, vector) VALUES ($1, $2, to_tsvector('simple', $3::text || ' ' || $4::text))`,
+		`DELETE FROM `+string(index)+` WHERE municipality_id = $1 AND id = $2`
+	if t.Engine == SQLite {
+		insert = `INSERT INTO ` + string(index) + ` (rowid, scope, words) SELECT $2, $3, $4 WHERE $1 <> 0`
+		remove = `DELETE FROM ` + string(index) + ` WHERE $1 <> 0 AND rowid = $2`
+	}
+	if replace {
+		if _, err := t.Exec(ctx, remove, ids); err != nil {
+			return fmt.Errorf("remove from %s: %w", index, err)
+		}
+	}
+	if _, err := t.Exec(ctx, insert, rows); err != nil {
+		return fmt.Errorf("add to %s: %w", index, err)
+	}
+	return nil
+}
+
+// Search returns the ids of the newest documents of the municipality that hold all words of query,
+// or words that begin like them.
+func (t *Tx) Search(ctx context.Context, index Index, municipality int64, query string, limit int) ([]int64, error) {
+	words := index.words(query, maxQueryWords)
+	if len(words) == 0 {
+		return nil, nil
+	}
+	var rows *sql.Rows
+	var err error
+	if t.Engine == PostgreSQL {
+		// MATERIALIZED: otherwise ORDER BY … LIMIT lures the planner into walking the primary key.
+		rows, err = t.QueryContext(ctx, `WITH hit AS MATERIALIZED (SELECT id FROM `+string(index)+`
+			WHERE vector @@ to_tsquery('simple', $1) AND municipality_id = $2)
+			SELECT id FROM hit ORDER BY id DESC LIMIT $3`,
+			scopeWord(municipality)+" & "+strings.Join(words, ":* & ")+":*", municipality, limit)
+	} else {
+		rows, err = t.QueryContext(ctx, `SELECT rowid FROM `+string(index)+` WHERE `+string(index)+` MATCH $1 ORDER BY rowid DESC LIMIT $2`,
+			"scope:"+scopeWord(municipality)+" AND words:("+strings.Join(words, "* AND ")+"*)", limit)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("search %s: %w", index, err)
+	}
+	defer rows.Close()
+	var ids []int64
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, rows.Err()
+}
+
+// scopeWord is a word no text can hold: every other word of an index is letters and digits folded
+// to a form that begins with x.
+func scopeWord(municipality int64) string { return "m" + strconv.FormatInt(municipality, 36) }
+
+// words folds s into the words the index knows it by. Each begins with x, which keeps them apart from
+// the scope and from the query language.
+func (i Index) words(s string, most int) []string {
+	fields := strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	if len(fields) > most {
+		fields = fields[:most]
+	}
+	fold := transform.Chain(norm.NFD, runes.Remove(runes.In(unicode.Mn)), norm.NFC)
+	out := fields[:0]
+	for _, w := range fields {
+		if i == MessageSearch {
+			env := snowballstem.NewEnv(w)
+			italian.Stem(env)
+			w = env.Current()
+		}
+		if folded, _, err := transform.String(fold, w); err == nil {
+			w = folded
+		}
+		if len(w) > 60 {
+			w = strings.ToValidUTF8(w[:60], "")
+		}
+		if w != "" {
+			out = append(out, "x"+w)
+		}
+	}
+	return out
+}

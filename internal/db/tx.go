@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/riverqueue/river"
+)
+
+// Tx is a transaction with a clock in it. It is all that code inside View and Update may reach:
+// no network, no other transaction, no time but its own.
+type Tx struct {
+	Engine Engine
+
+	tx      *sql.Tx
+	conn    *sql.Conn
+	stmts   *statements
+	d       *DB
+	now     time.Time
+	notices []Notice
+}
+
+type inside struct{}
+
+var errNested = errors.New("a transaction was opened inside another one")
+
+// View runs f in a read-only transaction.
+func (d *DB) View(ctx context.Context, f func(ctx context.Context, tx *Tx) error) error {
+	if ctx.Value(inside{}) != nil {
+		return errNested
+	}
+	return d.run(ctx, d.reads, nil, &sql.TxOptions{ReadOnly: true}, f)
+}
+
+// Update runs f in a transaction, commits it, and then publishes the notices f left.
+// f may run again (deadlock, serialisation, busy), so it must have no effect outside the Tx.
+func (d *DB) Update(ctx context.Context, f func(ctx context.Context, tx *Tx) error) error {
+	return d.update(ctx, &d.gate, false, d.main, &d.stmts, f)
+}
+
+// UpdateLater is Update for batches that can wait: on SQLite a person's write goes first.
+func (d *DB) UpdateLater(ctx context.Context, f func(ctx context.Context, tx *Tx) error) error {
+	return d.update(ctx, &d.gate, true, d.main, &d.stmts, f)
+}
+
+// UpdateJournal is Update over the journal's tables, which on SQLite are a file of their own
+// with its own writer, so that nothing else ever delays what arrives.
+func (d *DB) UpdateJournal(ctx context.Context, f func(ctx context.Context, tx *Tx) error) error {
+	return d.update(ctx, &d.jgate, false, d.journal, &d.jstmt, f)
+}
+
+// ViewJournal is View over the journal's tables.
+func (d *DB) ViewJournal(ctx context.Context, f func(ctx context.Context, tx *Tx) error) error {
+	if ctx.Value(inside{}) != nil {
+		return errNested
+	}
+	return d.run(ctx, d.jreads, nil, &sql.TxOptions{ReadOnly: true}, f)
+}
+
+func (d *DB) update(ctx context.Context, g *gate, later bool, pool *sql.DB, st *statements, f func(context.Context, *Tx) error) error {
+	if ctx.Value(inside{}) != nil {
+		return errNested
+	}
+	if d.Engine == SQLite {
+		if err := g.enter(ctx, later); err != nil {
+			return err
+		}
+		defer g.leave()
+		st.prepare(ctx)
+	}
+	const tries = 5
+	for i := range tries {
+		err := d.run(ctx, pool, st, nil, f)
+		if err == nil || !again(err) || i == tries-1 {
+			return err
+		}
+		wait := time.Duration(1<<i)*5*time.Millisecond + rand.N(5*time.Millisecond)
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(wait):
+		}
+	}
+	return nil
+}
+
+func (d *DB) run(ctx context.Context, pool *sql.DB, st *statements, opts *sql.TxOptions, f func(context.Context, *Tx) error) (err error) {
+	conn, err := pool.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	sqlTx, err := conn.BeginTx(ctx, opts)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			_ = sqlTx.Rollback()
+			panic(p)
+		}
+	}()
+	if d.Engine == PostgreSQL {
+		st = nil // pgx keeps its own statement cache
+	}
+	tx := &Tx{Engine: d.Engine, tx: sqlTx, conn: conn, stmts: st, d: d, now: d.Now()}
+	if err := f(context.WithValue(ctx, inside{}, true), tx); err != nil {
+		return errors.Join(err, rollback(sqlTx))
+	}
+	if opts != nil && opts.ReadOnly {
+		return rollback(sqlTx)
+	}
+	if err := sqlTx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	d.publish(tx.notices)
+	return nil
+}
+
+func rollback(tx *sql.Tx) error {
+	if err := tx.Rollback(); err != nil && !errors.Is(err, sql.ErrTxDone) && !errors.Is(err, context.Canceled) {
+		return fmt.Errorf("roll back: %w", err)
+	}
+	return nil
+}
+
+// Now is the one time of this transaction, UTC in whole microseconds.
+func (t *Tx) Now() time.Time { return t.now }
+
+// NewID makes a new time-ordered id.
+func (t *Tx) NewID() int64 { return t.d.IDs.New() }
+
+// Notify publishes n once the transaction has committed.
+func (t *Tx) Notify(n Notice) { t.notices = append(t.notices, n) }
+
+// Enqueue leaves a background job that commits with the transaction. Jobs carry ids only.
+func (t *Tx) Enqueue(ctx context.Context, args river.JobArgs, opts *river.InsertOpts) error {
+	if _, err := t.d.jobs.InsertTx(ctx, t.tx, args, opts); err != nil {
+		return fmt.Errorf("enqueue %s: %w", args.Kind(), err)
+	}
+	return nil
+}
+
+// ExecContext, PrepareContext, QueryContext and QueryRowContext make Tx what the generated queries ask for.
+func (t *Tx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	if s := t.stmts.get(query); s != nil {
+		return t.tx.StmtContext(ctx, s).ExecContext(ctx, args...)
+	}
+	return t.tx.ExecContext(ctx, query, args...)
+}
+
+// PrepareContext prepares query for the life of the transaction.
+func (t *Tx) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
+	if s := t.stmts.get(query); s != nil {
+		return t.tx.StmtContext(ctx, s), nil
+	}
+	return t.tx.PrepareContext(ctx, query)
+}
+
+// QueryContext runs a query that answers rows.
+func (t *Tx) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if s := t.stmts.get(query); s != nil {
+		return t.tx.StmtContext(ctx, s).QueryContext(ctx, args...)
+	}
+	return t.tx.QueryContext(ctx, query, args...)
+}
+
+// QueryRowContext runs a query that answers one row.
+func (t *Tx) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	if s := t.stmts.get(query); s != nil {
+		return t.tx.StmtContext(ctx, s).QueryRowContext(ctx, args...)
+	}
+	return t.tx.QueryRowContext(ctx, query, args...)
+}
+
+// statements keeps the writer's queries prepared. A query met for the first time runs as it is and
+// is prepared before the next transaction: preparing inside one would wait for its own connection.
+type statements struct {
+	db    *sql.DB
+	mu    sync.Mutex
+	ready map[string]*sql.Stmt
+	wish  []string
+}
+
+const maxStatements = 400
+
+func (s *statements) get(query string) *sql.Stmt {
+	if s == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st, known := s.ready[query]
+	if !known && len(s.ready) < maxStatements {
+		if s.ready == nil {
+			s.ready = make(map[string]*sql.Stmt)
+		}
+		s.ready[query] = nil
+		s.wish = append(s.wish, query)
+	}
+	return st
+}
+
+func (s *statements) prepare(ctx context.Context) {
+	s.mu.Lock()
+	wish := s.wish
+	s.wish = nil
+	s.mu.Unlock()
+	for _, q := range wish {
+		st, err := s.db.PrepareContext(ctx, q)
+		if err != nil {
+			continue // it runs unprepared, and says then what is wrong with it
+		}
+		s.mu.Lock()
+		s.ready[q] = st
+		s.mu.Unlock()
+	}
+}
+
+// gate lets one writer in at a time, and those who cannot wait before those who can.
+type gate struct {
+	mu           sync.Mutex
+	busy         bool
+	first, later []chan struct{}
+}
+
+func (g *gate) enter(ctx context.Context, later bool) error {
+	g.mu.Lock()
+	if !g.busy {
+		g.busy = true
+		g.mu.Unlock()
+		return nil
+	}
+	turn := make(chan struct{})
+	if later {
+		g.later = append(g.later, turn)
+	} else {
+		g.first = append(g.first, turn)
+	}
+	g.mu.Unlock()
+	select {
+	case <-turn:
+		return nil
+	case <-ctx.Done():
+		g.giveUp(turn)
+		return fmt.Errorf("wait for the writer: %w", ctx.Err())
+	}
+}
+
+// giveUp leaves the queue, or passes on the turn that came at the same moment.
+func (g *gate) giveUp(turn chan struct{}) {
+	g.mu.Lock()
+	for _, q := range []*[]chan struct{}{&g.first, &g.later} {
+		for i, c := range *q {
+			if c == turn {
+				*q = append((*q)[:i], (*q)[i+1:]...)
+				g.mu.Unlock()
+				return
+			}
+		}
+	}
+	g.mu.Unlock()
+	g.leave()
+}
+
+func (g *gate) leave() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, q := range []*[]chan struct{}{&g.first, &g.later} {
+		if len(*q) > 0 {
+			next := (*q)[0]
+			*q = (*q)[1:]
+			close(next)
+			return
+		}
+	}
+	g.busy = false
+}
