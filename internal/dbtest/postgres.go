@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package dbtest
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/rand"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+)
+
+const (
+	clusterVariable = "FILODIRETTO_TEST_POSTGRES"
+	templateName    = "filodiretto_template"
+	templateLock    = 20150302 // any number that nothing else locks
+)
+
+//go:embed cluster.sh
+var clusterScript string
+
+// lifeline is the input of our own cluster's script. The cluster ends when this process does, in
+// whatever way, because the system then closes it; a collected pipe would be closed too early.
+var lifeline io.Closer
+
+// cluster is the address of the throw-away cluster.
+var cluster = sync.OnceValues(func() (string, error) {
+	if dsn := os.Getenv(clusterVariable); dsn != "" {
+		return dsn, nil
+	}
+	return startCluster()
+})
+
+func startCluster() (dsn string, err error) {
+	var complaint bytes.Buffer
+	cmd := exec.Command("/bin/sh", "-c", clusterScript)
+	cmd.Stderr = &complaint
+	// A group of its own: a Control-C must reach the tests first, or they would lose their database.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return "", err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return "", err
+	}
+	if err := cmd.Start(); err != nil {
+		return "", fmt.Errorf("start a throw-away PostgreSQL: %w", err)
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		err := cmd.Wait()
+		return "", errors.Join(errors.New(strings.TrimSpace(complaint.String())), err)
+	}
+	lifeline = in
+	return strings.TrimSpace(line), nil
+}
+
+// template is the name of the migrated database that tests copy.
+func template(t testing.TB) string {
+	t.Helper()
+	if err := templateOnce(); err != nil {
+		t.Fatalf("make the PostgreSQL database that tests copy: %v", err)
+	}
+	return templateName
+}
+
+var templateOnce = sync.OnceValue(makeTemplate)
+
+// makeTemplate makes the template unless another package's tests have. It is renamed when it is
+// whole, so that one whose maker was killed is never copied.
+func makeTemplate() error {
+	ctx := context.Background()
+	return asAdmin(ctx, func(c *pgx.Conn) error {
+		if _, err := c.Exec(ctx, "SELECT pg_advisory_lock($1)", templateLock); err != nil {
+			return err
+		}
+		var exists bool
+		if err := c.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM pg_database WHERE datname = $1)", templateName).Scan(&exists); err != nil || exists {
+			return err
+		}
+		const unfinished = templateName + "_unfinished"
+		for _, command := range []string{"DROP DATABASE IF EXISTS " + unfinished + " WITH (FORCE)", "CREATE DATABASE " + unfinished} {
+			if _, err := c.Exec(ctx, command); err != nil {
+				return err
+			}
+		}
+		dsn, err := dsnOf(unfinished)
+		if err != nil {
+			return err
+		}
+		if err := migrate(dsn); err != nil {
+			return err
+		}
+		_, err = c.Exec(ctx, "ALTER DATABASE "+unfinished+" RENAME TO "+templateName)
+		return err
+	})
+}
+
+// createPostgres copies template into a new database, which goes when the test ends, and is its address.
+func createPostgres(t testing.TB, template string) (dsn string) {
+	t.Helper()
+	name := "test_" + strings.ToLower(rand.Text())
+	run := func(ctx context.Context, command string) {
+		t.Helper()
+		err := asAdmin(ctx, func(c *pgx.Conn) error {
+			_, err := c.Exec(ctx, command)
+			return err
+		})
+		if err != nil {
+			t.Fatalf("%s: %v", command, err)
+		}
+	}
+	run(t.Context(), "CREATE DATABASE "+name+" TEMPLATE "+template)
+	t.Cleanup(func() { run(context.Background(), "DROP DATABASE "+name+" WITH (FORCE)") })
+	dsn, err := dsnOf(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dsn
+}
+
+func asAdmin(ctx context.Context, f func(*pgx.Conn) error) error {
+	dsn, err := cluster()
+	if err != nil {
+		return err
+	}
+	c, err := pgx.Connect(ctx, dsn)
+	if err != nil {
+		return fmt.Errorf("reach the PostgreSQL of the tests: %w", err)
+	}
+	return errors.Join(f(c), c.Close(context.WithoutCancel(ctx)))
+}
+
+// dsnOf is the address of the database called name in the cluster.
+func dsnOf(name string) (string, error) {
+	dsn, err := cluster()
+	if err != nil {
+		return "", err
+	}
+	u, err := url.Parse(dsn)
+	if err != nil {
+		return "", fmt.Errorf("read %s: %w", clusterVariable, err)
+	}
+	u.Path = "/" + name
+	return u.String(), nil
+}
