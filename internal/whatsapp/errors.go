@@ -91,8 +91,10 @@ func Classify(code int) Advice {
 	if a, ok := advice[code]; ok {
 		return a
 	}
-	return Advice{Class: Fix, Reason: "unknown_error"}
+	return Advice{Class: Fix, Reason: reasonUnknown}
 }
+
+const reasonUnknown = "unknown_error"
 
 func stopNumber(reason string) Advice {
 	return Advice{Class: Stop, StopsNumber: true, StopsBroadcast: true, Reason: reason}

@@ -40,13 +40,19 @@ func number(v gjson.Result) (float64, bool) {
 	return n, true
 }
 
-// integer reads a whole number; 0 for anything else.
-func integer(v gjson.Result) int {
+// whole reads a whole number of at most 32 bits.
+func whole(v gjson.Result) (int, bool) {
 	n, ok := number(v)
 	if !ok || n != math.Trunc(n) || math.Abs(n) > math.MaxInt32 {
-		return 0
+		return 0, false
 	}
-	return int(n)
+	return int(n), true
+}
+
+// integer reads a whole number; 0 for anything else.
+func integer(v gjson.Result) int {
+	n, _ := whole(v)
+	return n
 }
 
 // truth reads a boolean, also one written as a string or as 1.
