@@ -242,8 +242,15 @@ func Unavailable(err error) bool {
 	return errors.As(err, &ce) || errors.Is(err, sql.ErrConnDone) || pgconn.SafeToRetry(err) || errors.Is(err, context.DeadlineExceeded)
 }
 
+// ErrAgain asks Update to run the transaction once more: another one committed first what this one
+// was about to write, and will be seen now.
+var ErrAgain = errors.New("another transaction was first")
+
 // again reports whether a transaction that failed with err may simply run once more.
 func again(err error) bool {
+	if errors.Is(err, ErrAgain) {
+		return true
+	}
 	var se *sqlite.Error
 	if errors.As(err, &se) {
 		return se.Code()&0xff == sqlite3.SQLITE_BUSY

@@ -5,6 +5,7 @@ CREATE TABLE municipality (
   slug text NOT NULL UNIQUE,
   name text NOT NULL,
   file jsonb NOT NULL, -- the municipality file as applied, without its secrets
+  version bigint NOT NULL, -- grows with every change; the sweep of the directories compares it
   created_at timestamptz NOT NULL,
   updated_at timestamptz NOT NULL
 );

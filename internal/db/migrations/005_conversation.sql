@@ -64,7 +64,7 @@ CREATE TABLE message (
   read_at timestamptz,
   error_code integer NOT NULL DEFAULT 0,
   error_detail text NOT NULL DEFAULT '',
-  counted boolean NOT NULL DEFAULT false, -- in the month's tally of delivered replies
+  counted smallint NOT NULL DEFAULT 0, -- 1 when first told delivered: then it is tallied; 2 ever after
   broadcast_id bigint NOT NULL DEFAULT 0,
   PRIMARY KEY (municipality_id, message_id)
 );

@@ -9,6 +9,7 @@ CREATE TABLE quarantine (
   detail text NOT NULL,
   body text NOT NULL, -- as it came
   at timestamptz NOT NULL,
+  replayed_at timestamptz, -- somebody asked to try again
   solved_at timestamptz,
   PRIMARY KEY (municipality_id, quarantine_id)
 );

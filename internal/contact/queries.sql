@@ -1,0 +1,38 @@
+-- SPDX-License-Identifier: AGPL-3.0-or-later
+
+-- name: Contact :one
+SELECT * FROM contact WHERE municipality_id = $1 AND contact_id = $2;
+
+-- name: Addresses :many
+SELECT kind, value, since, until FROM contact_address
+WHERE municipality_id = $1 AND contact_id = $2
+ORDER BY kind, since DESC, value;
+
+-- name: Owner :one
+SELECT contact_id FROM contact_address WHERE municipality_id = $1 AND kind = $2 AND value = $3;
+
+-- name: Rename :execrows
+UPDATE contact SET name = @name, named_by_staff = true, updated_at = @updated_at
+WHERE municipality_id = @municipality_id AND contact_id = @contact_id;
+
+-- name: SetNote :execrows
+UPDATE contact SET note = @note, updated_at = @updated_at
+WHERE municipality_id = @municipality_id AND contact_id = @contact_id;
+
+-- name: MoveAddresses :exec
+UPDATE contact_address SET contact_id = @target
+WHERE municipality_id = @municipality_id AND contact_id = @contact_id;
+
+-- name: MarkMerged :exec
+UPDATE contact SET merged_into = @target, updated_at = @updated_at
+WHERE municipality_id = @municipality_id AND (contact_id = @contact_id OR merged_into = @contact_id);
+
+-- name: KeepWhatWasKnown :exec
+UPDATE contact SET
+  name = CASE WHEN contact.name = '' THEN CAST(@name AS text) ELSE contact.name END,
+  username = CASE WHEN contact.username = '' THEN CAST(@username AS text) ELSE contact.username END,
+  phone = CASE WHEN contact.phone = '' THEN CAST(@phone AS text) ELSE contact.phone END,
+  user_id = CASE WHEN contact.user_id = '' THEN CAST(@user_id AS text) ELSE contact.user_id END,
+  note = CASE WHEN contact.note = '' THEN CAST(@note AS text) ELSE contact.note END,
+  updated_at = @updated_at
+WHERE municipality_id = @municipality_id AND contact_id = @contact_id;

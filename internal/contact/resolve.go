@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package contact
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/filodiretto/filodiretto/internal/contact/store"
+	"github.com/filodiretto/filodiretto/internal/db"
+)
+
+// Person is somebody as one webhook names them.
+type Person struct {
+	Phone        string // digits
+	UserID       string // BSUID
+	ParentUserID string
+	Name         string
+	Username     string
+	At           time.Time // of the event that names them
+	Was          []Key     // addresses this very event says they had before
+}
+
+// Key names an address; phones are digits.
+type Key struct {
+	Kind  Kind
+	Value string
+}
+
+// Merge tells that a contact turned out to be another: From, the younger, is now Into.
+type Merge struct{ From, Into int64 }
+
+// Resolve finds or makes the contact of each of people, ties their addresses to it, and says which
+// contacts were merged on the way. The result has the order of people. It is one set of statements
+// for any number of people, and safe when several instances do the same at once: who comes second
+// is run again (db.ErrAgain).
+func Resolve(ctx context.Context, tx *db.Tx, municipality int64, people []Person) ([]int64, []Merge, error) {
+	r := &resolver{known: make(map[Key]*address), merged: make(map[int64]int64), touched: make(map[int64]*profile)}
+	if err := r.load(ctx, tx, municipality, people); err != nil {
+		return nil, nil, fmt.Errorf("look up addresses: %w", err)
+	}
+	ids := make([]int64, len(people))
+	for i, p := range people {
+		ids[i] = r.resolve(tx, p)
+	}
+	for i := range ids {
+		ids[i] = r.final(ids[i])
+	}
+	if err := r.save(ctx, tx, municipality); err != nil {
+		return nil, nil, err
+	}
+	return ids, r.merges, nil
+}
+
+// address is a row of contact_address, as it is or as it will be.
+type address struct {
+	contact      int64
+	since        time.Time
+	until        *time.Time
+	fresh, moved bool
+}
+
+// profile is what the latest event says of a contact.
+type profile struct {
+	person Person
+	fresh  bool
+}
+
+type resolver struct {
+	known   map[Key]*address
+	merged  map[int64]int64
+	merges  []Merge
+	touched map[int64]*profile
+}
+
+func (p Person) keys() []Key {
+	var out []Key
+	for _, k := range []Key{{BSUID, p.UserID}, {Parent, p.ParentUserID}, {Phone, p.Phone}} {
+		if k.Value != "" {
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+func (r *resolver) load(ctx context.Context, tx *db.Tx, municipality int64, people []Person) error {
+	wanted := make(map[Key]struct{})
+	for _, p := range people {
+		for _, k := range append(p.keys(), p.Was...) {
+			wanted[k] = struct{}{}
+		}
+	}
+	keys := make([]Key, 0, len(wanted))
+	for k := range wanted {
+		keys = append(keys, k)
+	}
+	rows := make([][]any, len(keys))
+	for i, k := range keys {
+		rows[i] = []any{municipality, string(k.Kind), k.Value}
+	}
+	const query = `SELECT contact_id, since, until FROM contact_address WHERE municipality_id = $1 AND kind = $2 AND value = $3`
+	return tx.Query(ctx, query, rows, func(i int, row db.Scanner) error {
+		a := &address{}
+		if err := row.Scan(&a.contact, &a.since, &a.until); err != nil {
+			return err
+		}
+		r.known[keys[i]] = a
+		return nil
+	})
+}
+
+// resolve settles who p is. An earlier phone still means its former owner for what happened before it
+// was given up; afterwards numbers are handed to other people, so then it means nobody.
+func (r *resolver) resolve(tx *db.Tx, p Person) int64 {
+	var owners []int64
+	for _, k := range append(p.keys(), p.Was...) {
+		if a := r.known[k]; a != nil && a.means(k.Kind, p.At) {
+			owners = append(owners, r.final(a.contact))
+		}
+	}
+	slices.Sort(owners) // ids are time-ordered: the oldest is first
+	owners = slices.Compact(owners)
+	fresh := len(owners) == 0
+	if fresh {
+		owners = []int64{tx.NewID()}
+	}
+	id := owners[0]
+	for _, younger := range owners[1:] {
+		r.merge(younger, id)
+	}
+	r.tie(id, p)
+	r.note(id, p, fresh)
+	return id
+}
+
+// merge makes younger the same as id. One that was only made by this very set leaves nothing to merge.
+func (r *resolver) merge(younger, id int64) {
+	r.merged[younger] = id
+	t := r.touched[younger]
+	if t != nil {
+		r.note(id, t.person, false)
+	}
+	if t == nil || !t.fresh {
+		r.merges = append(r.merges, Merge{From: younger, Into: id})
+	}
+}
+
+func (a *address) means(kind Kind, at time.Time) bool {
+	return kind != Phone || a.until == nil || !at.After(*a.until)
+}
+
+func (r *resolver) final(id int64) int64 {
+	for into, ok := r.merged[id]; ok; into, ok = r.merged[id] {
+		id = into
+	}
+	return id
+}
+
+// tie makes p's addresses those of the contact, and its former ones former.
+func (r *resolver) tie(id int64, p Person) {
+	for _, k := range p.keys() {
+		a := r.known[k]
+		switch {
+		case a == nil:
+			r.known[k] = &address{contact: id, since: p.At, fresh: true}
+		case r.final(a.contact) != id: // a phone that was given up and has a new owner
+			a.contact, a.since, a.until, a.moved = id, p.At, nil, true
+		}
+	}
+	for _, k := range p.Was {
+		a := r.known[k]
+		if a == nil {
+			a = &address{contact: id, since: p.At, fresh: true}
+			r.known[k] = a
+		}
+		if a.until == nil && r.final(a.contact) == id {
+			at := p.At
+			a.until, a.moved = &at, true
+		}
+	}
+}
+
+// note remembers the latest profile of a contact, whatever the order of arrival.
+func (r *resolver) note(id int64, p Person, fresh bool) {
+	have := r.touched[id]
+	if have == nil {
+		r.touched[id] = &profile{person: p, fresh: fresh}
+		return
+	}
+	old := have.person
+	if p.At.Before(old.At) {
+		p, old = old, p
+	}
+	p.Name, p.Username = cmp.Or(p.Name, old.Name), cmp.Or(p.Username, old.Username)
+	p.Phone, p.UserID = cmp.Or(p.Phone, old.Phone), cmp.Or(p.UserID, old.UserID)
+	have.person = p
+}
+
+func (r *resolver) save(ctx context.Context, tx *db.Tx, municipality int64) error {
+	if err := r.saveMerges(ctx, tx, municipality); err != nil {
+		return fmt.Errorf("merge contacts: %w", err)
+	}
+	if err := r.saveAddresses(ctx, tx, municipality); err != nil {
+		return fmt.Errorf("save addresses: %w", err)
+	}
+	return r.saveProfiles(ctx, tx, municipality)
+}
+
+// saveAddresses writes the addresses first made here. If another instance made one of them in the
+// meantime this waits for it and gives way, so that two first messages make one contact.
+func (r *resolver) saveAddresses(ctx context.Context, tx *db.Tx, municipality int64) error {
+	var fresh, moved [][]any
+	for _, k := range r.sortedKeys() {
+		a := r.known[k]
+		switch row := []any{municipality, string(k.Kind), k.Value, r.final(a.contact), a.since, a.until}; {
+		case a.fresh:
+			fresh = append(fresh, row)
+		case a.moved:
+			moved = append(moved, row)
+		}
+	}
+	n, err := tx.Exec(ctx, `INSERT INTO contact_address (municipality_id, kind, value, contact_id, since, until)
+		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`, fresh)
+	if err != nil {
+		return err
+	}
+	if slices.Contains(n, 0) {
+		return db.ErrAgain
+	}
+	_, err = tx.Exec(ctx, `UPDATE contact_address SET contact_id = $4, since = $5, until = $6
+		WHERE municipality_id = $1 AND kind = $2 AND value = $3`, moved)
+	return err
+}
+
+func (r *resolver) sortedKeys() []Key {
+	keys := make([]Key, 0, len(r.known))
+	for k := range r.known {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, func(a, b Key) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Value, b.Value))
+	})
+	return keys
+}
+
+func (r *resolver) saveProfiles(ctx context.Context, tx *db.Tx, municipality int64) error {
+	var fresh, known [][]any
+	var docs []int64
+	for _, id := range sortedIDs(r.touched) {
+		if r.final(id) != id {
+			continue
+		}
+		p := r.touched[id].person
+		if r.touched[id].fresh {
+			fresh = append(fresh, []any{municipality, id, p.Name, p.Username, p.Phone, p.UserID, tx.Now()})
+			docs = append(docs, id)
+		} else {
+			known = append(known, []any{municipality, id, p.Name, p.Username, p.Phone, p.UserID, tx.Now()})
+		}
+	}
+	if _, err := tx.Exec(ctx, `INSERT INTO contact (municipality_id, contact_id, name, username, phone, user_id, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $7)`, fresh); err != nil {
+		return fmt.Errorf("add contacts: %w", err)
+	}
+	changed, err := tx.Exec(ctx, updateProfile, known)
+	if err != nil {
+		return fmt.Errorf("update contacts: %w", err)
+	}
+	for i, n := range changed {
+		if n > 0 {
+			docs = append(docs, known[i][1].(int64))
+		}
+	}
+	return reindex(ctx, tx, municipality, docs)
+}
+
+// updateProfile writes only what changed, so that the common message costs no write here.
+const updateProfile = `UPDATE contact SET
+	name = CASE WHEN CAST($3 AS text) = '' OR named_by_staff THEN name ELSE CAST($3 AS text) END,
+	username = CASE WHEN CAST($4 AS text) = '' THEN username ELSE CAST($4 AS text) END,
+	phone = CASE WHEN CAST($5 AS text) = '' THEN phone ELSE CAST($5 AS text) END,
+	user_id = CASE WHEN CAST($6 AS text) = '' THEN user_id ELSE CAST($6 AS text) END,
+	updated_at = $7
+	WHERE municipality_id = $1 AND contact_id = $2 AND (
+	(CAST($3 AS text) <> '' AND name <> CAST($3 AS text) AND NOT named_by_staff) OR (CAST($4 AS text) <> '' AND username <> CAST($4 AS text)) OR
+	(CAST($5 AS text) <> '' AND phone <> CAST($5 AS text)) OR (CAST($6 AS text) <> '' AND user_id <> CAST($6 AS text)))`
+
+func (r *resolver) saveMerges(ctx context.Context, tx *db.Tx, municipality int64) error {
+	q := store.New(tx)
+	for _, m := range r.merges {
+		younger, err := q.Contact(ctx, store.ContactParams{MunicipalityID: municipality, ContactID: m.From})
+		if err != nil {
+			return err
+		}
+		if err := q.MoveAddresses(ctx, store.MoveAddressesParams{MunicipalityID: municipality, ContactID: m.From, Target: m.Into}); err != nil {
+			return err
+		}
+		if err := q.MarkMerged(ctx, store.MarkMergedParams{MunicipalityID: municipality, ContactID: m.From, Target: m.Into, UpdatedAt: tx.Now()}); err != nil {
+			return err
+		}
+		if err := q.KeepWhatWasKnown(ctx, store.KeepWhatWasKnownParams{Name: younger.Name, Username: younger.Username, Phone: younger.Phone,
+			UserID: younger.UserID, Note: younger.Note, UpdatedAt: tx.Now(), MunicipalityID: municipality, ContactID: m.Into}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func sortedIDs(m map[int64]*profile) []int64 {
+	ids := make([]int64, 0, len(m))
+	for id := range m {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return ids
+}

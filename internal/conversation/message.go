@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package conversation
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/filodiretto/filodiretto/internal/db"
+	"github.com/filodiretto/filodiretto/internal/fault"
+)
+
+// Direction tells whether a message came in, goes out, or stays inside.
+type Direction string
+
+// The directions.
+const (
+	In   Direction = "in"
+	Out  Direction = "out"
+	Note Direction = "note"
+)
+
+// The types of message the desk knows. What WhatsApp may yet invent is kept as Unsupported.
+const (
+	TypeText        = "text"
+	TypeImage       = "image"
+	TypeVideo       = "video"
+	TypeAudio       = "audio"
+	TypeVoice       = "voice"
+	TypeDocument    = "document"
+	TypeSticker     = "sticker"
+	TypeLocation    = "location"
+	TypeContacts    = "contacts"
+	TypeReaction    = "reaction"
+	TypeChoice      = "choice" // a button pressed or a row chosen
+	TypeTemplate    = "template"
+	TypeSystem      = "system"
+	TypeUnsupported = "unsupported"
+)
+
+// Author is who wrote a message.
+type Author struct {
+	Kind string // operator, token, system; "" is the citizen
+	ID   int64
+	Name string
+}
+
+// Message is one message of a thread, in either direction, or a note.
+type Message struct {
+	ID             int64
+	ConversationID int64 // 0: a broadcast's copy, or a reaction to one
+	ContactID      int64
+	Number         string // phone number id
+	Direction      Direction
+	Type           string
+	Text           string // what a person reads: body, caption, title
+	Detail         Detail
+	MediaID        int64
+	ReplyTo        string // the external id it answers
+	ExternalID     string // WhatsApp's id, "" until known
+	Status         Status
+	Lane           Lane
+	Author         Author
+	At             time.Time // WhatsApp's time, or ours of writing it
+	Place          int       // in its payload: orders messages of the same second
+	Attempts       int
+	ErrorCode      int // Graph's, 0 is none
+	ErrorDetail    string
+	SendingAt      *time.Time
+	SentAt         *time.Time
+	DeliveredAt    *time.Time
+	ReadAt         *time.Time
+	ClientKey      string
+}
+
+// Detail is what a type holds besides its text.
+type Detail struct {
+	Location  *Location       `json:"location,omitempty"`
+	Contacts  json.RawMessage `json:"contacts,omitempty"` // contact cards, as WhatsApp writes them
+	Reaction  *Reaction       `json:"reaction,omitempty"`
+	Choice    *Choice         `json:"choice,omitempty"`
+	Template  *Template       `json:"template,omitempty"`
+	System    string          `json:"system,omitempty"` // the type of a system message
+	Kind      string          `json:"kind,omitempty"`   // of an unsupported message, as WhatsApp names it
+	Raw       json.RawMessage `json:"raw,omitempty"`    // of an unsupported message, as it came
+	Forwarded bool            `json:"forwarded,omitempty"`
+	TimeGuess bool            `json:"time_guess,omitempty"` // its time was unusable: it is that of receipt
+	ResendOf  int64           `json:"resend_of,omitempty"`  // the message a person chose to send again
+}
+
+// Location is a place.
+type Location struct {
+	Latitude  float64 `json:"latitude"`
+	Longitude float64 `json:"longitude"`
+	Name      string  `json:"name,omitempty"`
+	Address   string  `json:"address,omitempty"`
+}
+
+// Reaction is an emoji under a message; an empty one takes it away.
+type Reaction struct {
+	ExternalID string `json:"message_id"`
+	Emoji      string `json:"emoji"`
+}
+
+// Choice is what a citizen pressed or chose.
+type Choice struct {
+	ID          string `json:"id"`
+	Title       string `json:"title"`
+	Description string `json:"description,omitempty"`
+}
+
+// Template is the use of an approved template.
+type Template struct {
+	Name       string            `json:"name"`
+	Language   string            `json:"language"`
+	Positional []string          `json:"positional,omitempty"` // parameters in order
+	Named      map[string]string `json:"named,omitempty"`      // or by name
+}
+
+// ErrNoMessage is the failure for a message this municipality does not have.
+var ErrNoMessage = fault.New(fault.NotFound, "error.message_not_found")
+
+const messageColumns = `m.message_id, m.conversation_id, m.contact_id, m.number, m.direction, m.type, m.text, m.detail, m.media_id,
+	m.reply_to, m.external_id, m.status, m.lane, m.author_kind, m.author_id, m.author_name, m.at, m.place, m.attempts,
+	m.error_code, m.error_detail, m.sending_at, m.sent_at, m.delivered_at, m.read_at, m.client_key`
+
+func scanMessage(row db.Scanner) (Message, error) {
+	var m Message
+	var detail db.JSON
+	err := row.Scan(&m.ID, &m.ConversationID, &m.ContactID, &m.Number, &m.Direction, &m.Type, &m.Text, &detail, &m.MediaID,
+		&m.ReplyTo, &m.ExternalID, &m.Status, &m.Lane, &m.Author.Kind, &m.Author.ID, &m.Author.Name, &m.At, &m.Place, &m.Attempts,
+		&m.ErrorCode, &m.ErrorDetail, &m.SendingAt, &m.SentAt, &m.DeliveredAt, &m.ReadAt, &m.ClientKey)
+	if err != nil {
+		return Message{}, err
+	}
+	m.At = m.At.UTC()
+	return m, detail.Into(&m.Detail)
+}
+
+// messages collects the rows of a query made of messageColumns.
+func messages(ctx context.Context, tx *db.Tx, query string, args ...any) ([]Message, error) {
+	var out []Message
+	err := tx.Query(ctx, query, [][]any{args}, func(_ int, row db.Scanner) error {
+		m, err := scanMessage(row)
+		out = append(out, m)
+		return err
+	})
+	return out, err
+}
+
+// GetMessage returns one message.
+func GetMessage(ctx context.Context, tx *db.Tx, municipality, id int64) (Message, error) {
+	found, err := messages(ctx, tx, `SELECT `+messageColumns+` FROM message m WHERE m.municipality_id = $1 AND m.message_id = $2`, municipality, id)
+	if err != nil {
+		return Message{}, fmt.Errorf("get message %d: %w", id, err)
+	}
+	if len(found) == 0 {
+		return Message{}, ErrNoMessage
+	}
+	return found[0], nil
+}
+
+// ByExternalID loads the messages that others quote or react to, by WhatsApp's ids.
+func ByExternalID(ctx context.Context, tx *db.Tx, municipality int64, ids []string) (map[string]Message, error) {
+	rows := make([][]any, 0, len(ids))
+	for _, id := range ids {
+		rows = append(rows, []any{municipality, id})
+	}
+	out := make(map[string]Message, len(ids))
+	err := tx.Query(ctx, `SELECT `+messageColumns+` FROM message m WHERE m.municipality_id = $1 AND m.external_id = $2 AND m.external_id <> ''`, rows, func(_ int, row db.Scanner) error {
+		m, err := scanMessage(row)
+		out[m.ExternalID] = m
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("load quoted messages: %w", err)
+	}
+	return out, nil
+}
+
+func byClientKey(ctx context.Context, tx *db.Tx, municipality int64, key string) (Message, error) {
+	found, err := messages(ctx, tx, `SELECT `+messageColumns+` FROM message m WHERE m.municipality_id = $1 AND m.client_key = $2 AND m.client_key <> ''`, municipality, key)
+	if err != nil {
+		return Message{}, fmt.Errorf("get a message by its key: %w", err)
+	}
+	if len(found) == 0 {
+		return Message{}, ErrNoMessage
+	}
+	return found[0], nil
+}
+
+var errNoKey = errors.New("a message to send needs a key")
+
+// insertMessage writes m and reports whether it is new: one that has the key or the external id of a
+// stored one is not, and changes nothing.
+const insertMessage = `INSERT INTO message (municipality_id, message_id, conversation_id, contact_id, number, direction, type, text, detail,
+	media_id, reply_to, external_id, client_key, status, lane, author_kind, author_id, author_name, at, place, created_at, next_at)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $21)
+	ON CONFLICT DO NOTHING`
+
+func insertArgs(municipality int64, m Message, now time.Time) ([]any, error) {
+	detail, err := db.ToJSON(m.Detail)
+	if err != nil {
+		return nil, err
+	}
+	return []any{municipality, m.ID, m.ConversationID, m.ContactID, m.Number, string(m.Direction), m.Type, m.Text, detail,
+		m.MediaID, m.ReplyTo, m.ExternalID, m.ClientKey, int16(m.Status), int16(m.Lane), m.Author.Kind, m.Author.ID, m.Author.Name,
+		m.At, m.Place, now}, nil
+}

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package conversation
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/filodiretto/filodiretto/internal/db"
+)
+
+// The outbox is the rows of messages that are queued, sending or uncertain; there is no other. A row is
+// claimed (sending, with the owner of the lease) in a transaction that commits just before the bytes
+// are written, and settled in another. What was surely not sent goes back; what is not sure stays
+// uncertain until a webhook or a person settles it.
+
+// claimable are the messages whose turn it is: one of a citizen at a time, in the order they were
+// written, the urgent lanes first.
+const claimable = `SELECT ` + messageColumns + ` FROM message m
+	WHERE m.municipality_id = $1 AND m.number = $2 AND m.status = 10 AND m.lane >= $3 AND m.lane <= $4 AND m.next_at <= $5
+	AND NOT EXISTS (SELECT 1 FROM message e WHERE e.municipality_id = m.municipality_id AND e.contact_id = m.contact_id AND e.number = m.number
+		AND e.status IN (10, 20) AND (e.status = 20 OR e.lane < m.lane OR (e.lane = m.lane AND e.message_id < m.message_id)))
+	ORDER BY m.lane, m.next_at, m.message_id LIMIT $6`
+
+// Claim takes up to limit messages of the lanes from first to last that are due on a number and marks
+// them as sending by owner. The caller writes them to the wire as soon as the transaction has
+// committed, and no later than half its lease.
+func Claim(ctx context.Context, tx *db.Tx, municipality int64, number, owner string, first, last Lane, limit int) ([]Message, error) {
+	query := claimable
+	if tx.Engine == db.PostgreSQL {
+		query += ` FOR UPDATE OF m SKIP LOCKED`
+	}
+	due, err := messages(ctx, tx, query, municipality, number, int16(first), int16(last), tx.Now(), limit)
+	if err != nil {
+		return nil, fmt.Errorf("look for messages to send on %s: %w", number, err)
+	}
+	rows := make([][]any, len(due))
+	for i, m := range due {
+		rows[i] = []any{municipality, m.ID, owner, tx.Now()}
+	}
+	n, err := tx.Exec(ctx, `UPDATE message SET status = 20, lease_owner = $3, sending_at = $4, attempts = attempts + 1
+		WHERE municipality_id = $1 AND message_id = $2 AND status = 10`, rows)
+	if err != nil {
+		return nil, fmt.Errorf("claim messages on %s: %w", number, err)
+	}
+	claimed := due[:0]
+	for i, m := range due {
+		if n[i] > 0 {
+			m.Status, m.Attempts = Sending, m.Attempts+1
+			claimed = append(claimed, m)
+		}
+	}
+	return claimed, nil
+}
+
+// NextDue is when the next queued message of a number may be sent; ok is false when none waits.
+func NextDue(ctx context.Context, tx *db.Tx, municipality int64, number string) (at time.Time, ok bool, err error) {
+	err = tx.Query(ctx, `SELECT next_at FROM message WHERE municipality_id = $1 AND number = $2 AND status = 10 AND lane >= 0
+		ORDER BY lane, next_at LIMIT 1`, [][]any{{municipality, number}}, func(_ int, row db.Scanner) error {
+		ok = true
+		return row.Scan(&at)
+	})
+	if err != nil {
+		return at, false, fmt.Errorf("look for the next message on %s: %w", number, err)
+	}
+	return at.UTC(), ok, nil
+}
+
+// Outcome is how an attempt to send ended.
+type Outcome struct {
+	MessageID      int64
+	ConversationID int64
+	Status         Status // Queued, Uncertain, Accepted, Held or Failed
+	ExternalID     string // of Accepted and Held
+	NextAt         time.Time
+	ErrorCode      int
+	ErrorDetail    string
+}
+
+// Settle writes how attempts ended. Only what is still sending goes back to the queue or becomes
+// uncertain: a webhook may have told more by now, and then its word stands.
+func Settle(ctx context.Context, tx *db.Tx, municipality int64, number string, outcomes []Outcome) error {
+	slices.SortFunc(outcomes, func(a, b Outcome) int { return int(min(1, max(-1, a.MessageID-b.MessageID))) })
+	var accepted, external, open [][]any
+	for _, o := range outcomes {
+		if o.ConversationID != 0 {
+			changed(tx, municipality, o.ConversationID)
+		}
+		if o.Status.Rank() == Accepted.Rank() {
+			accepted = append(accepted, []any{municipality, o.MessageID, int16(o.Status), o.ExternalID, tx.Now()})
+			external = append(external, []any{municipality, o.ExternalID})
+			continue
+		}
+		next := o.NextAt
+		if next.IsZero() {
+			next = tx.Now()
+		}
+		open = append(open, []any{municipality, o.MessageID, int16(o.Status), next, o.ErrorCode, o.ErrorDetail})
+	}
+	if _, err := tx.Exec(ctx, `UPDATE message SET
+		status = CASE WHEN status < 40 THEN $3 ELSE status END,
+		external_id = CASE WHEN external_id = '' THEN $4 ELSE external_id END,
+		error_code = CASE WHEN status < 40 THEN 0 ELSE error_code END, error_detail = CASE WHEN status < 40 THEN '' ELSE error_detail END,
+		accepted_at = $5, lease_owner = ''
+		WHERE municipality_id = $1 AND message_id = $2 AND status < 100`, accepted); err != nil {
+		return fmt.Errorf("settle accepted messages: %w", err)
+	}
+	if _, err := tx.Exec(ctx, `UPDATE message SET status = $3, next_at = $4, error_code = $5, error_detail = $6, lease_owner = ''
+		WHERE municipality_id = $1 AND message_id = $2 AND status = 20`, open); err != nil {
+		return fmt.Errorf("settle messages: %w", err)
+	}
+	return applyEarly(ctx, tx, municipality, number, external)
+}
+
+// applyEarly gives messages that are known by WhatsApp's id only now the status that came before.
+func applyEarly(ctx context.Context, tx *db.Tx, municipality int64, number string, ids [][]any) error {
+	var changes []Change
+	err := tx.Query(ctx, `DELETE FROM status_early WHERE municipality_id = $1 AND external_id = $2
+		RETURNING external_id, status, at, error_code, error_detail`, ids, func(_ int, row db.Scanner) error {
+		c := Change{Number: number}
+		err := row.Scan(&c.ExternalID, &c.Status, &c.At, &c.ErrorCode, &c.ErrorDetail)
+		changes = append(changes, c)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("look for early statuses: %w", err)
+	}
+	if len(changes) == 0 {
+		return nil
+	}
+	return ApplyStatuses(ctx, tx, municipality, changes)
+}
+
+// Abandoned turns what has been sending since before a time into uncertain: whoever sent it is gone,
+// and nobody knows how far it came. It returns how many there were.
+func Abandoned(ctx context.Context, tx *db.Tx, municipality int64, before time.Time) (int, error) {
+	n := 0
+	err := tx.Query(ctx, `UPDATE message SET status = 30, lease_owner = '' WHERE municipality_id = $1 AND status = 20 AND sending_at < $2
+		RETURNING conversation_id`, [][]any{{municipality, before}}, func(_ int, row db.Scanner) error {
+		var id int64
+		if err := row.Scan(&id); err != nil {
+			return err
+		}
+		n++
+		if id != 0 {
+			changed(tx, municipality, id)
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("settle abandoned messages: %w", err)
+	}
+	return n, nil
+}
+
+// StayQuiet is how long an uncertain message waits for a webhook before it is offered to a person.
+const StayQuiet = 10 * time.Minute
+
+// OfferResend reports whether a person should now decide about an uncertain message.
+func (m Message) OfferResend(now time.Time) bool {
+	return m.Status == Uncertain && m.SendingAt != nil && now.Sub(*m.SendingAt) >= StayQuiet
+}
+
+// Account counts the messages of a municipality's outbox by state, for figures and for the tests that
+// hold the sum.
+func Account(ctx context.Context, tx *db.Tx, municipality int64) (map[Status]int, error) {
+	out := make(map[Status]int)
+	err := tx.Query(ctx, `SELECT status, count(*) FROM message WHERE municipality_id = $1 AND direction = 'out' GROUP BY status`, [][]any{{municipality}},
+		func(_ int, row db.Scanner) error {
+			var s Status
+			var n int
+			err := row.Scan(&s, &n)
+			out[s] = n
+			return err
+		})
+	if err != nil {
+		return nil, fmt.Errorf("account of messages: %w", err)
+	}
+	return out, nil
+}

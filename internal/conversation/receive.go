@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package conversation
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/filodiretto/filodiretto/internal/contact"
+	"github.com/filodiretto/filodiretto/internal/db"
+)
+
+// reopenWithin is how long after resolving a citizen's message still belongs to the same conversation.
+const reopenWithin = 7 * 24 * time.Hour
+
+// place is where a contact writes: a contact and a number have one open conversation at most.
+type place struct {
+	contact int64
+	number  string
+}
+
+// found is the conversation of a place: as it is, or as it will be made.
+type found struct {
+	id         int64
+	state      string
+	resolvedAt *time.Time
+	fresh      bool
+	reopened   bool
+	openedAt   time.Time
+	touch      touch
+}
+
+// touch sums up what new messages do to their conversation.
+type touch struct {
+	unread        int
+	firstQuestion time.Time
+	lastInbound   time.Time
+	last          Message
+}
+
+// Receive stores what citizens wrote, each once however often it comes, opens or reopens their
+// conversations, and reports which of incoming were new. Its result does not depend on the order in
+// which instances work: WhatsApp's time, then the place in the payload, then the id decide.
+func Receive(ctx context.Context, tx *db.Tx, municipality int64, incoming []Message) ([]bool, error) {
+	incoming = slices.Clone(incoming)
+	duplicate, err := stored(ctx, tx, municipality, incoming)
+	if err != nil {
+		return nil, fmt.Errorf("look for duplicates: %w", err)
+	}
+	places, err := findPlaces(ctx, tx, municipality, incoming, duplicate)
+	if err != nil {
+		return nil, fmt.Errorf("find conversations: %w", err)
+	}
+	plan(tx, incoming, duplicate, places)
+	fresh, err := insertIncoming(ctx, tx, municipality, incoming, duplicate)
+	if err != nil {
+		return nil, fmt.Errorf("store messages: %w", err)
+	}
+	var docs []db.Doc
+	for i, m := range incoming {
+		if !fresh[i] {
+			continue
+		}
+		if f := places[place{m.ContactID, m.Number}]; f.id != 0 {
+			f.touch.add(m)
+		}
+		if m.Text != "" && m.Type != TypeReaction {
+			docs = append(docs, db.Doc{ID: m.ID, Text: m.Text})
+		}
+	}
+	if err := savePlaces(ctx, tx, municipality, places); err != nil {
+		return nil, err
+	}
+	return fresh, tx.Index(ctx, db.MessageSearch, municipality, docs, false)
+}
+
+// asks reports whether the message wants an answer; a reaction or a notice of the system doesn't.
+func (m Message) asks() bool { return m.Type != TypeReaction && m.Type != TypeSystem }
+
+// stored tells which messages are known already. It only saves work: the unique index decides.
+func stored(ctx context.Context, tx *db.Tx, municipality int64, incoming []Message) ([]bool, error) {
+	duplicate := make([]bool, len(incoming))
+	seen := make(map[string]bool, len(incoming))
+	rows := make([][]any, len(incoming))
+	for i, m := range incoming {
+		rows[i] = []any{municipality, m.ExternalID}
+		duplicate[i] = seen[m.ExternalID]
+		seen[m.ExternalID] = true
+	}
+	err := tx.Query(ctx, `SELECT message_id FROM message WHERE municipality_id = $1 AND external_id = $2 AND external_id <> ''`, rows,
+		func(i int, row db.Scanner) error {
+			var id int64
+			duplicate[i] = true
+			return row.Scan(&id)
+		})
+	return duplicate, err
+}
+
+func findPlaces(ctx context.Context, tx *db.Tx, municipality int64, incoming []Message, duplicate []bool) (map[place]*found, error) {
+	places := make(map[place]*found)
+	var keys []place
+	for i, m := range incoming {
+		p := place{m.ContactID, m.Number}
+		if !duplicate[i] && places[p] == nil {
+			places[p] = &found{}
+			keys = append(keys, p)
+		}
+	}
+	rows := make([][]any, len(keys))
+	for i, p := range keys {
+		rows[i] = []any{municipality, p.contact, p.number}
+	}
+	const query = `SELECT conversation_id, state, resolved_at FROM conversation
+		WHERE municipality_id = $1 AND contact_id = $2 AND number = $3
+		ORDER BY CASE WHEN state = 'open' THEN 0 ELSE 1 END, opened_at DESC, conversation_id DESC LIMIT 1`
+	err := tx.Query(ctx, query, rows, func(i int, row db.Scanner) error {
+		f := places[keys[i]]
+		return row.Scan(&f.id, &f.state, &f.resolvedAt)
+	})
+	return places, err
+}
+
+// plan decides for each new message which conversation it belongs to: the open one; the last one, if
+// it was resolved within a week of the message; or a new one. What asks nothing opens nothing.
+func plan(tx *db.Tx, incoming []Message, duplicate []bool, places map[place]*found) {
+	byTime := make([]int, len(incoming))
+	for i := range byTime {
+		byTime[i] = i
+	}
+	slices.SortStableFunc(byTime, func(a, b int) int {
+		return cmp.Or(incoming[a].At.Compare(incoming[b].At), cmp.Compare(incoming[a].Place, incoming[b].Place))
+	})
+	for _, i := range byTime {
+		if duplicate[i] {
+			continue
+		}
+		m := &incoming[i]
+		f := places[place{m.ContactID, m.Number}]
+		if m.asks() {
+			f.open(tx, m.At)
+		}
+		m.ConversationID = f.id
+	}
+}
+
+func (f *found) open(tx *db.Tx, at time.Time) {
+	switch {
+	case f.state == "open":
+	case f.id != 0 && at.Before(f.resolvedAt.Add(reopenWithin)):
+		f.state, f.reopened, f.openedAt = "open", true, at
+	default:
+		f.id, f.state, f.fresh, f.openedAt = tx.NewID(), "open", true, at
+	}
+}
+
+func insertIncoming(ctx context.Context, tx *db.Tx, municipality int64, incoming []Message, duplicate []bool) ([]bool, error) {
+	var rows [][]any
+	var index []int
+	for i := range incoming {
+		if duplicate[i] {
+			continue
+		}
+		m := &incoming[i]
+		m.Direction, m.Status = In, Received
+		args, err := insertArgs(municipality, *m, tx.Now())
+		if err != nil {
+			return nil, err
+		}
+		rows, index = append(rows, args), append(index, i)
+	}
+	affected, err := tx.Exec(ctx, insertMessage, rows)
+	if err != nil {
+		return nil, err
+	}
+	fresh := make([]bool, len(incoming))
+	for k, i := range index {
+		fresh[i] = affected[k] > 0
+	}
+	return fresh, nil
+}
+
+func (t *touch) add(m Message) {
+	if !m.asks() {
+		return
+	}
+	t.unread++
+	if t.firstQuestion.IsZero() || m.At.Before(t.firstQuestion) {
+		t.firstQuestion = m.At
+	}
+	if m.At.After(t.lastInbound) {
+		t.lastInbound = m.At
+	}
+	if t.last.ID == 0 || !m.before(t.last) {
+		t.last = m
+	}
+}
+
+func (m Message) before(o Message) bool {
+	return cmp.Or(m.At.Compare(o.At), cmp.Compare(m.Place, o.Place), cmp.Compare(m.ID, o.ID)) < 0
+}
+
+// Touching a conversation with a message that is not its newest leaves what the list shows alone.
+const touchConversation = `UPDATE conversation SET state = 'open', unread = unread + $3,
+	resolved_at = CASE WHEN $4 THEN NULL ELSE resolved_at END, resolution = CASE WHEN $4 THEN '' ELSE resolution END,
+	holder_id = CASE WHEN $4 THEN 0 ELSE holder_id END, holder_name = CASE WHEN $4 THEN '' ELSE holder_name END,
+	waiting_since = CASE WHEN waiting_since IS NULL OR waiting_since > $5 THEN $5 ELSE waiting_since END,
+	last_inbound_at = CASE WHEN last_inbound_at IS NULL OR last_inbound_at < $6 THEN $6 ELSE last_inbound_at END,
+	last_message_id = CASE WHEN last_message_at <= $7 THEN $8 ELSE last_message_id END,
+	last_direction = CASE WHEN last_message_at <= $7 THEN 'in' ELSE last_direction END,
+	last_type = CASE WHEN last_message_at <= $7 THEN $9 ELSE last_type END,
+	last_text = CASE WHEN last_message_at <= $7 THEN $10 ELSE last_text END,
+	last_message_at = CASE WHEN last_message_at <= $7 THEN $7 ELSE last_message_at END
+	WHERE municipality_id = $1 AND conversation_id = $2`
+
+func savePlaces(ctx context.Context, tx *db.Tx, municipality int64, places map[place]*found) error {
+	var made, touched [][]any
+	var events []Event
+	for p, f := range places {
+		t := f.touch
+		if t.last.ID == 0 {
+			continue
+		}
+		if f.fresh {
+			made = append(made, []any{municipality, f.id, p.number, p.contact, f.openedAt})
+			events = append(events, Event{ConversationID: f.id, ContactID: p.contact, Number: p.number, At: f.openedAt, Kind: Opened})
+		}
+		if f.reopened {
+			events = append(events, Event{ConversationID: f.id, ContactID: p.contact, Number: p.number, At: f.openedAt, Kind: Reopened})
+		}
+		touched = append(touched, []any{municipality, f.id, t.unread, f.reopened, t.firstQuestion, t.lastInbound, t.last.At, t.last.ID, t.last.Type, preview(t.last.Text)})
+		tx.Notify(db.Notice{Topic: db.Conversation, Municipality: municipality, ID: f.id})
+	}
+	slices.SortFunc(touched, func(a, b []any) int { return cmp.Compare(a[1].(int64), b[1].(int64)) })
+	n, err := tx.Exec(ctx, `INSERT INTO conversation (municipality_id, conversation_id, number, contact_id, state, opened_at, last_message_at)
+		VALUES ($1, $2, $3, $4, 'open', $5, $5) ON CONFLICT DO NOTHING`, made)
+	if err != nil {
+		return fmt.Errorf("open conversations: %w", err)
+	}
+	if slices.Contains(n, 0) { // another instance opened it in this very moment
+		return db.ErrAgain
+	}
+	if _, err := tx.Exec(ctx, touchConversation, touched); err != nil {
+		return fmt.Errorf("touch conversations: %w", err)
+	}
+	return record(ctx, tx, municipality, events)
+}
+
+// preview is what a list shows of a text.
+func preview(s string) string {
+	const most = 160
+	runes := 0
+	for i := range s {
+		if runes == most {
+			return s[:i]
+		}
+		runes++
+	}
+	return s
+}
+
+// Merge gives the older contact what the younger had: messages, events, and the open conversation,
+// which joins the older one's if it has one too.
+func Merge(ctx context.Context, tx *db.Tx, municipality int64, merges []contact.Merge) error {
+	for _, m := range merges {
+		if err := mergeOpen(ctx, tx, municipality, m); err != nil {
+			return fmt.Errorf("merge open conversations of contact %d: %w", m.From, err)
+		}
+		for _, table := range []string{"message", "conversation_event", "conversation"} {
+			_, err := tx.ExecContext(ctx, `UPDATE `+table+` SET contact_id = $3 WHERE municipality_id = $1 AND contact_id = $2`, municipality, m.From, m.Into)
+			if err != nil {
+				return fmt.Errorf("move the %ss of contact %d: %w", table, m.From, err)
+			}
+		}
+	}
+	return nil
+}
+
+func mergeOpen(ctx context.Context, tx *db.Tx, municipality int64, m contact.Merge) error {
+	rows, err := openOf(ctx, tx, municipality, m.From)
+	if err != nil {
+		return err
+	}
+	older, err := openOf(ctx, tx, municipality, m.Into)
+	if err != nil {
+		return err
+	}
+	for number, from := range rows {
+		into, both := older[number]
+		if !both {
+			tx.Notify(db.Notice{Topic: db.Conversation, Municipality: municipality, ID: from})
+			continue
+		}
+		if err := joinConversations(ctx, tx, municipality, from, into); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// openOf maps the numbers a contact has open conversations with to these.
+func openOf(ctx context.Context, tx *db.Tx, municipality, contactID int64) (map[string]int64, error) {
+	out := make(map[string]int64)
+	err := tx.Query(ctx, `SELECT number, conversation_id FROM conversation WHERE municipality_id = $1 AND contact_id = $2 AND state = 'open'`,
+		[][]any{{municipality, contactID}}, func(_ int, row db.Scanner) error {
+			var number string
+			var id int64
+			err := row.Scan(&number, &id)
+			out[number] = id
+			return err
+		})
+	return out, err
+}
+
+func joinConversations(ctx context.Context, tx *db.Tx, municipality, from, into int64) error {
+	for _, step := range []string{
+		`UPDATE conversation SET
+			unread = conversation.unread + f.unread,
+			waiting_since = CASE WHEN conversation.waiting_since IS NULL OR f.waiting_since < conversation.waiting_since THEN f.waiting_since ELSE conversation.waiting_since END,
+			last_inbound_at = CASE WHEN conversation.last_inbound_at IS NULL OR f.last_inbound_at > conversation.last_inbound_at THEN f.last_inbound_at ELSE conversation.last_inbound_at END,
+			last_message_id = CASE WHEN f.last_message_at > conversation.last_message_at THEN f.last_message_id ELSE conversation.last_message_id END,
+			last_direction = CASE WHEN f.last_message_at > conversation.last_message_at THEN f.last_direction ELSE conversation.last_direction END,
+			last_type = CASE WHEN f.last_message_at > conversation.last_message_at THEN f.last_type ELSE conversation.last_type END,
+			last_text = CASE WHEN f.last_message_at > conversation.last_message_at THEN f.last_text ELSE conversation.last_text END,
+			last_message_at = CASE WHEN f.last_message_at > conversation.last_message_at THEN f.last_message_at ELSE conversation.last_message_at END
+		FROM conversation f WHERE f.municipality_id = $1 AND f.conversation_id = $2 AND conversation.municipality_id = $1 AND conversation.conversation_id = $3`,
+		`UPDATE message SET conversation_id = $3 WHERE municipality_id = $1 AND conversation_id = $2
+			AND contact_id = (SELECT c.contact_id FROM conversation c WHERE c.municipality_id = $1 AND c.conversation_id = $2)`,
+		`UPDATE conversation SET state = 'resolved', resolution = 'merged', resolved_at = last_message_at, unread = 0, waiting_since = NULL
+			WHERE municipality_id = $1 AND conversation_id = $2 AND $3 <> 0`,
+	} {
+		if _, err := tx.ExecContext(ctx, step, municipality, from, into); err != nil {
+			return err
+		}
+	}
+	tx.Notify(db.Notice{Topic: db.Conversation, Municipality: municipality, ID: from})
+	tx.Notify(db.Notice{Topic: db.Conversation, Municipality: municipality, ID: into})
+	return nil
+}

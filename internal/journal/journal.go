@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+// Package journal is the append-only record of what arrived, as it arrived.
+//
+// What was answered 200 is in it, committed. Everything else is made from it, later, and may be
+// made again: a replay is harmless. What can't be understood goes to quarantine, where it is seen
+// and can be replayed.
+package journal
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/filodiretto/filodiretto/internal/db"
+	"github.com/filodiretto/filodiretto/internal/journal/store"
+)
+
+// Entry is one request body.
+type Entry struct {
+	Municipality int64
+	ID           int64
+	ReceivedAt   time.Time
+	Body         []byte
+	Replayed     bool // it comes again, because somebody asked for what of it was in quarantine
+}
+
+// Journal appends entries and hands them out to be processed.
+type Journal struct {
+	d  *db.DB
+	in chan *appending
+}
+
+type appending struct {
+	entry Entry
+	done  chan error
+}
+
+// The bounds of one group commit.
+const (
+	maxGroup      = 512
+	maxGroupBytes = 8 << 20
+)
+
+// New makes a journal over d. Append works while Run runs.
+func New(d *db.DB) *Journal { return &Journal{d: d, in: make(chan *appending, maxGroup)} }
+
+// Append returns once body is committed; then, and only then, it may be answered with 200.
+func (j *Journal) Append(ctx context.Context, municipality int64, body []byte) error {
+	a := &appending{entry: Entry{Municipality: municipality, Body: body}, done: make(chan error, 1)}
+	select {
+	case j.in <- a:
+	case <-ctx.Done():
+		return fmt.Errorf("append to the journal: %w", ctx.Err())
+	}
+	select {
+	case err := <-a.done:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("append to the journal: %w", ctx.Err())
+	}
+}
+
+// Run commits what is appended, many entries in one commit, until ctx ends and nothing waits.
+func (j *Journal) Run(ctx context.Context) {
+	writers := 1
+	if j.d.Engine == db.PostgreSQL {
+		writers = 2 // while one waits for its commit, the next group forms and goes
+	}
+	done := make(chan struct{})
+	for range writers {
+		go func() {
+			j.write(ctx)
+			done <- struct{}{}
+		}()
+	}
+	for range writers {
+		<-done
+	}
+}
+
+func (j *Journal) write(ctx context.Context) {
+	for {
+		select {
+		case a := <-j.in:
+			j.commit(context.WithoutCancel(ctx), j.group(a))
+		case <-ctx.Done():
+			select {
+			case a := <-j.in:
+				j.commit(context.WithoutCancel(ctx), j.group(a))
+			default:
+				return
+			}
+		}
+	}
+}
+
+// group takes what waits already; it never waits for more.
+func (j *Journal) group(first *appending) []*appending {
+	group := []*appending{first}
+	size := len(first.entry.Body)
+	for len(group) < maxGroup && size < maxGroupBytes {
+		select {
+		case a := <-j.in:
+			group = append(group, a)
+			size += len(a.entry.Body)
+		default:
+			return group
+		}
+	}
+	return group
+}
+
+func (j *Journal) commit(ctx context.Context, group []*appending) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	err := j.d.UpdateJournal(ctx, func(ctx context.Context, tx *db.Tx) error {
+		rows := make([][]any, len(group))
+		for i, a := range group {
+			rows[i] = []any{a.entry.Municipality, tx.NewID(), tx.Now(), a.entry.Body}
+		}
+		_, err := tx.Exec(ctx, `INSERT INTO journal (municipality_id, entry_id, received_at, body) VALUES ($1, $2, $3, $4)`, rows)
+		tx.Notify(db.Notice{Topic: db.Journal})
+		return err
+	})
+	if err != nil {
+		err = fmt.Errorf("commit %d journal entries: %w", len(group), err)
+	}
+	for _, a := range group {
+		a.done <- err
+	}
+}
+
+// Bad is a part of an entry that could not be understood.
+type Bad struct {
+	Municipality, Entry int64
+	Place               string // where in the entry; "" is the whole
+	Reason              string // a short word
+	Detail              string
+	Body                []byte
+}
+
+// Process takes up to limit entries that wait and gives them to work in one short transaction; what
+// work returns goes to quarantine in that same transaction. It returns how many it took.
+//
+// On PostgreSQL claim, work and mark are one transaction, and entries another instance works on are
+// skipped. On SQLite the work commits first and the mark after it, as they are two files: a crash
+// between them makes the same entries come again, which work must bear.
+//
+// An entry that makes work fail holds back none of its neighbours: it goes to quarantine alone.
+func (j *Journal) Process(ctx context.Context, limit int, work func(ctx context.Context, tx *db.Tx, entries []Entry) ([]Bad, error)) (int, error) {
+	n, err := j.process(ctx, limit, work)
+	if err == nil || db.Unavailable(err) || ctx.Err() != nil {
+		return n, err
+	}
+	return j.processSingly(ctx, limit, work)
+}
+
+type worker func(ctx context.Context, tx *db.Tx, entries []Entry) ([]Bad, error)
+
+func (j *Journal) process(ctx context.Context, limit int, work worker) (int, error) {
+	if j.d.Engine == db.SQLite {
+		return j.processFiles(ctx, limit, work)
+	}
+	var n int
+	err := j.d.UpdateLater(ctx, func(ctx context.Context, tx *db.Tx) error {
+		entries, err := pending(ctx, tx, limit, " FOR UPDATE SKIP LOCKED")
+		if n = len(entries); n == 0 || err != nil {
+			return err
+		}
+		kept, err := digest(ctx, tx, entries, work)
+		if err != nil {
+			return err
+		}
+		return mark(ctx, tx, entries, kept)
+	})
+	return n, err
+}
+
+func (j *Journal) processFiles(ctx context.Context, limit int, work worker) (int, error) {
+	var entries []Entry
+	err := j.d.ViewJournal(ctx, func(ctx context.Context, tx *db.Tx) (err error) {
+		entries, err = pending(ctx, tx, limit, "")
+		return err
+	})
+	if err != nil || len(entries) == 0 {
+		return 0, err
+	}
+	var kept []int64
+	err = j.d.UpdateLater(ctx, func(ctx context.Context, tx *db.Tx) (err error) {
+		kept, err = digest(ctx, tx, entries, work)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	err = j.d.UpdateJournal(ctx, func(ctx context.Context, tx *db.Tx) error { return mark(ctx, tx, entries, kept) })
+	return len(entries), err
+}
+
+// processSingly finds the one entry that fails among those of a batch.
+func (j *Journal) processSingly(ctx context.Context, limit int, work worker) (int, error) {
+	total := 0
+	for range limit {
+		n, err := j.process(ctx, 1, work)
+		if err != nil && !db.Unavailable(err) && ctx.Err() == nil {
+			n, err = j.process(ctx, 1, func(_ context.Context, _ *db.Tx, entries []Entry) ([]Bad, error) {
+				e := entries[0]
+				return []Bad{{Municipality: e.Municipality, Entry: e.ID, Reason: "failed", Detail: "It could not be processed; the log says why.", Body: e.Body}}, nil
+			})
+		}
+		total += n
+		if err != nil || n == 0 {
+			return total, err
+		}
+	}
+	return total, nil
+}
+
+func pending(ctx context.Context, tx *db.Tx, limit int, lock string) ([]Entry, error) {
+	rows, err := tx.QueryContext(ctx, `SELECT municipality_id, entry_id, received_at, body, replayed FROM journal
+		WHERE done_at IS NULL ORDER BY entry_id LIMIT $1`+lock, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read the journal: %w", err)
+	}
+	defer rows.Close()
+	var out []Entry
+	for rows.Next() {
+		var e Entry
+		if err := rows.Scan(&e.Municipality, &e.ID, &e.ReceivedAt, &e.Body, &e.Replayed); err != nil {
+			return nil, fmt.Errorf("read the journal: %w", err)
+		}
+		e.ReceivedAt = e.ReceivedAt.UTC()
+		out = append(out, e)
+	}
+	return out, rows.Err()
+}
+
+// digest does the work and puts aside what it could not understand; kept are the entries of that.
+func digest(ctx context.Context, tx *db.Tx, entries []Entry, work worker) (kept []int64, err error) {
+	defer func() {
+		if p := recover(); p != nil { // input nobody thought of must not stop the desk
+			err = fmt.Errorf("panic while processing journal entries: %v", p)
+		}
+	}()
+	bad, err := work(ctx, tx, entries)
+	if err != nil {
+		return nil, err
+	}
+	var replayed [][]any
+	for _, e := range entries {
+		if e.Replayed {
+			replayed = append(replayed, []any{e.Municipality, e.ID, tx.Now()})
+		}
+	}
+	if _, err := tx.Exec(ctx, `UPDATE quarantine SET solved_at = $3
+		WHERE municipality_id = $1 AND entry_id = $2 AND replayed_at IS NOT NULL AND solved_at IS NULL`, replayed); err != nil {
+		return nil, fmt.Errorf("mark as solved: %w", err)
+	}
+	var rows [][]any
+	for _, b := range bad {
+		kept = append(kept, b.Entry)
+		rows = append(rows, []any{b.Municipality, tx.NewID(), b.Entry, b.Place, b.Reason, b.Detail, printable(b.Body), tx.Now()})
+	}
+	_, err = tx.Exec(ctx, `INSERT INTO quarantine (municipality_id, quarantine_id, entry_id, place, reason, detail, body, at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+		ON CONFLICT (municipality_id, entry_id, place) DO UPDATE SET solved_at = NULL, replayed_at = NULL, reason = excluded.reason, detail = excluded.detail`, rows)
+	if err != nil {
+		return nil, fmt.Errorf("put into quarantine: %w", err)
+	}
+	return kept, nil
+}
+
+func mark(ctx context.Context, tx *db.Tx, entries []Entry, kept []int64) error {
+	rows := make([][]any, len(entries))
+	for i, e := range entries {
+		rows[i] = []any{e.Municipality, e.ID, tx.Now(), slices.Contains(kept, e.ID)}
+	}
+	if _, err := tx.Exec(ctx, `UPDATE journal SET done_at = $3, kept = $4 WHERE municipality_id = $1 AND entry_id = $2`, rows); err != nil {
+		return fmt.Errorf("mark journal entries as done: %w", err)
+	}
+	return nil
+}
+
+// Lag is how long the oldest entry has waited to be processed; 0 when none waits.
+func (j *Journal) Lag(ctx context.Context) (lag time.Duration, err error) {
+	err = j.d.ViewJournal(ctx, func(ctx context.Context, tx *db.Tx) error {
+		oldest, err := store.New(tx).Oldest(ctx)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		lag = max(0, tx.Now().Sub(oldest))
+		return err
+	})
+	return lag, err
+}
+
+// How long raw bodies, which are personal data, are kept.
+const (
+	keepProcessed   = 7 * 24 * time.Hour
+	keepQuarantined = 90 * 24 * time.Hour
+	dropSlice       = 500
+)
+
+// Drop deletes the municipality's entries whose time is over, in slices that delay nobody.
+func (j *Journal) Drop(ctx context.Context, municipality int64) (dropped int64, err error) {
+	for {
+		var n int64
+		err := j.d.UpdateJournal(ctx, func(ctx context.Context, tx *db.Tx) (err error) {
+			n, err = store.New(tx).DropProcessed(ctx, store.DropProcessedParams{MunicipalityID: municipality,
+				Before: db.FirstID(tx.Now().Add(-keepProcessed)), KeptBefore: db.FirstID(tx.Now().Add(-keepQuarantined)), Slice: dropSlice})
+			return err
+		})
+		dropped += n
+		if err != nil {
+			return dropped, fmt.Errorf("drop old journal entries: %w", err)
+		}
+		if n < dropSlice {
+			break
+		}
+	}
+	err = j.d.UpdateLater(ctx, func(ctx context.Context, tx *db.Tx) error {
+		_, err := store.New(tx).DropQuarantined(ctx, store.DropQuarantinedParams{MunicipalityID: municipality,
+			Before: db.FirstID(tx.Now().Add(-keepQuarantined)), SolvedBefore: db.FirstID(tx.Now().Add(-keepProcessed))})
+		return err
+	})
+	if err != nil {
+		return dropped, fmt.Errorf("drop old quarantine: %w", err)
+	}
+	return dropped, nil
+}

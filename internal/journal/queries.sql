@@ -1,0 +1,31 @@
+-- SPDX-License-Identifier: AGPL-3.0-or-later
+
+-- name: Unsolved :many
+SELECT * FROM quarantine
+WHERE municipality_id = @municipality_id AND solved_at IS NULL AND quarantine_id < CAST(@before AS bigint)
+ORDER BY quarantine_id DESC LIMIT @page;
+
+-- name: Item :one
+SELECT * FROM quarantine WHERE municipality_id = $1 AND quarantine_id = $2;
+
+-- name: CountUnsolved :one
+SELECT count(*) FROM quarantine WHERE municipality_id = $1 AND solved_at IS NULL;
+
+-- name: AskReplay :execrows
+UPDATE quarantine SET replayed_at = @at
+WHERE municipality_id = @municipality_id AND quarantine_id = @quarantine_id AND solved_at IS NULL;
+
+-- name: ReplayEntry :execrows
+UPDATE journal SET done_at = NULL, replayed = true WHERE municipality_id = $1 AND entry_id = $2;
+
+-- name: DropProcessed :execrows
+DELETE FROM journal WHERE journal.municipality_id = @municipality_id AND journal.entry_id IN (
+  SELECT j.entry_id FROM journal j
+  WHERE j.municipality_id = @municipality_id AND j.entry_id < CAST(@before AS bigint) AND j.done_at IS NOT NULL AND (NOT j.kept OR j.entry_id < CAST(@kept_before AS bigint))
+  ORDER BY j.entry_id LIMIT @slice);
+
+-- name: DropQuarantined :execrows
+DELETE FROM quarantine WHERE municipality_id = @municipality_id AND (quarantine_id < CAST(@before AS bigint) OR (solved_at IS NOT NULL AND quarantine_id < CAST(@solved_before AS bigint)));
+
+-- name: Oldest :one
+SELECT received_at FROM journal WHERE done_at IS NULL ORDER BY entry_id LIMIT 1;
