@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+// What the desk does in the browser. Pages come from the server and work without it;
+// it keeps them fresh and lets a person live by keyboard.
+
+import { startAlerts } from "./alerts.js"
+import { startComposer } from "./composer.js"
+import { startDialogs } from "./dialogs.js"
+import { startKeys } from "./keys.js"
+import { startList } from "./list.js"
+import { startLive } from "./live.js"
+import { startMenus } from "./menus.js"
+import { startThread } from "./thread.js"
+import { startVoices } from "./voices.js"
+
+if (document.body.classList.contains("desk")) {
+  Idiomorph.defaults.ignoreActiveValue = true
+  startAlerts()
+  startMenus()
+  startDialogs()
+  startComposer()
+  startThread()
+  startVoices()
+  startList()
+  startKeys()
+  startLive()
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+// Dialogs are <dialog>: the browser traps the focus and gives it back.
+export function startDialogs() {
+  const dialog = document.getElementById("dialog")
+  document.addEventListener("htmx:afterSwap", (e) => {
+    if (e.detail.target !== dialog) return
+    if (dialog.firstElementChild && !dialog.open) dialog.showModal()
+  })
+  // The server says so when what the dialog asked for is done.
+  document.addEventListener("desk:done", () => dialog.close())
+  dialog.addEventListener("close", () => dialog.replaceChildren())
+  document.addEventListener("click", (e) => {
+    const open = e.target.closest("[data-open]")
+    if (open) document.getElementById(open.dataset.open).showModal()
+    if (e.target.closest("[data-close]")) e.target.closest("dialog").close()
+    if (e.target.matches("dialog")) e.target.close() // on its backdrop
+  })
+  document.addEventListener("input", (e) => {
+    if (e.target.matches("[data-picks-other]")) pickOther(e.target)
+    if (e.target.matches("[data-variable]")) fillPreview(e.target.form)
+  })
+  dialog.addEventListener("keydown", (e) => {
+    if (e.target.matches("input, textarea, select") || e.ctrlKey || e.metaKey || e.altKey) return
+    const wanted = [...dialog.querySelectorAll("[data-key]")].find((b) => b.dataset.key === e.key.toLowerCase())
+    if (wanted) {
+      e.preventDefault()
+      wanted.click()
+    }
+  })
+}
+
+function pickOther(text) {
+  const other = text.form.querySelector("[data-other]")
+  if (text.value && other) other.checked = true
+}
+
+function fillPreview(form) {
+  const body = form.querySelector("[data-body]")
+  let text = body.dataset.body
+  for (const input of form.querySelectorAll("[data-variable]")) {
+    if (input.value) text = text.replaceAll(`{{${input.dataset.variable}}}`, input.value)
+  }
+  body.textContent = text
+}

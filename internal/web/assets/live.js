@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+import { say } from "./words.js"
+
+// The server tells what changed, never what it looks like: the page fetches that part again.
+// A hidden tab closes its stream, since browsers allow six per server, and looks at everything on return.
+
+const listeners = []
+
+// onChange calls f with the id of the conversation that changed, "" when anything may have.
+export function onChange(f) {
+  listeners.push(f)
+}
+
+let seen = false
+const pending = new Set()
+
+export function startLive() {
+  document.addEventListener("visibilitychange", () => (document.hidden ? disconnect() : connect()))
+  addEventListener("pagehide", disconnect)
+  addEventListener("pageshow", (e) => e.persisted && connect())
+  addEventListener("online", () => {
+    disconnect()
+    connect()
+  })
+  addEventListener("offline", () => bar("offline"))
+  document.addEventListener("htmx:sseError", () => bar(navigator.onLine ? "reconnecting" : "offline"))
+  document.addEventListener("htmx:sseOpen", () => bar(""))
+  document.addEventListener("sse:hello", () => {
+    if (seen) tell("")
+    seen = true
+  })
+  document.addEventListener("sse:refresh", () => tell(""))
+  document.addEventListener("sse:conversation", (e) => tell(e.detail.data))
+  if (!document.hidden) connect()
+}
+
+function connect() {
+  if (document.getElementById("live")) return
+  const source = document.getElementById("live-source")
+  document.body.append(source.content.cloneNode(true))
+  htmx.process(document.getElementById("live"))
+}
+
+// The extension closes the stream of an element that is gone only at its next message: close it here.
+function disconnect() {
+  const live = document.getElementById("live")
+  if (!live) return
+  htmx.remove(live)
+}
+
+// tell gathers what changes within 50 ms, so that a burst of statuses is one request.
+function tell(id) {
+  if (pending.size === 0) setTimeout(flush, 50)
+  pending.add(id)
+}
+
+function flush() {
+  const ids = pending.has("") ? [""] : [...pending]
+  pending.clear()
+  for (const f of listeners) for (const id of ids) f(id)
+}
+
+let slow = 0
+
+// bar says what is wrong, after a second: a short break is nobody's trouble.
+function bar(key) {
+  const offline = document.getElementById("offline")
+  clearTimeout(slow)
+  if (!key) {
+    offline.hidden = true
+    return
+  }
+  slow = setTimeout(() => {
+    offline.textContent = say(key)
+    offline.hidden = false
+  }, 1000)
+}

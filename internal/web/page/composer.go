@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package page
+
+// accepted are the files WhatsApp takes from a business (Meta: Cloud API, supported media types).
+const accepted = "image/jpeg,image/png,video/mp4,video/3gpp,audio/aac,audio/mp4,audio/mpeg,audio/amr,audio/ogg,text/plain,application/pdf,.doc,.docx,.xls,.xlsx,.ppt,.pptx"
+
+// largestFile is the largest document WhatsApp takes, in bytes; smaller limits by type are the server's to tell.
+const largestFile = 100_000_000

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package page
+
+import (
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/filodiretto/filodiretto/internal/locale"
+)
+
+type shortcut struct {
+	keys []string
+	what locale.Key
+}
+
+var shortcuts = []shortcut{
+	{[]string{"j", "k"}, "desk.help.move"},
+	{[]string{"⏎"}, "desk.help.open"},
+	{[]string{"r"}, "desk.help.reply"},
+	{[]string{"n"}, "desk.help.note"},
+	{[]string{"t"}, "desk.help.take"},
+	{[]string{"p"}, "desk.help.pass"},
+	{[]string{"e"}, "desk.help.resolve"},
+	{[]string{"i"}, "desk.help.kind"},
+	{[]string{"/"}, "desk.help.search"},
+	{[]string{"Esc"}, "desk.help.leave"},
+	{[]string{"?"}, "desk.help.help"},
+}
+
+func roleKey(role string) locale.Key { return locale.Key("role." + role) }
+
+func sectionKey(s Section) locale.Key { return locale.Key("desk.section." + string(s)) }
+
+func viewKey(v View) locale.Key { return locale.Key("desk.view." + string(v)) }
+
+func emptyKey(v View) locale.Key { return locale.Key("desk.empty." + string(v)) }
+
+func statusKey(s Status) locale.Key { return locale.Key("status." + string(s)) }
+
+func typeKey(k Type) locale.Key { return locale.Key("desk.type." + string(k)) }
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// initials are the first letters of the first and last word, for an avatar; "" where there is no letter.
+func initials(name string) string {
+	var first, last rune
+	for _, word := range strings.Fields(name) {
+		for _, r := range word {
+			if unicode.IsLetter(r) {
+				if first == 0 {
+					first = r
+				} else {
+					last = r
+				}
+			}
+			break
+		}
+	}
+	if last != 0 {
+		return string(unicode.ToUpper(first)) + string(unicode.ToUpper(last))
+	}
+	if first != 0 {
+		return string(unicode.ToUpper(first))
+	}
+	return ""
+}
+
+func firstName(name string) string {
+	first, _, _ := strings.Cut(strings.TrimSpace(name), " ")
+	return first
+}

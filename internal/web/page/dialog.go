@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package page
+
+import (
+	"context"
+	"strings"
+
+	"github.com/filodiretto/filodiretto/internal/locale"
+)
+
+// resolveReasons are the usual reasons to close without a reply; any other is written.
+var resolveReasons = []locale.Key{
+	"desk.resolve.thanks",
+	"desk.resolve.elsewhere",
+	"desk.resolve.duplicate",
+	"desk.resolve.unwanted",
+}
+
+// readable writes a template's name, which Meta allows in lower case and underscores only, as words.
+func readable(name string) string { return strings.ReplaceAll(name, "_", " ") }
+
+func categoryKey(category string) locale.Key {
+	return locale.Key("desk.template.category." + strings.ToLower(category))
+}
+
+func variableLabel(ctx context.Context, v Variable) string {
+	return t(ctx, "desk.template.variable", "name", readable(v.Name))
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package page
+
+import (
+	"context"
+	"strings"
+
+	"github.com/filodiretto/filodiretto/internal/locale"
+)
+
+func tabKey(tab Tab) locale.Key { return locale.Key("desk.settings." + string(tab)) }
+
+func tabAddress(ctx context.Context, tab Tab) string {
+	if tab == TabPreferences {
+		return at(ctx, "preferences")
+	}
+	return at(ctx, "settings", string(tab))
+}
+
+func joined(ctx context.Context, names []string) string {
+	if len(names) == 0 {
+		return t(ctx, "desk.office.all")
+	}
+	return language(ctx).List(names)
+}
+
+func qualityKey(quality string) locale.Key {
+	if quality == "" {
+		quality = "unknown"
+	}
+	return locale.Key("desk.numbers.quality_" + strings.ToLower(quality))
+}
+
+func qualityClass(quality string) string {
+	switch quality {
+	case "GREEN":
+		return "state-ok"
+	case "YELLOW":
+		return "state-warn"
+	case "RED":
+		return "state-bad"
+	default:
+		return ""
+	}
+}
