@@ -7,6 +7,7 @@ import (
 	"go/parser"
 	"go/token"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -121,5 +122,18 @@ func TestKeysBeginWithTheMunicipality(t *testing.T) {
 	}
 	if checked == 0 {
 		t.Error("no table found: the test looks in the wrong place")
+	}
+}
+
+// What no municipality owns is named here, so that a table without the municipality is a decision.
+func TestOnlyTheInstallationsTablesAreShared(t *testing.T) {
+	shared := []string{"lease", "staff", "session", "invitation", "signin_attempt"}
+	body := regexp.MustCompile(`(?is)\bCREATE TABLE (\w+) \((.*?)\n\)`)
+	for _, f := range files(t, ".sql") {
+		for _, table := range body.FindAllStringSubmatch(f.text, -1) {
+			if !strings.Contains(table[2], "municipality_id") && !slices.Contains(shared, table[1]) {
+				t.Errorf("%s: the table %s belongs to no municipality", f.path, table[1])
+			}
+		}
 	}
 }
