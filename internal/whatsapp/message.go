@@ -147,7 +147,9 @@ func (r *reader) message(v gjson.Result, known people, single bool) {
 		case "context":
 			m.context(v)
 		case "referral":
-			m.Referral = raw(v)
+			if v.IsObject() {
+				m.Referral = raw(v)
+			}
 		case "group_id":
 			m.GroupID = text(v)
 		case "identity":
@@ -259,6 +261,9 @@ var contents = map[string]struct {
 
 func (m *Message) readText(v gjson.Result) bool {
 	body := v.Get("body")
+	if body.Type == gjson.Null {
+		m.Kind = KindUnsupported
+	}
 	m.Text = text(body)
 	return v.IsObject() && !body.IsObject() && !body.IsArray()
 }
@@ -322,19 +327,21 @@ func (m *Message) readReaction(v gjson.Result) bool {
 }
 
 func (m *Message) readInteractive(v gjson.Result) bool {
-	kind := text(v.Get("type"))
-	if kind == "" {
-		return false
-	}
-	m.Reply = &InteractiveReply{Type: kind}
+	m.Reply = &InteractiveReply{Type: text(v.Get("type"))}
 	var choice gjson.Result
-	switch kind {
+	switch m.Reply.Type {
+	case "":
+		return false
 	case "button_reply", "list_reply", "nfm_reply", "call_permission_reply":
-		choice = v.Get(kind)
+		choice = v.Get(m.Reply.Type)
+	}
+	if choice.Type == gjson.Null {
+		m.Kind = KindUnsupported
+		return true
 	}
 	m.Reply.read(choice)
 	m.Text = m.Reply.Title
-	return true
+	return choice.IsObject()
 }
 
 func (r *InteractiveReply) read(choice gjson.Result) {
@@ -406,6 +413,9 @@ func (m *Message) readSystem(v gjson.Result) bool {
 			s.IdentityHash = identityHash(v)
 		}
 	})
+	if s.IdentityHash == "" {
+		s.IdentityHash = m.From.IdentityHash
+	}
 	if s.Type == "customer_changed_number" {
 		s.Type = SystemChangedNumber
 	}
