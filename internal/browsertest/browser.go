@@ -20,25 +20,30 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// chromium is the context of the one browser of this test binary.
+// browser is the one browser of this test binary.
+type browser struct {
+	ctx context.Context
+	// lifeline is the input of the process that removes the browser's folder when this process has ended,
+	// in whatever way: the system closes it then; held here, it is not collected earlier.
+	lifeline io.Closer
+}
+
 var chromium = sync.OnceValues(start)
 
-// lifeline is the input of the process that removes the browser's folder after this one, however it ends.
-var lifeline io.Closer
+var errNoChromium = errors.New("no Chromium here: install it (Debian, Ubuntu: apt-get install --no-install-recommends chromium)")
 
-var errNoChromium = errors.New("Chromium is missing: install it (Debian, Ubuntu: apt-get install --no-install-recommends chromium)")
-
-func start() (context.Context, error) {
+func start() (browser, error) {
 	program, err := find()
 	if err != nil {
-		return nil, err
+		return browser{}, err
 	}
 	profile, err := os.MkdirTemp("", "filodiretto-chromium-")
 	if err != nil {
-		return nil, err
+		return browser{}, err
 	}
-	if err := removeAfterUs(profile); err != nil {
-		return nil, err
+	lifeline, err := removeAfterUs(profile)
+	if err != nil {
+		return browser{}, err
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(program),
@@ -55,11 +60,11 @@ func start() (context.Context, error) {
 		chromedp.Flag("use-fake-ui-for-media-stream", true),
 	)
 	allocator, _ := chromedp.NewExecAllocator(context.Background(), options...)
-	browser, _ := chromedp.NewContext(allocator)
-	if err := chromedp.Do(browser); err != nil { // without a time limit, or the limit would end the browser
-		return nil, fmt.Errorf("start %s: %w", program, err)
+	ctx, _ := chromedp.NewContext(allocator)
+	if err := chromedp.Do(ctx); err != nil { // without a time limit, or the limit would end the browser
+		return browser{}, fmt.Errorf("start %s: %w", program, err)
 	}
-	return browser, nil
+	return browser{ctx, lifeline}, nil
 }
 
 func find() (string, error) {
@@ -71,15 +76,14 @@ func find() (string, error) {
 	return "", errNoChromium
 }
 
-// removeAfterUs removes dir when this process has ended. The browser itself is killed by the system
-// then, so nothing else could.
-func removeAfterUs(dir string) error {
+// removeAfterUs removes dir when the lifeline is closed. The browser itself is killed by the system when
+// this process ends, so nothing else could.
+func removeAfterUs(dir string) (lifeline io.Closer, err error) {
 	cmd := exec.Command("/bin/sh", "-c", `while read -r _; do :; done; sleep 1; rm -rf "$1"`, "sh", dir)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	in, err := cmd.StdinPipe()
+	lifeline, err = cmd.StdinPipe()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	lifeline = in
-	return cmd.Start()
+	return lifeline, cmd.Start()
 }

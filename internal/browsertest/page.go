@@ -42,7 +42,7 @@ func Open(t testing.TB) *Page {
 	if err != nil {
 		t.Fatalf("start the browser: %v", err)
 	}
-	return open(t, browser, chromedp.WithNewBrowserContext())
+	return open(t, browser.ctx, chromedp.WithNewBrowserContext())
 }
 
 // Tab opens another tab of the same person.

@@ -31,19 +31,22 @@ const (
 //go:embed cluster.sh
 var clusterScript string
 
-// lifeline is the input of our own cluster's script. The cluster ends when this process does, in
-// whatever way, because the system then closes it; a collected pipe would be closed too early.
-var lifeline io.Closer
+// cluster is the throw-away PostgreSQL of the tests.
+type cluster struct {
+	dsn string
+	// lifeline is the input of the script, if the cluster is our own. The cluster ends when this process
+	// does, in whatever way, because the system then closes it; held here, it is not collected earlier.
+	lifeline io.Closer
+}
 
-// cluster is the address of the throw-away cluster.
-var cluster = sync.OnceValues(func() (string, error) {
+var theCluster = sync.OnceValues(func() (cluster, error) {
 	if dsn := os.Getenv(clusterVariable); dsn != "" {
-		return dsn, nil
+		return cluster{dsn: dsn}, nil
 	}
 	return startCluster()
 })
 
-func startCluster() (dsn string, err error) {
+func startCluster() (cluster, error) {
 	var complaint bytes.Buffer
 	cmd := exec.Command("/bin/sh", "-c", clusterScript)
 	cmd.Stderr = &complaint
@@ -51,22 +54,21 @@ func startCluster() (dsn string, err error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	in, err := cmd.StdinPipe()
 	if err != nil {
-		return "", err
+		return cluster{}, err
 	}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		return "", err
+		return cluster{}, err
 	}
 	if err := cmd.Start(); err != nil {
-		return "", fmt.Errorf("start a throw-away PostgreSQL: %w", err)
+		return cluster{}, fmt.Errorf("start a throw-away PostgreSQL: %w", err)
 	}
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
 		err := cmd.Wait()
-		return "", errors.Join(errors.New(strings.TrimSpace(complaint.String())), err)
+		return cluster{}, errors.Join(errors.New(strings.TrimSpace(complaint.String())), err)
 	}
-	lifeline = in
-	return strings.TrimSpace(line), nil
+	return cluster{dsn: strings.TrimSpace(line), lifeline: in}, nil
 }
 
 // template is the name of the migrated database that tests copy.
@@ -134,11 +136,11 @@ func createPostgres(t testing.TB, template string) (dsn string) {
 }
 
 func asAdmin(ctx context.Context, f func(*pgx.Conn) error) error {
-	dsn, err := cluster()
+	running, err := theCluster()
 	if err != nil {
 		return err
 	}
-	c, err := pgx.Connect(ctx, dsn)
+	c, err := pgx.Connect(ctx, running.dsn)
 	if err != nil {
 		return fmt.Errorf("reach the PostgreSQL of the tests: %w", err)
 	}
@@ -147,11 +149,11 @@ func asAdmin(ctx context.Context, f func(*pgx.Conn) error) error {
 
 // dsnOf is the address of the database called name in the cluster.
 func dsnOf(name string) (string, error) {
-	dsn, err := cluster()
+	running, err := theCluster()
 	if err != nil {
 		return "", err
 	}
-	u, err := url.Parse(dsn)
+	u, err := url.Parse(running.dsn)
 	if err != nil {
 		return "", fmt.Errorf("read %s: %w", clusterVariable, err)
 	}
