@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package house
+
+import (
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// What a newcomer follows must lead somewhere.
+func TestLinksInDocumentsLeadSomewhere(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)#\s]+)[^)]*\)`)
+	for _, f := range files(t, ".md") {
+		for _, m := range link.FindAllStringSubmatch(f.text, -1) {
+			if strings.Contains(m[1], ":") {
+				continue // elsewhere on the network
+			}
+			target := path.Join(path.Dir(f.path), m[1])
+			if _, err := os.Stat(filepath.Join(root, filepath.FromSlash(target))); err != nil {
+				t.Errorf("%s: nothing is at %s", f.path, m[1])
+			}
+		}
+	}
+}
+
+// The two commands of the README are the promise of the project.
+func TestReadmesNameTheTwoCommands(t *testing.T) {
+	for _, f := range files(t, "README.md", "README.it.md") {
+		for _, command := range []string{"\nmake run\n", "\nmake test\n", "security@filodiretto.it", "AGPL-3.0-or-later"} {
+			if !strings.Contains(f.text, command) {
+				t.Errorf("%s does not hold %q", f.path, strings.TrimSpace(command))
+			}
+		}
+	}
+}
+
+func TestLicenceIsTheFullText(t *testing.T) {
+	for _, f := range files(t, "LICENSE") {
+		if f.path != "LICENSE" {
+			continue
+		}
+		for _, part := range []string{"GNU AFFERO GENERAL PUBLIC LICENSE", "13. Remote Network Interaction", "END OF TERMS AND CONDITIONS"} {
+			if !strings.Contains(f.text, part) {
+				t.Errorf("LICENSE does not hold %q", part)
+			}
+		}
+	}
+}
