@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package simulator
+
+import (
+	"container/heap"
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// clock is the time everything here runs by: the real one plus what tests have advanced it.
+type clock struct {
+	base   func() time.Time
+	offset atomic.Int64
+}
+
+func (c *clock) Now() time.Time {
+	return c.base().Add(time.Duration(c.offset.Load()))
+}
+
+func (c *clock) advance(d time.Duration) { c.offset.Add(int64(d)) }
+
+// schedule runs functions when the virtual clock reaches their time, one after another in time order.
+type schedule struct {
+	clock *clock
+	wake  chan struct{}
+
+	mu    sync.Mutex
+	queue events
+	seq   int64
+}
+
+type event struct {
+	at  int64
+	seq int64
+	run func()
+}
+
+type events []event
+
+func (e events) Len() int { return len(e) }
+func (e events) Less(i, j int) bool {
+	return e[i].at < e[j].at || e[i].at == e[j].at && e[i].seq < e[j].seq
+}
+func (e events) Swap(i, j int) { e[i], e[j] = e[j], e[i] }
+func (e *events) Push(x any)   { *e = append(*e, x.(event)) }
+func (e *events) Pop() any {
+	old := *e
+	last := old[len(old)-1]
+	old[len(old)-1] = event{}
+	*e = old[:len(old)-1]
+	return last
+}
+
+func newSchedule(c *clock) *schedule {
+	return &schedule{clock: c, wake: make(chan struct{}, 1)}
+}
+
+// after runs f once d has passed on the virtual clock. f must be quick: everything later waits for it.
+func (s *schedule) after(d time.Duration, f func()) {
+	at := s.clock.Now().Add(d).UnixNano()
+	s.mu.Lock()
+	s.seq++
+	heap.Push(&s.queue, event{at: at, seq: s.seq, run: f})
+	first := s.queue[0].seq == s.seq
+	s.mu.Unlock()
+	if first {
+		s.nudge()
+	}
+}
+
+// clear forgets everything that was to happen.
+func (s *schedule) clear() {
+	s.mu.Lock()
+	s.queue = nil
+	s.mu.Unlock()
+}
+
+func (s *schedule) nudge() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (s *schedule) run(ctx context.Context) {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		timer.Reset(s.runDue())
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.wake:
+		case <-timer.C:
+		}
+	}
+}
+
+// runDue runs what is due and returns how long until the next.
+func (s *schedule) runDue() time.Duration {
+	for {
+		now := s.clock.Now().UnixNano()
+		s.mu.Lock()
+		if len(s.queue) == 0 {
+			s.mu.Unlock()
+			return time.Hour
+		}
+		if next := s.queue[0].at; next > now {
+			s.mu.Unlock()
+			return time.Duration(next - now)
+		}
+		due := heap.Pop(&s.queue).(event)
+		s.mu.Unlock()
+		due.run()
+	}
+}
+
+// parseDuration reads Go durations ("90s", "24h") and whole days ("7d").
+func parseDuration(text string) (time.Duration, error) {
+	if days, found := strings.CutSuffix(text, "d"); found {
+		n, err := strconv.Atoi(days)
+		if err != nil {
+			return 0, fmt.Errorf("parse duration %q: %w", text, err)
+		}
+		return time.Duration(n) * 24 * time.Hour, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		return 0, fmt.Errorf("parse duration %q: %w", text, err)
+	}
+	return d, nil
+}
+
+// span is a duration written as text in JSON, the way people write it: "300ms", "24h", "7d"; a bare number is seconds.
+type span time.Duration
+
+func (s span) MarshalJSON() ([]byte, error) {
+	return strconv.AppendQuote(nil, time.Duration(s).String()), nil
+}
+
+func (s *span) UnmarshalJSON(raw []byte) error {
+	if text, err := strconv.Unquote(string(raw)); err == nil {
+		d, err := parseDuration(text)
+		*s = span(d)
+		return err
+	}
+	seconds, err := strconv.ParseFloat(string(raw), 64)
+	if err != nil {
+		return fmt.Errorf("parse duration %s: write it as text like \"300ms\" or as seconds", raw)
+	}
+	*s = span(seconds * float64(time.Second))
+	return nil
+}

@@ -1,0 +1,528 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package simulator
+
+import (
+	"cmp"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/nyaruka/phonenumbers"
+)
+
+func hexOf(s string) string { return hex.EncodeToString([]byte(s)) }
+
+// appID is the one app everything here belongs to.
+const (
+	appID      = "300000000000001"
+	businessID = "400000000000001"
+)
+
+// accountFields is a WABA with every field that can be asked for.
+func (s *Server) accountFields(a *account) map[string]any {
+	st := a.snapshot()
+	return map[string]any{
+		"id": a.id, "name": st.Name, "currency": "EUR", "timezone_id": "71", "country": "IT", "status": "ACTIVE",
+		"message_template_namespace": "sim_" + a.id, "account_review_status": "APPROVED", "business_verification_status": "verified",
+		"ownership_type": "SELF", "owner_business_info": map[string]any{"id": businessID, "name": st.Name},
+		"whatsapp_business_manager_messaging_limit": "TIER_100K", "health_status": a.health(),
+	}
+}
+
+func (a *account) health() map[string]any {
+	return map[string]any{"can_send_message": "AVAILABLE", "entities": []any{
+		map[string]any{"entity_type": "WABA", "id": a.id, "can_send_message": "AVAILABLE"},
+		map[string]any{"entity_type": "BUSINESS", "id": businessID, "can_send_message": "AVAILABLE"},
+		map[string]any{"entity_type": "APP", "id": appID, "can_send_message": "AVAILABLE"},
+	}}
+}
+
+// numberFields is a number with every field that can be asked for.
+func (s *Server) numberFields(n *number) map[string]any {
+	st, acc := n.snapshot(), n.account.snapshot()
+	hooks := map[string]any{"application": acc.CallbackURL}
+	if acc.OverrideURL != "" {
+		hooks["whatsapp_business_account"] = acc.OverrideURL
+	}
+	if st.OverrideURL != "" {
+		hooks["phone_number"] = st.OverrideURL
+	}
+	fields := map[string]any{
+		"id": n.id, "display_phone_number": st.Display, "verified_name": st.Name, "status": st.Status,
+		"quality_rating": st.Quality, "quality_score": map[string]any{"score": st.Quality},
+		"code_verification_status": st.Verification, "name_status": "APPROVED", "platform_type": "CLOUD_API",
+		"throughput": map[string]any{"level": cmp.Or(map[string]string{"UNLIMITED": "HIGH"}[st.Throughput], st.Throughput)},
+		"whatsapp_business_manager_messaging_limit": "TIER_100K", "account_mode": "LIVE", "is_official_business_account": false,
+		"is_pin_enabled": st.PIN != "", "webhook_configuration": hooks, "health_status": n.health(st.Status),
+	}
+	if st.Automation != nil {
+		fields["conversational_automation"] = st.Automation
+	}
+	return fields
+}
+
+func (n *number) health(status string) map[string]any {
+	h := n.account.health()
+	self := map[string]any{"entity_type": "PHONE_NUMBER", "id": n.id, "can_send_message": "AVAILABLE"}
+	if status != "CONNECTED" {
+		self["can_send_message"], h["can_send_message"] = "BLOCKED", "BLOCKED"
+		self["errors"] = []any{map[string]any{"error_code": 141000, "error_description": "The number is " + status + ".", "possible_solution": "Register the number."}}
+	}
+	h["entities"] = append([]any{self}, h["entities"].([]any)...)
+	return h
+}
+
+func (s *Server) listNumbers(a *account, q url.Values, self string) (any, *graphError) {
+	a.mu.Lock()
+	numbers := slices.Clone(a.numbers)
+	a.mu.Unlock()
+	var items []listed
+	for _, n := range numbers {
+		items = append(items, listed{key: n.id, node: s.numberFields(n)})
+	}
+	slices.SortFunc(items, func(x, y listed) int { return cmp.Compare(x.key, y.key) })
+	return paginate(items, q, self, []string{"verified_name", "code_verification_status", "display_phone_number", "quality_rating", "platform_type", "throughput"})
+}
+
+// createNumber is the first step of a number's registration.
+func (s *Server) createNumber(a *account, body []byte) (any, *graphError) {
+	var in struct {
+		CC    flexString `json:"cc"`
+		Phone flexString `json:"phone_number"`
+		Name  string     `json:"verified_name"`
+	}
+	if err := json.Unmarshal(body, &in); err != nil {
+		return nil, badJSON(err)
+	}
+	digits := onlyDigits(string(in.CC)) + onlyDigits(string(in.Phone))
+	parsed, err := phonenumbers.Parse("+"+digits, "")
+	switch {
+	case in.CC == "" || in.Phone == "" || in.Name == "":
+		return nil, refuse(100, "The parameters cc, phone_number and verified_name are required.")
+	case err != nil || !phonenumbers.IsPossibleNumber(parsed):
+		return nil, refuse(100, "+%s is not a phone number.", digits)
+	case s.dir.byDigits(digits) != nil:
+		return nil, refuse(100, "+%s is registered already.", digits)
+	}
+	n := &number{id: newID(), account: a, state: numberState{
+		Digits: digits, Display: phonenumbers.Format(parsed, phonenumbers.INTERNATIONAL), Name: in.Name,
+		Status: "PENDING", Verification: "NOT_VERIFIED", Throughput: "STANDARD", Quality: "UNKNOWN"}}
+	s.dir.addNumber(n)
+	s.saver.touch()
+	return map[string]any{"id": n.id}, nil
+}
+
+var success = map[string]any{"success": true}
+
+// requestCode would call or text the number; here the code is always 123456.
+func (s *Server) requestCode(n *number, body []byte) (any, *graphError) {
+	var in struct {
+		Method   string `json:"code_method"`
+		Language string `json:"language"`
+	}
+	if err := json.Unmarshal(body, &in); err != nil {
+		return nil, badJSON(err)
+	}
+	if in.Method != "SMS" && in.Method != "VOICE" {
+		return nil, refuse(100, "Param code_method must be one of {SMS, VOICE}.")
+	}
+	if in.Language == "" {
+		return nil, refuse(100, "The parameter language is required.")
+	}
+	n.mu.Lock()
+	n.state.Code = "123456"
+	n.mu.Unlock()
+	s.saver.touch()
+	return success, nil
+}
+
+func (s *Server) verifyCode(n *number, body []byte) (any, *graphError) {
+	var in struct {
+		Code flexString `json:"code"`
+	}
+	if err := json.Unmarshal(body, &in); err != nil {
+		return nil, badJSON(err)
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.state.Code == "" || strings.ReplaceAll(string(in.Code), "-", "") != n.state.Code {
+		return nil, refuse(136024, "The code is not the one that was sent.")
+	}
+	n.state.Verification, n.state.Code = "VERIFIED", ""
+	s.saver.touch()
+	return success, nil
+}
+
+var sixDigits = regexp.MustCompile(`^[0-9]{6}$`)
+
+func (s *Server) register(n *number, body []byte) (any, *graphError) {
+	var in struct {
+		MessagingProduct string     `json:"messaging_product"`
+		PIN              flexString `json:"pin"`
+		Region           string     `json:"data_localization_region"`
+	}
+	if err := json.Unmarshal(body, &in); err != nil {
+		return nil, badJSON(err)
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	switch {
+	case in.MessagingProduct != "whatsapp":
+		return nil, refuse(100, "The parameter messaging_product is required and must be whatsapp.")
+	case !sixDigits.MatchString(string(in.PIN)):
+		return nil, refuse(100, "Param pin must have six digits.")
+	case n.state.Verification != "VERIFIED":
+		return nil, refuse(133006, "Verify the number with request_code and verify_code first.")
+	case n.state.PIN != "" && n.state.PIN != string(in.PIN):
+		return nil, refuse(133005, "The pin is not the one set for this number.")
+	}
+	if err := n.countRegistration(s.clock.Now().Unix()); err != nil {
+		return nil, err
+	}
+	n.state.PIN, n.state.Status = string(in.PIN), "CONNECTED"
+	s.saver.touch()
+	return success, nil
+}
+
+func (s *Server) deregister(n *number) (any, *graphError) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if err := n.countRegistration(s.clock.Now().Unix()); err != nil {
+		return nil, err
+	}
+	n.state.Status = "PENDING"
+	s.saver.touch()
+	return success, nil
+}
+
+// countRegistration allows ten (de)registrations in 72 hours; n must be locked.
+func (n *number) countRegistration(now int64) *graphError {
+	n.state.Registrations = slices.DeleteFunc(n.state.Registrations, func(at int64) bool { return now-at > 72*3600 })
+	if len(n.state.Registrations) >= 10 {
+		return refuse(133016, "The number was registered and deregistered ten times in 72 hours.")
+	}
+	n.state.Registrations = append(n.state.Registrations, now)
+	return nil
+}
+
+// changeNumber is POST /{phone_number_id}: the pin, or the callback of this number alone.
+func (s *Server) changeNumber(g *graphRequest, n *number) (any, *graphError) {
+	var in struct {
+		PIN  flexString `json:"pin"`
+		Hook *struct {
+			URL         string `json:"override_callback_uri"`
+			VerifyToken string `json:"verify_token"`
+		} `json:"webhook_configuration"`
+	}
+	if err := json.Unmarshal(g.body, &in); err != nil {
+		return nil, badJSON(err)
+	}
+	if in.PIN != "" && !sixDigits.MatchString(string(in.PIN)) {
+		return nil, refuse(100, "Param pin must have six digits.")
+	}
+	if in.Hook != nil && in.Hook.URL != "" {
+		if err := s.checkOverride(g, in.Hook.URL, in.Hook.VerifyToken); err != nil {
+			return nil, err
+		}
+	}
+	n.mu.Lock()
+	if in.PIN != "" {
+		n.state.PIN = string(in.PIN)
+	}
+	if in.Hook != nil {
+		n.state.OverrideURL = in.Hook.URL
+	}
+	n.mu.Unlock()
+	n.account.hooks.retryNow()
+	s.saver.touch()
+	return success, nil
+}
+
+// profileLimits are the profile's texts with their greatest length.
+var profileLimits = map[string]int{"about": 139, "address": 256, "description": 512, "email": 128}
+
+func (n *number) profile(fields string) any {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	profile := map[string]any{"messaging_product": "whatsapp"}
+	wanted := fieldNames(fields)
+	for name, value := range n.state.Profile {
+		if fields == "" || slices.Contains(wanted, name) {
+			profile[name] = value
+		}
+	}
+	return map[string]any{"data": []any{profile}}
+}
+
+func (s *Server) setProfile(n *number, body []byte) (any, *graphError) {
+	var in map[string]any
+	if err := json.Unmarshal(body, &in); err != nil {
+		return nil, badJSON(err)
+	}
+	if in["messaging_product"] != "whatsapp" {
+		return nil, refuse(100, "The parameter messaging_product is required and must be whatsapp.")
+	}
+	delete(in, "messaging_product")
+	for name, longest := range profileLimits {
+		if text, ok := in[name].(string); ok && utf8.RuneCountInString(text) > longest {
+			return nil, refuse(100, "Param %s must be at most %d characters long.", name, longest)
+		}
+	}
+	if sites, ok := in["websites"].([]any); ok && len(sites) > 2 {
+		return nil, refuse(100, "Param websites may have two addresses at most.")
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.state.Profile == nil {
+		n.state.Profile = map[string]any{}
+	}
+	for name, value := range in {
+		n.state.Profile[name] = value
+	}
+	s.saver.touch()
+	return success, nil
+}
+
+func (n *number) settings() any {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	all := map[string]any{"storage_configuration": map[string]any{"status": "DEFAULT"}}
+	for name, value := range n.state.Settings {
+		all[name] = value
+	}
+	return all
+}
+
+var features = []string{"storage_configuration", "user_identity_change", "calling", "payload_encryption"}
+
+func (s *Server) setSettings(n *number, body []byte) (any, *graphError) {
+	var in map[string]any
+	if err := json.Unmarshal(body, &in); err != nil {
+		return nil, badJSON(err)
+	}
+	if len(in) != 1 {
+		return nil, refuse(100, "Exactly one feature may be set at a time.")
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for name, value := range in {
+		if !slices.Contains(features, name) {
+			return nil, refuse(100, "Unexpected key %q.", name)
+		}
+		if n.state.Settings == nil {
+			n.state.Settings = map[string]any{}
+		}
+		n.state.Settings[name] = value
+	}
+	s.saver.touch()
+	return success, nil
+}
+
+func (s *Server) setAutomation(n *number, body []byte) (any, *graphError) {
+	var in struct {
+		Welcome  bool     `json:"enable_welcome_message"`
+		Prompts  []string `json:"prompts"`
+		Commands []struct {
+			Name        string `json:"command_name"`
+			Description string `json:"command_description"`
+		} `json:"commands"`
+	}
+	if err := json.Unmarshal(body, &in); err != nil {
+		return nil, badJSON(err)
+	}
+	if len(in.Prompts) > 4 || len(in.Commands) > 30 {
+		return nil, refuse(100, "At most 4 prompts and 30 commands.")
+	}
+	var kept map[string]any
+	if err := json.Unmarshal(body, &kept); err != nil {
+		return nil, badJSON(err)
+	}
+	n.mu.Lock()
+	n.state.Automation = kept
+	n.mu.Unlock()
+	s.saver.touch()
+	return success, nil
+}
+
+// blockedCitizen is an entry of a number's block list.
+type blockedCitizen struct {
+	WaID   string `json:"wa_id,omitempty"`
+	UserID string `json:"user_id,omitempty"`
+}
+
+type blockRequest struct {
+	MessagingProduct string `json:"messaging_product"`
+	Users            []struct {
+		User   flexString `json:"user"`
+		UserID string     `json:"user_id"`
+	} `json:"block_users"`
+}
+
+func readBlock(body []byte) (*blockRequest, *graphError) {
+	var in blockRequest
+	if err := json.Unmarshal(body, &in); err != nil {
+		return nil, badJSON(err)
+	}
+	if in.MessagingProduct != "whatsapp" || len(in.Users) == 0 {
+		return nil, refuse(100, "The parameters messaging_product and block_users are required.")
+	}
+	return &in, nil
+}
+
+// blockUsers blocks those who wrote in the last 24 hours; the others are reported as failed.
+func (s *Server) blockUsers(n *number, body []byte) (any, *graphError) {
+	in, err := readBlock(body)
+	if err != nil {
+		return nil, err
+	}
+	added, failed := []any{}, []any{}
+	for _, user := range in.Users {
+		input := cmp.Or(user.UserID, string(user.User))
+		c, ok := s.byAddress(input)
+		if !ok || !c.wroteTo(n.id, s.clock.Now().Add(-window)) {
+			failed = append(failed, map[string]any{"input": input, "errors": []any{map[string]any{
+				"code": 131047, "message": "Re-engagement message", "error_data": map[string]any{"details": "The user has not written in the last 24 hours."}}}})
+			continue
+		}
+		entry := c.blockEntry(n.account)
+		n.block(c.snapshot().Code, entry)
+		added = append(added, map[string]any{"input": input, "wa_id": entry.WaID, "user_id": entry.UserID})
+	}
+	s.saver.touch()
+	answer := map[string]any{"messaging_product": "whatsapp", "block_users": map[string]any{"added_users": added}}
+	if len(failed) > 0 {
+		return nil, &graphError{Code: 139100, Details: fmt.Sprintf("%d of %d users could not be blocked.", len(failed), len(in.Users))}
+	}
+	return answer, nil
+}
+
+func (c *citizen) blockEntry(a *account) blockedCitizen {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return blockedCitizen{WaID: c.state.Phone, UserID: c.state.userID(a)}
+}
+
+func (n *number) block(code string, entry blockedCitizen) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.state.Blocked == nil {
+		n.state.Blocked = map[string]blockedCitizen{}
+	}
+	n.state.Blocked[code] = entry
+}
+
+func (s *Server) unblockUsers(n *number, body []byte) (any, *graphError) {
+	in, err := readBlock(body)
+	if err != nil {
+		return nil, err
+	}
+	removed := []any{}
+	for _, user := range in.Users {
+		input := cmp.Or(user.UserID, string(user.User))
+		if c, ok := s.byAddress(input); ok {
+			code := c.snapshot().Code
+			n.mu.Lock()
+			delete(n.state.Blocked, code)
+			n.mu.Unlock()
+			removed = append(removed, map[string]any{"input": input})
+		}
+	}
+	s.saver.touch()
+	return map[string]any{"messaging_product": "whatsapp", "block_users": map[string]any{"removed_users": removed}}, nil
+}
+
+func (s *Server) listBlocked(n *number) any {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	users := []any{}
+	for _, entry := range n.state.Blocked {
+		users = append(users, map[string]any{"messaging_product": "whatsapp", "wa_id": entry.WaID, "user_id": entry.UserID})
+	}
+	return map[string]any{"data": users}
+}
+
+// subscriptions is GET /{waba_id}/subscribed_apps.
+func (a *account) subscriptions() any {
+	st := a.snapshot()
+	if !st.Subscribed {
+		return map[string]any{"data": []any{}}
+	}
+	app := map[string]any{"whatsapp_business_api_data": map[string]any{"id": appID, "name": "Simulator", "link": "https://www.facebook.com/games/?app_id=" + appID}}
+	if st.OverrideURL != "" {
+		app["override_callback_uri"] = st.OverrideURL
+	}
+	return map[string]any{"data": []any{app}}
+}
+
+// subscribe subscribes the app and sets or, without a body, removes the override of the callback.
+func (s *Server) subscribe(g *graphRequest, a *account) (any, *graphError) {
+	var in struct {
+		URL         string `json:"override_callback_uri"`
+		VerifyToken string `json:"verify_token"`
+	}
+	if len(g.body) > 0 {
+		if err := json.Unmarshal(g.body, &in); err != nil {
+			return nil, badJSON(err)
+		}
+	}
+	if in.URL != "" {
+		if err := s.checkOverride(g, in.URL, in.VerifyToken); err != nil {
+			return nil, err
+		}
+	}
+	a.mu.Lock()
+	a.state.Subscribed, a.state.OverrideURL = true, in.URL
+	a.mu.Unlock()
+	a.hooks.retryNow()
+	s.saver.touch()
+	return success, nil
+}
+
+func (s *Server) checkOverride(g *graphRequest, callback, token string) *graphError {
+	if err := checkCallback(callback); err != nil {
+		return refuse(100, "Param override_callback_uri: %v", err)
+	}
+	if token == "" {
+		return refuse(100, "The parameter verify_token is required.")
+	}
+	if err := s.verifyCallback(g.Context(), callback, token); err != nil {
+		return &graphError{Code: 2200, Title: "Callback verification failed with the following errors: " + err.Error()}
+	}
+	return nil
+}
+
+func (s *Server) unsubscribe(a *account) (any, *graphError) {
+	a.mu.Lock()
+	a.state.Subscribed = false
+	a.mu.Unlock()
+	s.saver.touch()
+	return success, nil
+}
+
+// debugToken says what a token may do, for checks before the start.
+func (s *Server) debugToken(g *graphRequest) (any, *graphError) {
+	if g.Method != http.MethodGet {
+		return nil, unsupported(g)
+	}
+	ids := []string{}
+	for _, a := range s.dir.grants(g.query.Get("input_token")) {
+		ids = append(ids, a.id)
+	}
+	if len(ids) == 0 {
+		return map[string]any{"data": map[string]any{"is_valid": false, "error": map[string]any{"code": 190, "message": "Invalid OAuth access token."}, "scopes": []string{}}}, nil
+	}
+	scopes := []string{"whatsapp_business_management", "whatsapp_business_messaging"}
+	granular := []any{}
+	for _, scope := range scopes {
+		granular = append(granular, map[string]any{"scope": scope, "target_ids": ids})
+	}
+	return map[string]any{"data": map[string]any{"app_id": appID, "type": "SYSTEM_USER", "application": "Simulator", "is_valid": true,
+		"expires_at": 0, "scopes": scopes, "granular_scopes": granular}}, nil
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package simulator
+
+import (
+	"embed"
+	"io/fs"
+	"net/http"
+)
+
+//go:embed web
+var phoneFiles embed.FS
+
+// phonePolicy is the page's content security policy: everything comes from here, nothing inline.
+const phonePolicy = "default-src 'self'; img-src 'self' blob:; media-src 'self' blob:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+
+// phonePage is the page with the citizens' phones.
+func (s *Server) phonePage(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Content-Security-Policy", phonePolicy)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Permissions-Policy", "microphone=(self)")
+	h.Set("Cache-Control", "no-cache")
+	http.ServeFileFS(w, r, phoneFiles, "web/phone.html")
+}
+
+func phoneAssets() http.Handler {
+	files, err := fs.Sub(phoneFiles, "web")
+	if err != nil {
+		panic("simulator: the embedded page is missing: " + err.Error())
+	}
+	serve := http.StripPrefix("/phone/", http.FileServerFS(files))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-cache")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		serve.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package simulator
+
+import (
+	"encoding/json"
+	"math/rand/v2"
+	"strings"
+	"time"
+)
+
+// status is how far a message has come, in Meta's words.
+type status string
+
+const (
+	statusAccepted  status = "accepted"
+	statusHeld      status = "held"
+	statusSent      status = "sent"
+	statusDelivered status = "delivered"
+	statusRead      status = "read"
+	statusPlayed    status = "played"
+	statusFailed    status = "failed"
+)
+
+var statusRank = map[status]int{statusHeld: 0, statusAccepted: 1, statusSent: 2, statusDelivered: 3, statusRead: 4, statusPlayed: 5}
+
+// movesTo says whether a message may still come to this status: forward only, and nothing follows a failure.
+func (m *message) movesTo(to status) bool {
+	if m.Status == statusFailed {
+		return false
+	}
+	if to == statusFailed {
+		return statusRank[m.Status] < statusRank[statusDelivered]
+	}
+	return statusRank[to] > statusRank[m.Status]
+}
+
+// forward plans the next step of an outgoing message; its citizen must be locked.
+func (s *Server) forward(m *message) {
+	next, wait := s.nextStatus(m)
+	if next == "" || wait < 0 {
+		return
+	}
+	s.schedule.after(jitter(wait), func() { s.progress(m, next) })
+}
+
+func (s *Server) nextStatus(m *message) (status, time.Duration) {
+	c, d := &m.citizen.state, s.delays()
+	switch m.Status {
+	case statusHeld:
+		return s.faults.release()
+	case statusAccepted:
+		if m.Failure != nil {
+			return statusFailed, d.Sent
+		}
+		return statusSent, d.Sent
+	case statusSent:
+		if m.Type == "reaction" || c.BlockedUs || c.Offline {
+			return "", 0
+		}
+		if c.ChatOpen {
+			return statusRead, d.Delivered
+		}
+		return statusDelivered, d.Delivered
+	case statusDelivered:
+		if c.ReceiptsOff || c.ReadsByHand {
+			return "", 0
+		}
+		return statusRead, d.Read
+	case statusRead:
+		if m.Voice {
+			return statusPlayed, d.Played
+		}
+	}
+	return "", 0
+}
+
+// jitter spreads a delay by up to a quarter either way.
+func jitter(d time.Duration) time.Duration {
+	if d <= 0 {
+		return d
+	}
+	return d*3/4 + rand.N(d/2+1)
+}
+
+// progress moves an outgoing message to a status, tells the business and plans what follows.
+func (s *Server) progress(m *message, to status) bool {
+	n := s.dir.number(m.Number)
+	now := s.clock.Now()
+	m.citizen.mu.Lock()
+	defer m.citizen.mu.Unlock()
+	if n == nil || !m.movesTo(to) {
+		return false
+	}
+	if to == statusAccepted { // released from holding: no webhook says so
+		m.Status = to
+		s.forward(m)
+		return true
+	}
+	if to == statusFailed && m.Failure == nil {
+		m.Failure = refuse(132015, "Template is paused due to low quality so it cannot be sent in a template message.")
+	}
+	m.Status = to
+	if to == statusRead {
+		m.ReadAt = now
+	}
+	n.account.hooks.add(s.statusUpdate(n, m, to, now))
+	s.events.status(m)
+	s.saver.touch()
+	s.forward(m)
+	return true
+}
+
+// statusUpdate is the status as the webhook tells it; the citizen must be locked.
+func (s *Server) statusUpdate(n *number, m *message, to status, now time.Time) update {
+	c := &m.citizen.state
+	phone := c.shownPhone(m.citizen.chat(n.id), now)
+	b := append(make([]byte, 0, 400), '{')
+	b = appendField(b, "id", m.ID)
+	b = appendField(b, "status", string(to))
+	b = appendField(b, "timestamp", unixText(now))
+	if phone != "" {
+		b = appendField(b, "recipient_id", phone)
+	}
+	if to != statusFailed || m.ByUserID {
+		b = appendField(b, "recipient_user_id", c.userID(n.account))
+	}
+	if m.Callback != "" {
+		b = appendField(b, "biz_opaque_callback_data", m.Callback)
+	}
+	if to == statusFailed {
+		b = append(b, `,"errors":[`...)
+		b = append(b, marshal(m.Failure.webhook())...)
+		b = append(b, ']')
+	} else {
+		b = s.appendPricing(b, n, m, to, now)
+	}
+	u := update{Number: n.id, Field: messagesField, At: now.Unix(), Status: json.RawMessage(append(b, '}'))}
+	if to != statusFailed {
+		u.Contact = c.contactEntry(n.account, phone, to == statusDelivered || to == statusRead)
+	}
+	return u
+}
+
+// Messages outside templates, and utility templates inside the window, cost money from this day on.
+var endOfFreeReplies = time.Date(2026, time.October, 1, 0, 0, 0, 0, time.UTC)
+
+// freeServiceMessages are those a number has free in a calendar month since then.
+const freeServiceMessages = 1000
+
+// appendPricing adds the price, which comes with sent and with one of delivered and read.
+func (s *Server) appendPricing(b []byte, n *number, m *message, to status, now time.Time) []byte {
+	if m.Type == "reaction" || to == statusPlayed || to == statusRead && m.Price != "" && !m.citizen.state.ChatOpen {
+		return b
+	}
+	if m.Price == "" {
+		m.Price = n.price(m, now)
+	}
+	b = append(b, `,"pricing":{"billable":`...)
+	if strings.HasPrefix(m.Price, "free") {
+		b = append(b, "false"...)
+	} else {
+		b = append(b, "true"...)
+	}
+	b = appendField(b, "pricing_model", "PMP")
+	b = appendField(b, "type", m.Price)
+	b = appendField(b, "category", m.Category)
+	return append(b, '}')
+}
+
+// price is the type of a message's price at a time.
+func (n *number) price(m *message, now time.Time) string {
+	if m.Category == "service" {
+		if now.Before(endOfFreeReplies) || n.takeFree(now) {
+			return "free_customer_service"
+		}
+		return "regular"
+	}
+	if m.Category == "utility" && m.InWindow && now.Before(endOfFreeReplies) {
+		return "free_customer_service"
+	}
+	return "regular"
+}
+
+func (n *number) takeFree(now time.Time) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if month := now.UTC().Format("2006-01"); n.state.FreeMonth != month {
+		n.state.FreeMonth, n.state.FreeUsed = month, 0
+	}
+	n.state.FreeUsed++
+	return n.state.FreeUsed <= freeServiceMessages
+}
+
+// markIncoming notes how far a citizen's own message has come.
+func (s *Server) markIncoming(id string, to status) {
+	m, ok := s.messages.get(id)
+	if !ok {
+		return
+	}
+	m.citizen.mu.Lock()
+	defer m.citizen.mu.Unlock()
+	if m.movesTo(to) {
+		m.Status = to
+		s.events.status(m)
+	}
+}
+
+// continueStatuses plans the next step of every message on its way: after a restart, or when a phone is online again.
+func (s *Server) continueStatuses(c *citizen) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, ch := range c.chats {
+		for _, m := range ch.Messages {
+			if m.Out {
+				s.forward(m)
+			}
+		}
+	}
+}

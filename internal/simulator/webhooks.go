@@ -1,0 +1,470 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package simulator
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+)
+
+// Bounds of webhooks as Meta documents them, and of what waits for a callback that is not set yet.
+const (
+	maxUpdatesPerPost = 1000
+	maxPostBytes      = 3 << 20
+	keepTrying        = 7 * 24 * time.Hour
+	maxWaiting        = 500_000
+	callbackTimeout   = 10 * time.Second
+)
+
+// hooks delivers one account's webhooks: in batches, several at a time, again until answered 200.
+type hooks struct {
+	s    *Server
+	a    *account
+	wake chan struct{}
+	slot chan struct{}
+
+	mu      sync.Mutex
+	pending []update
+	open    map[int64]*delivery // posted or waiting for the next try
+	seq     int64
+	done    hookFigures
+	asked   time.Time // when the callback last answered a verification, rightly or not
+}
+
+// delivery is one POST, the same bytes at every try.
+type delivery struct {
+	ID       int64           `json:"id"`
+	Number   string          `json:"number,omitempty"`
+	Body     json.RawMessage `json:"body"`
+	Incoming []string        `json:"incoming,omitempty"`
+	First    time.Time       `json:"first"`
+	Tries    int             `json:"tries"`
+	Updates  int             `json:"updates"`
+
+	waiting bool // for its next try
+}
+
+// hookFigures count an account's webhooks.
+type hookFigures struct {
+	Delivered int64 `json:"delivered"` // updates answered 200
+	Posts     int64 `json:"posts"`     // POSTs made, tries and duplicates included
+	Failures  int64 `json:"failures"`  // POSTs not answered 200
+	Dropped   int64 `json:"dropped"`   // updates given up
+	Pending   int64 `json:"pending"`   // updates not answered 200 yet
+}
+
+func newHooks(s *Server, a *account) *hooks {
+	h := &hooks{s: s, a: a, wake: make(chan struct{}, 1), slot: make(chan struct{}, s.opts.WebhookParallel), open: map[int64]*delivery{}}
+	s.spawn(h.run)
+	return h
+}
+
+// add queues an update; accounts nobody subscribed to get none.
+func (h *hooks) add(updates ...update) {
+	if !h.a.snapshot().Subscribed {
+		return
+	}
+	h.mu.Lock()
+	h.pending = append(h.pending, updates...)
+	if over := len(h.pending) - maxWaiting; over > 0 {
+		h.pending = h.pending[over:]
+		h.done.Dropped += int64(over)
+	}
+	h.mu.Unlock()
+	h.nudge()
+}
+
+func (h *hooks) nudge() {
+	select {
+	case h.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (h *hooks) run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-h.wake:
+		}
+		if !pause(ctx, h.s.delays().Batch) {
+			return
+		}
+		for h.postNext(ctx) {
+		}
+	}
+}
+
+// pause waits on the real clock; false when ctx ended first.
+func pause(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// postNext takes a free slot, then what is pending: while all slots are busy, updates gather into larger batches.
+func (h *hooks) postNext(ctx context.Context) bool {
+	select {
+	case h.slot <- struct{}{}:
+	case <-ctx.Done():
+		return false
+	}
+	d := h.take()
+	if d == nil {
+		<-h.slot
+		return false
+	}
+	if hold := h.s.faults.holdWebhook(); hold > 0 {
+		<-h.slot
+		h.s.schedule.after(hold, func() { h.start(d) })
+		return true
+	}
+	h.s.spawn(func(ctx context.Context) {
+		defer func() { <-h.slot }()
+		h.try(ctx, d)
+	})
+	return true
+}
+
+// start posts d as soon as a slot is free.
+func (h *hooks) start(d *delivery) {
+	h.s.spawn(func(ctx context.Context) {
+		select {
+		case h.slot <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		defer func() { <-h.slot }()
+		h.try(ctx, d)
+	})
+}
+
+// take makes one delivery of pending updates for the same callback; nil when there is nothing to post or nowhere to post it.
+func (h *hooks) take() *delivery {
+	limit := h.s.faults.batchLimit(h.s.opts.WebhookBatch)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.pending) == 0 {
+		return nil
+	}
+	target := h.target(h.pending[0].Number)
+	if target == "" {
+		return nil
+	}
+	n, size := 0, 0
+	for n < len(h.pending) && n < limit && h.target(h.pending[n].Number) == target {
+		size += h.pending[n].size()
+		if n > 0 && size > maxPostBytes-1024 {
+			break
+		}
+		n++
+	}
+	batch := h.pending[:n:n]
+	h.pending = h.pending[n:]
+	if len(h.pending) == 0 {
+		h.pending = nil
+	}
+	return h.newDelivery(batch)
+}
+
+func (h *hooks) newDelivery(batch []update) *delivery {
+	h.seq++
+	d := &delivery{ID: h.seq, Number: batch[0].Number, Body: webhookBody(h.a, batch), First: h.s.clock.Now(), Updates: len(batch)}
+	for _, u := range batch {
+		if u.Incoming != "" {
+			d.Incoming = append(d.Incoming, u.Incoming)
+		}
+	}
+	h.open[d.ID] = d
+	return d
+}
+
+// target is the callback: of the number, else of the account, else of the app.
+func (h *hooks) target(numberID string) string {
+	if n := h.s.dir.number(numberID); n != nil {
+		if own := n.override(); own != "" {
+			return own
+		}
+	}
+	st := h.a.snapshot()
+	if st.OverrideURL != "" {
+		return st.OverrideURL
+	}
+	return st.CallbackURL
+}
+
+func (n *number) override() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.state.OverrideURL
+}
+
+// try posts d, with the copies the faults ask for, and settles or plans the next try.
+func (h *hooks) try(ctx context.Context, d *delivery) {
+	if !h.begin(d) {
+		return
+	}
+	copies := h.s.faults.extraCopies()
+	var group sync.WaitGroup
+	for range copies {
+		group.Go(func() { h.count(h.post(ctx, d)) })
+	}
+	err := h.post(ctx, d)
+	h.count(err)
+	group.Wait()
+	if ctx.Err() != nil {
+		return // saved as open, tried again by the next start
+	}
+	if err == nil {
+		h.settle(d)
+		return
+	}
+	h.retry(d, err)
+}
+
+// begin is false for a delivery that a reset has forgotten.
+func (h *hooks) begin(d *delivery) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	d.waiting = false
+	return h.open[d.ID] == d
+}
+
+func (h *hooks) count(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.done.Posts++
+	if err != nil {
+		h.done.Failures++
+	}
+}
+
+func (h *hooks) settle(d *delivery) {
+	h.mu.Lock()
+	delete(h.open, d.ID)
+	h.done.Delivered += int64(d.Updates)
+	h.mu.Unlock()
+	for _, id := range d.Incoming {
+		h.s.markIncoming(id, statusDelivered)
+	}
+	h.s.saver.touch()
+}
+
+func (h *hooks) retry(d *delivery, err error) {
+	h.s.log.Info("webhook not accepted", "waba", h.a.id, "try", d.Tries+1, "error", err)
+	h.mu.Lock()
+	d.Tries++
+	if h.s.clock.Now().Sub(d.First) > keepTrying {
+		delete(h.open, d.ID)
+		h.done.Dropped += int64(d.Updates)
+		h.mu.Unlock()
+		return
+	}
+	d.waiting = true
+	wait := h.s.delays().backoff(d.Tries)
+	try := d.Tries
+	h.mu.Unlock()
+	h.s.saver.touch()
+	h.s.schedule.after(wait, func() { h.startIfWaiting(d, try) })
+}
+
+// startIfWaiting posts d again unless that has happened meanwhile because the callback changed.
+func (h *hooks) startIfWaiting(d *delivery, try int) {
+	h.mu.Lock()
+	due := d.waiting && d.Tries == try && h.open[d.ID] == d
+	d.waiting = d.waiting && !due
+	h.mu.Unlock()
+	if due {
+		h.start(d)
+	}
+}
+
+// retryNow posts everything that waits: the callback has changed or has come up.
+func (h *hooks) retryNow() {
+	h.mu.Lock()
+	var due []*delivery
+	for _, d := range h.open {
+		if d.waiting {
+			d.waiting = false
+			due = append(due, d)
+		}
+	}
+	h.mu.Unlock()
+	for _, d := range due {
+		h.start(d)
+	}
+	h.nudge()
+}
+
+func (h *hooks) forget() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.pending, h.open, h.done = nil, map[int64]*delivery{}, hookFigures{}
+}
+
+func (h *hooks) figures() hookFigures {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	f := h.done
+	f.Pending = int64(len(h.pending))
+	for _, d := range h.open {
+		f.Pending += int64(d.Updates)
+	}
+	return f
+}
+
+func (h *hooks) post(ctx context.Context, d *delivery) error {
+	target := h.target(d.Number)
+	if target == "" {
+		return errors.New("no callback is set")
+	}
+	st := h.a.snapshot()
+	if err := h.ensureVerified(ctx, st, target); err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(d.Body))
+	if err != nil {
+		return fmt.Errorf("make webhook request to %s: %w", target, err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("User-Agent", "facebookexternalua")
+	if signature := h.s.faults.signature(st.AppSecret, d.Body); signature != "" {
+		req.Header.Set("X-Hub-Signature-256", signature)
+	}
+	resp, err := h.s.callbacks.Do(req)
+	if err != nil {
+		return fmt.Errorf("post webhook: %w", err)
+	}
+	defer resp.Body.Close()
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // only so that the connection can be used again
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("post webhook: answered %s", resp.Status)
+	}
+	return nil
+}
+
+// sign is the value of X-Hub-Signature-256 for body.
+func sign(secret string, body []byte) string {
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write(body)
+	return "sha256=" + hex.EncodeToString(mac.Sum(nil))
+}
+
+// ensureVerified repeats a verification that failed when the callback was set, so that a desk started later
+// still sees the GET before the first POST. A callback that answers wrongly gets its webhooks all the same and
+// is asked again a minute later.
+func (h *hooks) ensureVerified(ctx context.Context, st accountState, target string) error {
+	if st.Verified || target != st.CallbackURL || !h.mayAsk() {
+		return nil
+	}
+	err := h.s.verifyCallback(ctx, target, st.VerifyToken)
+	if errors.Is(err, errCallbackDown) {
+		return err
+	}
+	h.mu.Lock()
+	h.asked = time.Now()
+	h.mu.Unlock()
+	h.a.mu.Lock()
+	h.a.state.Verified = err == nil && h.a.state.CallbackURL == target
+	h.a.mu.Unlock()
+	return nil
+}
+
+func (h *hooks) mayAsk() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return time.Since(h.asked) > time.Minute
+}
+
+var errCallbackDown = errors.New("callback cannot be reached")
+
+// verifyCallback does Meta's verification GET: the callback must answer 200 with the challenge as its whole body.
+func (s *Server) verifyCallback(ctx context.Context, callback, token string) error {
+	u, err := url.Parse(callback)
+	if err != nil {
+		return fmt.Errorf("verify callback %q: %w", callback, err)
+	}
+	challenge := fmt.Sprint(1_000_000_000 + rand.IntN(1_000_000_000))
+	q := u.Query()
+	q.Set("hub.mode", "subscribe")
+	q.Set("hub.challenge", challenge)
+	q.Set("hub.verify_token", token)
+	u.RawQuery = q.Encode()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return fmt.Errorf("verify callback %q: %w", callback, err)
+	}
+	resp, err := s.callbacks.Do(req)
+	if err != nil {
+		return fmt.Errorf("verify callback: %w: %w", errCallbackDown, err)
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, 1024))
+	if err != nil {
+		return fmt.Errorf("verify callback: read the answer: %w", err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("verify callback: HTTP Status Code = %d; HTTP Message = %s", resp.StatusCode, http.StatusText(resp.StatusCode))
+	}
+	if subtle.ConstantTimeCompare(answer, []byte(challenge)) != 1 {
+		return errors.New("verify callback: the answer is not the challenge")
+	}
+	return nil
+}
+
+func checkCallback(callback string) error {
+	u, err := url.Parse(callback)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return fmt.Errorf("url %q must be an http or https address", callback)
+	}
+	if len(callback) > 200 {
+		return errors.New("url may have 200 characters at most")
+	}
+	return nil
+}
+
+// postWebhook queues any change a test wants delivered, for what this simulator does not produce by itself.
+func (s *Server) postWebhook(r *http.Request) (int, any, error) {
+	var in struct {
+		WABA  string          `json:"waba_id"`
+		Field string          `json:"field"`
+		Value json.RawMessage `json:"value"`
+	}
+	if err := readControl(r, &in); err != nil {
+		return 0, nil, err
+	}
+	if in.WABA == "" {
+		in.WABA = DefaultAccount().WABA
+	}
+	a := s.dir.account(in.WABA)
+	if a == nil {
+		return 0, nil, notFound("account %s is not known", in.WABA)
+	}
+	if in.Field == "" || len(in.Value) == 0 {
+		return 0, nil, badRequest("field and value are needed")
+	}
+	a.hooks.add(update{Field: in.Field, At: s.clock.Now().Unix(), Value: escapeASCII(in.Value)})
+	return http.StatusAccepted, map[string]any{"queued": true}, nil
+}
