@@ -3,6 +3,7 @@
 package municipality
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -43,9 +44,14 @@ func ParseFile(name string, data []byte, env func(string) (string, bool)) (*File
 		return nil, r.errors
 	}
 	problems := validate(root)
+	for _, p := range problems {
+		if p.useless {
+			root.find(p.path).value = nil // so that the rest can be decoded and checked
+		}
+	}
 	f, err := decode(root)
 	if err == nil {
-		problems = append(problems, unless(problems, check(root, f))...)
+		problems = append(problems, quiet(root, unless(problems, check(root, f)))...)
 	}
 	for _, p := range problems {
 		r.place(root, p)
@@ -87,6 +93,16 @@ func related(a, b []string) bool {
 	return n > 0 && slices.Equal(a[:n], b[:n]) && (len(a) == len(b) || n > 1)
 }
 
+// quiet keeps what the environment holds out of the findings.
+func quiet(root *node, found []problem) []problem {
+	for i, p := range found {
+		if root.find(p.path).fromEnv {
+			found[i].message = "what the environment gives is not right here: look at the variable's value"
+		}
+	}
+	return found
+}
+
 // place gives a problem its line. Where the environment lacks a value that has
 // been said, and what follows from it is not.
 func (r *reader) place(root *node, p problem) {
@@ -108,11 +124,8 @@ func (r *reader) place(root *node, p problem) {
 }
 
 func (e FileErrors) inOrder() FileErrors {
-	slices.SortStableFunc(e, func(a, b FileError) int {
-		if a.Line != b.Line {
-			return a.Line - b.Line
-		}
-		return a.Column - b.Column
+	slices.SortFunc(e, func(a, b FileError) int {
+		return cmp.Or(a.Line-b.Line, a.Column-b.Column, strings.Compare(a.Message, b.Message))
 	})
 	return slices.Compact(e)
 }

@@ -30,6 +30,9 @@ const (
 // position is a place in the file, both counted from 1.
 type position struct{ line, column int }
 
+// byteOrderMark may begin a file saved on Windows.
+const byteOrderMark = "\ufeff"
+
 // node is a value of the file with the place where it stands.
 type node struct {
 	position
@@ -55,6 +58,9 @@ func (r *reader) refuse(at position, format string, args ...any) {
 	r.errors = append(r.errors, FileError{File: r.file, Line: at.line, Column: at.column, Message: fmt.Sprintf(format, args...)})
 }
 
+// An alias repeats what it names, and aliases of aliases multiply it.
+const noAnchors = "anchors and aliases (& * <<) are not used here: write the value out"
+
 // read gives the file's one document, or nil where it cannot be read at all.
 func (r *reader) read(data []byte) *node {
 	top := position{1, 1}
@@ -70,7 +76,7 @@ func (r *reader) read(data []byte) *node {
 		r.refuse(at, "there is an invisible control character here: remove it")
 		return nil
 	}
-	tokens := lexer.Tokenize(string(data))
+	tokens := lexer.Tokenize(strings.TrimPrefix(string(data), byteOrderMark))
 	if at, problem := tooMuch(tokens); problem != "" {
 		r.refuse(at, "%s", problem)
 		return nil
@@ -140,8 +146,8 @@ func (r *reader) node(n ast.Node) *node {
 		out.value = number(n.GetToken().Value)
 	case *ast.NullNode:
 		out.value = nil
-	case *ast.AnchorNode, *ast.AliasNode, *ast.MergeKeyNode:
-		r.refuse(out.position, "anchors and aliases (& * <<) are not used here: write the value out")
+	case *ast.AnchorNode, *ast.AliasNode:
+		r.refuse(out.position, noAnchors)
 	case *ast.TagNode:
 		r.refuse(out.position, "tags (!) are not used here: put a text between quotes")
 	default:
@@ -156,6 +162,9 @@ func (r *reader) fields(values []*ast.MappingValueNode) *fields {
 		keyAt := at(v.Key.GetToken())
 		name, ok := key(v.Key)
 		switch {
+		case v.Key.Type() == ast.MergeKeyType:
+			r.refuse(keyAt, noAnchors)
+			continue
 		case !ok:
 			r.refuse(keyAt, "a key must be a plain word")
 			continue

@@ -53,6 +53,7 @@ type problem struct {
 	path    []string
 	message string
 	onKey   bool // the key itself is wrong, not its value
+	useless bool // the value is of another type than it must be
 }
 
 // validate checks a file against the schema.
@@ -77,7 +78,7 @@ func validate(root *node) []problem {
 // needed, that is said once, not form by form.
 func leaves(e *jsonschema.ValidationError) []*jsonschema.ValidationError {
 	switch e.ErrorKind.(type) {
-	case *kind.AnyOf, *kind.OneOf, *kind.Not, *kind.PropertyNames:
+	case *kind.AnyOf, *kind.OneOf, *kind.Not:
 		return []*jsonschema.ValidationError{e}
 	}
 	if len(e.Causes) == 0 {
@@ -111,10 +112,8 @@ func sentences(root *node, e *jsonschema.ValidationError) []problem {
 		return all
 	case *kind.DependentRequired:
 		return one("%s needs %s beside it", k.Prop, strings.Join(k.Missing, " and "))
-	case *kind.PropertyNames:
-		return []problem{{path: under(path, k.Property), message: "the key must be " + description(rule), onKey: true}}
 	case *kind.Type:
-		return one("%s", wrongType(k))
+		return []problem{{path: path, message: wrongType(k), useless: true}}
 	case *kind.Enum:
 		return one("must be %s%s", choices(k.Want), got(root, path))
 	case *kind.Pattern, *kind.Format:
@@ -188,6 +187,9 @@ func missingKey(name string, rule map[string]any) string {
 
 // unknownKey names the key that was probably meant, or all there are.
 func unknownKey(name string, rule map[string]any) string {
+	if rule["patternProperties"] != nil {
+		return fmt.Sprintf("%s cannot be a key here: these are %s", name, description(rule))
+	}
 	properties, _ := rule["properties"].(map[string]any)
 	known := slices.Sorted(maps.Keys(properties))
 	for _, k := range known {
