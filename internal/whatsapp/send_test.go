@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -210,6 +211,7 @@ func listen(t *testing.T, handle func(n int, conn net.Conn, w *wire)) *wire {
 			if err != nil {
 				return
 			}
+			context.AfterFunc(t.Context(), func() { conn.Close() })
 			w.handlers.Go(func() {
 				defer conn.Close()
 				handle(n, conn, w)
@@ -287,7 +289,8 @@ func TestSendFaults(t *testing.T) {
 			io.WriteString(conn, head+"Content-Length: 500\r\n\r\n{")
 			untilClosed(conn)
 		}, Unknown},
-		{"an answer before the request was read", func(_ int, conn net.Conn, w *wire) {
+		{"an answer before the request was read whole", func(_ int, conn net.Conn, w *wire) {
+			conn.Read(make([]byte, 1))
 			io.WriteString(conn, "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
 			untilClosed(conn)
 		}, Unknown},
@@ -331,7 +334,9 @@ func TestSendNothingWritten(t *testing.T) {
 
 	plain := listen(t, func(_ int, conn net.Conn, w *wire) { w.request(conn) })
 	silent := listen(t, func(_ int, conn net.Conn, w *wire) { untilClosed(conn) })
-	stranger := httptest.NewTLSServer(http.NotFoundHandler())
+	stranger := httptest.NewUnstartedServer(http.NotFoundHandler())
+	stranger.Config.ErrorLog = log.New(io.Discard, "", 0)
+	stranger.StartTLS()
 	t.Cleanup(stranger.Close)
 
 	for name, graph := range map[string]string{
