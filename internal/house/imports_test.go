@@ -27,7 +27,7 @@ var layers = [][]string{
 }
 
 var beside = map[string][]string{
-	"municipality": {"calendar"},
+	"municipality": {"calendar", "staff"}, // applying a file leaves its row in the audit trail
 }
 
 // alone import nothing of ours: the two ends of the wire must not share a mistake.
