@@ -22,6 +22,7 @@ type Person struct {
 	Username     string
 	At           time.Time // of the event that names them
 	Was          []Key     // addresses this very event says they had before
+	OnlyKnown    bool      // don't make a contact of somebody unknown; their id is then 0
 }
 
 // Key names an address; phones are digits.
@@ -124,6 +125,9 @@ func (r *resolver) resolve(tx *db.Tx, p Person) int64 {
 	slices.Sort(owners) // ids are time-ordered: the oldest is first
 	owners = slices.Compact(owners)
 	fresh := len(owners) == 0
+	if fresh && p.OnlyKnown {
+		return 0
+	}
 	if fresh {
 		owners = []int64{tx.NewID()}
 	}

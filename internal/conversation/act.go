@@ -45,7 +45,7 @@ func mayTouch(actor staff.Actor, c Conversation) error {
 }
 
 func (c Conversation) heldBy(actor staff.Actor) bool {
-	return actor.Kind == staff.PersonKind && c.HolderID == actor.ID
+	return actor.Kind == staff.OperatorKind && c.HolderID == actor.ID
 }
 
 // Take makes the operator the holder. Somebody who holds it already is stopped in nothing; where
@@ -58,7 +58,7 @@ func Take(ctx context.Context, tx *db.Tx, actor staff.Actor, id int64) error {
 	if c.heldBy(actor) {
 		return nil
 	}
-	if actor.Kind != staff.PersonKind {
+	if actor.Kind != staff.OperatorKind {
 		return ErrForbidden
 	}
 	if err := mayTouch(actor, c); err != nil {

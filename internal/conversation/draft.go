@@ -29,7 +29,7 @@ const maxDraft = 64 << 10
 
 // SaveDraft keeps the operator's draft; an empty one is dropped.
 func SaveDraft(ctx context.Context, tx *db.Tx, actor staff.Actor, id int64, d Draft) error {
-	if actor.Kind != staff.PersonKind || !actor.May(staff.Converse) {
+	if actor.Kind != staff.OperatorKind || !actor.May(staff.Converse) {
 		return ErrForbidden
 	}
 	if len(d.Text) > maxDraft || len(d.Key) > 100 {

@@ -68,6 +68,66 @@ func NextDue(ctx context.Context, tx *db.Tx, municipality int64, number string) 
 	return at.UTC(), ok, nil
 }
 
+// Waiting lists the numbers that have something queued, and how long the most overdue has waited.
+func Waiting(ctx context.Context, tx *db.Tx) (numbers []string, overdue time.Duration, err error) {
+	err = tx.Query(ctx, `SELECT n.phone_number_id, (SELECT m.next_at FROM message m WHERE m.municipality_id = n.municipality_id AND m.number = n.phone_number_id
+		AND m.status = 10 AND m.lane >= 0 ORDER BY m.lane, m.next_at LIMIT 1) FROM number n`, [][]any{{}}, func(_ int, row db.Scanner) error {
+		var number string
+		var next *db.Time
+		if err := row.Scan(&number, &next); err != nil || next == nil {
+			return err
+		}
+		numbers = append(numbers, number)
+		overdue = max(overdue, tx.Now().Sub(next.Time))
+		return nil
+	})
+	if err != nil {
+		return nil, 0, fmt.Errorf("look through the outbox: %w", err)
+	}
+	return numbers, overdue, nil
+}
+
+// FileReady lets a message go whose file has reached Meta, or settles that it can't.
+func FileReady(ctx context.Context, tx *db.Tx, municipality int64, o Outcome) error {
+	_, err := tx.Exec(ctx, `UPDATE message SET status = $3, next_at = $4, error_code = $5, error_detail = $6
+		WHERE municipality_id = $1 AND message_id = $2 AND status = 10`,
+		[][]any{{municipality, o.MessageID, int16(o.Status), o.NextAt, o.ErrorCode, o.ErrorDetail}})
+	if err != nil {
+		return fmt.Errorf("release message %d: %w", o.MessageID, err)
+	}
+	changed(tx, municipality, o.ConversationID)
+	return nil
+}
+
+// SetStop keeps the code by which Meta refuses everything from a number; 0 when it no longer does.
+func SetStop(ctx context.Context, tx *db.Tx, municipality int64, number string, code int) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO sending_state (municipality_id, number, stopped_code, stopped_at) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (municipality_id, number) DO UPDATE SET stopped_code = excluded.stopped_code, stopped_at = excluded.stopped_at`,
+		municipality, number, code, tx.Now())
+	if err != nil {
+		return fmt.Errorf("note that number %s stopped: %w", number, err)
+	}
+	tx.Notify(db.Notice{Topic: db.Config, Municipality: municipality})
+	return nil
+}
+
+// Stops maps the numbers that Meta refuses everything from to its error code.
+func Stops(ctx context.Context, tx *db.Tx, municipality int64) (map[string]int, error) {
+	out := make(map[string]int)
+	err := tx.Query(ctx, `SELECT number, stopped_code FROM sending_state WHERE municipality_id = $1 AND stopped_code <> 0`, [][]any{{municipality}},
+		func(_ int, row db.Scanner) error {
+			var number string
+			var code int
+			err := row.Scan(&number, &code)
+			out[number] = code
+			return err
+		})
+	if err != nil {
+		return nil, fmt.Errorf("look for stopped numbers: %w", err)
+	}
+	return out, nil
+}
+
 // Outcome is how an attempt to send ended.
 type Outcome struct {
 	MessageID      int64

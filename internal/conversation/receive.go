@@ -41,10 +41,16 @@ type touch struct {
 	last          Message
 }
 
+// Receipt is what became of an incoming message.
+type Receipt struct {
+	Stored       bool  // false: it was stored before
+	Conversation int64 // 0: none
+}
+
 // Receive stores what citizens wrote, each once however often it comes, opens or reopens their
-// conversations, and reports which of incoming were new. Its result does not depend on the order in
+// conversations, and reports what became of each of incoming. Its result does not depend on the order in
 // which instances work: WhatsApp's time, then the place in the payload, then the id decide.
-func Receive(ctx context.Context, tx *db.Tx, municipality int64, incoming []Message) ([]bool, error) {
+func Receive(ctx context.Context, tx *db.Tx, municipality int64, incoming []Message) ([]Receipt, error) {
 	incoming = slices.Clone(incoming)
 	duplicate, err := stored(ctx, tx, municipality, incoming)
 	if err != nil {
@@ -59,11 +65,13 @@ func Receive(ctx context.Context, tx *db.Tx, municipality int64, incoming []Mess
 	if err != nil {
 		return nil, fmt.Errorf("store messages: %w", err)
 	}
+	receipts := make([]Receipt, len(incoming))
 	var docs []db.Doc
 	for i, m := range incoming {
 		if !fresh[i] {
 			continue
 		}
+		receipts[i] = Receipt{Stored: true, Conversation: m.ConversationID}
 		if f := places[place{m.ContactID, m.Number}]; f.id != 0 {
 			f.touch.add(m)
 		}
@@ -74,7 +82,7 @@ func Receive(ctx context.Context, tx *db.Tx, municipality int64, incoming []Mess
 	if err := savePlaces(ctx, tx, municipality, places); err != nil {
 		return nil, err
 	}
-	return fresh, tx.Index(ctx, db.MessageSearch, municipality, docs, false)
+	return receipts, tx.Index(ctx, db.MessageSearch, municipality, docs, false)
 }
 
 // asks reports whether the message wants an answer; a reaction or a notice of the system doesn't.

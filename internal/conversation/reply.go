@@ -211,7 +211,7 @@ func answered(ctx context.Context, tx *db.Tx, actor staff.Actor, c Conversation,
 	if err != nil {
 		return fmt.Errorf("update conversation %d after a reply: %w", c.ID, err)
 	}
-	if actor.Kind != staff.PersonKind {
+	if actor.Kind != staff.OperatorKind {
 		return nil // a token is an author, never a holder
 	}
 	if err := dropDraft(ctx, tx, actor, c.ID); err != nil || c.HolderID != 0 {

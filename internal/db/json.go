@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"encoding/json"
 	"fmt"
+	"time"
 )
 
 // JSON is a column of JSON. It is stored as text on both engines: SQLite would take bytes for a blob.
@@ -58,6 +59,22 @@ func (j JSON) Into(v any) error {
 	}
 	if err := json.Unmarshal(j, v); err != nil {
 		return fmt.Errorf("read a JSON column into %T: %w", v, err)
+	}
+	return nil
+}
+
+// Time is a time that comes out of an expression: SQLite forgets there that the number is one.
+type Time struct{ time.Time }
+
+// Scan reads either engine's form.
+func (t *Time) Scan(v any) error {
+	switch v := v.(type) {
+	case time.Time:
+		t.Time = v.UTC()
+	case int64:
+		t.Time = time.UnixMicro(v).UTC()
+	default:
+		return fmt.Errorf("scan a time from %T", v)
 	}
 	return nil
 }

@@ -19,6 +19,7 @@ const (
 	Conversation Topic = "conversation" // a conversation or its messages changed; ID is the conversation
 	Outbox       Topic = "outbox"       // messages were queued; Key is the phone number id
 	Journal      Topic = "journal"      // entries were appended
+	Inbound      Topic = "inbound"      // messages came in, which count in a number's rate; Key is the phone number id, ID how many
 	Config       Topic = "config"       // a municipality was applied, a token or a role changed
 	Refresh      Topic = "refresh"      // notices may have been missed: look at everything again
 )

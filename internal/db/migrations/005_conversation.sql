@@ -131,7 +131,6 @@ CREATE TABLE sending_state (
   municipality_id bigint NOT NULL,
   number text NOT NULL,
   stopped_code integer NOT NULL, -- Graph's error that stopped the number; 0 is running
-  stopped_at timestamptz,
-  uncertain_in_a_row integer NOT NULL,
+  stopped_at timestamptz NOT NULL,
   PRIMARY KEY (municipality_id, number)
 );

@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package inbound
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/filodiretto/filodiretto/internal/contact"
+	"github.com/filodiretto/filodiretto/internal/conversation"
+	"github.com/filodiretto/filodiretto/internal/db"
+	"github.com/filodiretto/filodiretto/internal/journal"
+	"github.com/filodiretto/filodiretto/internal/media"
+	"github.com/filodiretto/filodiretto/internal/municipality"
+	"github.com/filodiretto/filodiretto/internal/whatsapp"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Processor turns journal entries into conversation. Any number of instances may run one.
+type Processor struct {
+	d         *db.DB
+	directory *municipality.Directory
+	journal   *journal.Journal
+	log       *slog.Logger
+	processed *prometheus.CounterVec
+	lag       prometheus.Gauge
+}
+
+// NewProcessor makes a processor; its figures go to metrics.
+func NewProcessor(d *db.DB, directory *municipality.Directory, j *journal.Journal, metrics prometheus.Registerer, log *slog.Logger) *Processor {
+	p := &Processor{d: d, directory: directory, journal: j, log: log,
+		processed: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "filodiretto_inbound_items_total",
+			Help: "Items of webhooks by what became of them: message, duplicate, status, quarantined, other."}, []string{"kind"}),
+		lag: prometheus.NewGauge(prometheus.GaugeOpts{Name: "filodiretto_journal_lag_seconds",
+			Help: "Age of the oldest journal entry that waits to become conversation."})}
+	metrics.MustRegister(p.processed, p.lag)
+	return p
+}
+
+const (
+	batch = 400             // entries in one short transaction
+	sweep = 2 * time.Second // finds what a missed notice told of
+)
+
+// Run processes what arrives until ctx ends.
+func (p *Processor) Run(ctx context.Context) {
+	news := p.d.Hub.Subscribe(func(n db.Notice) bool { return n.Topic == db.Journal })
+	defer news.Close()
+	for ctx.Err() == nil {
+		n, err := p.journal.Process(ctx, batch, p.digest)
+		switch {
+		case err != nil && ctx.Err() == nil:
+			p.log.Error("journal entries were not processed; they will be tried again", "error", err)
+			p.wait(ctx, nil, time.Second)
+		case n < batch:
+			p.measure(ctx)
+			p.wait(ctx, news.C, sweep)
+		}
+	}
+}
+
+// Drain processes everything that waits now; tests and the demo call it.
+func (p *Processor) Drain(ctx context.Context) error {
+	for {
+		if n, err := p.journal.Process(ctx, batch, p.digest); err != nil || n == 0 {
+			return err
+		}
+	}
+}
+
+func (p *Processor) wait(ctx context.Context, news <-chan db.Notice, most time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-news:
+		for len(news) > 0 { // one look finds what all of them told of
+			<-news
+		}
+	case <-time.After(most):
+	}
+}
+
+func (p *Processor) measure(ctx context.Context) {
+	if lag, err := p.journal.Lag(ctx); err == nil {
+		p.lag.Set(lag.Seconds())
+	}
+}
+
+// sorted is what the entries hold for one municipality, sorted by what is to be done with it.
+type sorted struct {
+	m        *municipality.Municipality
+	messages []received
+	statuses []told
+	tallies  map[conversation.Tally]int64
+}
+
+// received is a message with what its entry adds.
+type received struct {
+	whatsapp.Message
+	number string
+	place  int
+}
+
+// told is a status with the number it was told of.
+type told struct {
+	whatsapp.StatusUpdate
+	number string
+}
+
+// digest is the work of one transaction.
+func (p *Processor) digest(ctx context.Context, tx *db.Tx, entries []journal.Entry) ([]journal.Bad, error) {
+	byMunicipality := make(map[int64]*sorted)
+	var bad []journal.Bad
+	for _, e := range entries {
+		s := byMunicipality[e.Municipality]
+		if s == nil {
+			m, ok := p.directory.ByID(e.Municipality)
+			if !ok {
+				bad = append(bad, whole(e, "unknown_municipality", "The municipality is not set up on this installation."))
+				continue
+			}
+			s = &sorted{m: m, tallies: make(map[conversation.Tally]int64)}
+			byMunicipality[e.Municipality] = s
+		}
+		bad = append(bad, s.sort(e)...)
+	}
+	for _, id := range slices.Sorted(maps.Keys(byMunicipality)) {
+		if err := p.store(ctx, tx, byMunicipality[id]); err != nil {
+			return nil, fmt.Errorf("municipality %d: %w", id, err)
+		}
+	}
+	p.processed.WithLabelValues("quarantined").Add(float64(len(bad)))
+	return bad, nil
+}
+
+func whole(e journal.Entry, reason, detail string) journal.Bad {
+	return journal.Bad{Municipality: e.Municipality, Entry: e.ID, Reason: reason, Detail: detail, Body: e.Body}
+}
+
+// sort takes an entry apart and returns what of it can't be understood. A webhook is good only for the
+// municipality's own numbers, or, where it names none, for its own accounts.
+func (s *sorted) sort(e journal.Entry) []journal.Bad {
+	w, err := whatsapp.ParseWebhook(e.Body)
+	if err != nil {
+		return []journal.Bad{whole(e, "not_a_webhook", err.Error())}
+	}
+	var bad []journal.Bad
+	place := 0
+	for i, c := range w.Changes {
+		at := "change/" + strconv.Itoa(i)
+		if reason := s.foreign(c); reason != "" {
+			bad = append(bad, journal.Bad{Municipality: e.Municipality, Entry: e.ID, Place: at, Reason: reason,
+				Detail: "It is about a number or an account that this municipality's file does not have.", Body: c.Raw})
+			continue
+		}
+		for k, b := range c.Bad {
+			bad = append(bad, journal.Bad{Municipality: e.Municipality, Entry: e.ID, Place: at + "/item/" + strconv.Itoa(k),
+				Reason: string(b.Reason), Detail: b.Detail, Body: b.Raw})
+		}
+		s.change(e, c, &place)
+	}
+	return bad
+}
+
+func (s *sorted) foreign(c whatsapp.Change) string {
+	if c.PhoneNumberID != "" {
+		if anyNumber(s.m, func(n municipality.Number) bool { return n.PhoneNumberID == c.PhoneNumberID }) {
+			return ""
+		}
+		return "foreign_number"
+	}
+	if anyNumber(s.m, func(n municipality.Number) bool { return n.WABAID == c.EntryID }) {
+		return ""
+	}
+	return "foreign_account"
+}
+
+func (s *sorted) change(e journal.Entry, c whatsapp.Change, place *int) {
+	if c.Field != "messages" {
+		s.count(e, c.PhoneNumberID, "field:"+clip(c.Field))
+		return
+	}
+	for range c.Errors {
+		s.count(e, c.PhoneNumberID, "webhook_error")
+	}
+	for _, m := range c.Messages {
+		*place++
+		if m.GroupID != "" {
+			s.count(e, c.PhoneNumberID, "group_message")
+			continue
+		}
+		if m.AtFallback || m.At.After(e.ReceivedAt.Add(24*time.Hour)) {
+			m.At, m.AtFallback = e.ReceivedAt, true
+		}
+		s.messages = append(s.messages, received{Message: m, number: c.PhoneNumberID, place: *place})
+	}
+	for _, u := range c.Statuses {
+		if _, known := conversation.StatusOf(u.Status); !known || u.GroupID != "" {
+			s.count(e, c.PhoneNumberID, "status:"+clip(u.Status))
+			continue
+		}
+		if u.AtFallback {
+			u.At = e.ReceivedAt
+		}
+		s.statuses = append(s.statuses, told{StatusUpdate: u, number: c.PhoneNumberID})
+	}
+}
+
+func (s *sorted) count(e journal.Entry, number, name string) {
+	s.tallies[conversation.Tally{Day: e.ReceivedAt.Format(time.DateOnly), Number: number, Name: name}]++
+}
+
+// clip keeps a word from outside from becoming an endless name.
+func clip(s string) string { return s[:min(len(s), 60)] }
+
+// store writes what one municipality received.
+func (p *Processor) store(ctx context.Context, tx *db.Tx, s *sorted) error {
+	slices.SortStableFunc(s.messages, func(a, b received) int {
+		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.place, b.place), cmp.Compare(a.ID, b.ID))
+	})
+	contacts, merges, err := contact.Resolve(ctx, tx, s.m.ID, s.people())
+	if err != nil {
+		return err
+	}
+	if err := conversation.Merge(ctx, tx, s.m.ID, merges); err != nil {
+		return err
+	}
+	if err := p.storeMessages(ctx, tx, s, contacts[:len(s.messages)]); err != nil {
+		return err
+	}
+	if err := conversation.ApplyStatuses(ctx, tx, s.m.ID, s.changes()); err != nil {
+		return err
+	}
+	p.processed.WithLabelValues("status").Add(float64(len(s.statuses)))
+	p.processed.WithLabelValues("other").Add(float64(len(s.tallies)))
+	return conversation.AddTallies(ctx, tx, s.m.ID, s.tallies)
+}
+
+// people are the senders, in the order of the messages, and then those whom statuses name by two
+// addresses, which may tie contacts together.
+func (s *sorted) people() []contact.Person {
+	people := make([]contact.Person, 0, len(s.messages))
+	for _, m := range s.messages {
+		people = append(people, person(m))
+	}
+	seen := make(map[string]bool)
+	for _, u := range s.statuses {
+		if u.RecipientPhone == "" || u.RecipientUserID == "" || seen[u.RecipientUserID] {
+			continue
+		}
+		seen[u.RecipientUserID] = true
+		people = append(people, contact.Person{Phone: u.RecipientPhone, UserID: u.RecipientUserID, ParentUserID: u.RecipientParentUserID,
+			Name: u.Name, Username: u.Username, At: u.At, OnlyKnown: true})
+	}
+	return people
+}
+
+// person is who sent a message. One that tells of a change of number or id names both the new
+// addresses and those they replace.
+func person(m received) contact.Person {
+	p := contact.Person{Phone: m.From.Phone, UserID: m.From.UserID, ParentUserID: m.From.ParentUserID, Name: m.From.Name, Username: m.From.Username, At: m.At}
+	if m.System == nil || (m.System.Type != whatsapp.SystemChangedNumber && m.System.Type != whatsapp.SystemChangedUserID) {
+		return p
+	}
+	changes := m.System
+	was := func(kind contact.Kind, old, renewed string) string {
+		if renewed == "" || renewed == old {
+			return old
+		}
+		if old != "" {
+			p.Was = append(p.Was, contact.Key{Kind: kind, Value: old})
+		}
+		return renewed
+	}
+	p.Phone = was(contact.Phone, p.Phone, changes.Phone)
+	p.UserID = was(contact.BSUID, cmp.Or(changes.PreviousUserID, p.UserID), changes.UserID)
+	p.ParentUserID = was(contact.Parent, cmp.Or(changes.PreviousParentUserID, p.ParentUserID), changes.ParentUserID)
+	return p
+}
+
+func (p *Processor) storeMessages(ctx context.Context, tx *db.Tx, s *sorted, contacts []int64) error {
+	incoming := make([]conversation.Message, len(s.messages))
+	numbers := make(map[string]int64)
+	for i, m := range s.messages {
+		incoming[i] = message(tx, m, contacts[i])
+		numbers[m.number]++
+	}
+	fresh, err := conversation.Receive(ctx, tx, s.m.ID, incoming)
+	if err != nil {
+		return err
+	}
+	var files []media.Expected
+	stored := 0
+	for i, m := range incoming {
+		if !fresh[i].Stored {
+			continue
+		}
+		stored++
+		if f := s.messages[i].Media; m.MediaID != 0 {
+			files = append(files, media.Expected{MediaID: m.MediaID, MessageID: m.ID, ConversationID: fresh[i].Conversation, Number: m.Number,
+				ExternalID: f.ID, URL: f.URL, MIME: f.MIME, Name: f.Filename, SHA256: f.SHA256, At: m.At})
+		}
+	}
+	p.processed.WithLabelValues("message").Add(float64(stored))
+	p.processed.WithLabelValues("duplicate").Add(float64(len(incoming) - stored))
+	for number, n := range numbers {
+		tx.Notify(db.Notice{Topic: db.Inbound, Municipality: s.m.ID, Key: number, ID: n})
+	}
+	return media.Expect(ctx, tx, s.m.ID, files)
+}
+
+func (s *sorted) changes() []conversation.Change {
+	out := make([]conversation.Change, 0, len(s.statuses))
+	for _, u := range s.statuses {
+		status, _ := conversation.StatusOf(u.Status)
+		c := conversation.Change{Number: u.number, ExternalID: u.ID, Status: status, At: u.At}
+		if id, ok := db.ParseID(u.CallbackData); ok {
+			c.MessageID = id
+		}
+		if len(u.Errors) > 0 {
+			c.ErrorCode, c.ErrorDetail = u.Errors[0].Code, cmp.Or(u.Errors[0].Details, u.Errors[0].Title)
+		}
+		out = append(out, c)
+	}
+	return out
+}

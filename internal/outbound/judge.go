@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package outbound
+
+import (
+	"cmp"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/filodiretto/filodiretto/internal/conversation"
+	"github.com/filodiretto/filodiretto/internal/whatsapp"
+)
+
+// maxTries is how often a message that Meta says may be tried again is tried.
+const maxTries = 10
+
+// judge decides from the answer to a send what becomes of the message, and what it tells of the number.
+// Only an error that Graph told in so many words is surely no message; anything else that was written
+// may be one.
+func (p *pump) judge(o conversation.Outcome, parcel parcel, sent whatsapp.Sent, err error) conversation.Outcome {
+	now := time.Now()
+	if err == nil {
+		p.breaker.answered()
+		o.Status, o.ExternalID = conversation.Accepted, sent.ID
+		if sent.Held {
+			o.Status = conversation.Held
+		}
+		p.s.metrics.sends.WithLabelValues(o.Status.String()).Inc()
+		return o
+	}
+	var failed *whatsapp.SendError
+	if !errors.As(err, &failed) {
+		failed = &whatsapp.SendError{Outcome: whatsapp.Unknown, Err: err}
+	}
+	switch failed.Outcome {
+	case whatsapp.NotSent:
+		p.breaker.unsent(now)
+		p.s.metrics.sends.WithLabelValues("not_sent").Inc()
+		o.Status = conversation.Queued // in its place: the breaker waits for the whole number
+	case whatsapp.Refused:
+		return p.refused(o, parcel, failed)
+	default:
+		p.breaker.unknown(now)
+		p.s.metrics.sends.WithLabelValues("uncertain").Inc()
+		o.Status = conversation.Uncertain
+	}
+	return o
+}
+
+func (p *pump) refused(o conversation.Outcome, parcel parcel, failed *whatsapp.SendError) conversation.Outcome {
+	now, clock := time.Now(), p.s.d.Now()
+	a := failed.Advice()
+	o.ErrorCode, o.ErrorDetail = failed.Graph.Code, cmp.Or(failed.Graph.Details, failed.Graph.Message)
+	p.s.metrics.sends.WithLabelValues("refused_" + a.Reason).Inc()
+	tries := cmp.Or(a.Tries, maxTries)
+	if !a.StopsNumber && a.Reason != unfamiliar {
+		p.breaker.answered()
+	}
+	switch {
+	case a.StopsNumber:
+		p.breaker.stopped(now, failed.Graph.Code)
+		p.s.log.Error("Meta refuses everything from this number until somebody acts", "number", p.number, "code", failed.Graph.Code, "reason", a.Reason)
+		o.Status = conversation.Queued
+	case a.Class == whatsapp.Retry && parcel.message.Attempts <= tries:
+		o.Status, o.NextAt = conversation.Queued, clock.Add(max(a.Wait, backoff(parcel.message.Attempts)))
+	case a.Class == whatsapp.Slow:
+		p.pace.slow(now)
+		o.Status, o.NextAt = conversation.Queued, clock.Add(max(a.Wait, failed.Graph.RetryAfter, time.Second))
+	case a.Class == whatsapp.Pair && parcel.message.Attempts <= maxTries:
+		o.Status, o.NextAt = conversation.Queued, clock.Add(pairBackoff(parcel.message.Attempts))
+	default:
+		o.Status = conversation.Failed
+		if a.Reason == unfamiliar && p.breaker.unfamiliar(failed.Graph.Code) {
+			p.breaker.stopped(now, failed.Graph.Code)
+		}
+	}
+	return o
+}
+
+// unfamiliar is the reason of the codes that Meta's table doesn't have.
+const unfamiliar = "unknown_error"
+
+// backoff doubles from two seconds to five minutes, with jitter.
+func backoff(attempts int) time.Duration {
+	d := min(5*time.Minute, time.Second<<min(attempts, 10))
+	return d + rand.N(d/4+1)
+}
+
+// pairBackoff is Meta's 4^n seconds.
+func pairBackoff(attempts int) time.Duration { return time.Second << (2 * min(attempts, 5)) }

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package outbound
+
+import (
+	"math"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// Meta's rates: messages a second of a number, in and out together, and the pair of number and citizen.
+// https://developers.facebook.com/documentation/business-messaging/whatsapp/throughput
+const (
+	standardRate = 80.0
+	highRate     = 1000.0
+	pairEvery    = 6 * time.Second
+	pairBurst    = 45
+	slice        = 100 * time.Millisecond // what is claimed at once is sent within this time
+)
+
+// pace keeps a number below its rate. After Meta said that it was too fast it goes at half and comes
+// back by a tenth every ten seconds.
+type pace struct {
+	mu     sync.Mutex
+	full   float64
+	bucket *rate.Limiter
+	slowed time.Time
+	pairs  map[int64]*rate.Limiter
+}
+
+func newPace(perSecond float64) *pace {
+	return &pace{full: perSecond, bucket: rate.NewLimiter(rate.Limit(perSecond), burst(perSecond)), pairs: make(map[int64]*rate.Limiter)}
+}
+
+func burst(perSecond float64) int { return max(1, int(perSecond*slice.Seconds())) }
+
+// allowed is how many messages may be sent now. Broadcasts leave a tenth of the rate to replies.
+func (p *pace) allowed(now time.Time, broadcast bool) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.recover(now)
+	tokens := p.bucket.TokensAt(now)
+	if broadcast {
+		tokens -= math.Max(1, float64(p.bucket.Burst())/10)
+	}
+	return max(0, int(tokens))
+}
+
+// spend takes the tokens of n messages that are sent now.
+func (p *pace) spend(now time.Time, n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for n > 0 { // a reservation larger than the burst is refused
+		part := min(n, p.bucket.Burst())
+		p.bucket.ReserveN(now, part)
+		n -= part
+	}
+}
+
+// took counts messages that came in: they use the same rate.
+func (p *pace) took(n int) { p.spend(time.Now(), n) }
+
+// until is how long it takes until one message may be sent.
+func (p *pace) until(now time.Time) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	missing := 1 - p.bucket.TokensAt(now)
+	if missing <= 0 {
+		return 0
+	}
+	return time.Duration(missing / float64(p.bucket.Limit()) * float64(time.Second))
+}
+
+func (p *pace) setRate(perSecond float64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if perSecond == p.full {
+		return
+	}
+	p.full = perSecond
+	p.bucket.SetLimit(rate.Limit(perSecond))
+	p.bucket.SetBurst(burst(perSecond))
+}
+
+// slow halves the rate, at most once a second: many answers tell of one moment.
+func (p *pace) slow(now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if now.Sub(p.slowed) < time.Second {
+		return
+	}
+	p.slowed = now
+	p.limit(now, math.Max(1, float64(p.bucket.Limit())/2))
+}
+
+func (p *pace) recover(now time.Time) {
+	if current := float64(p.bucket.Limit()); current < p.full && now.Sub(p.slowed) > 10*time.Second {
+		p.slowed = now
+		p.limit(now, math.Min(p.full, current+p.full/10))
+	}
+}
+
+func (p *pace) limit(now time.Time, perSecond float64) {
+	p.bucket.SetLimitAt(now, rate.Limit(perSecond))
+	p.bucket.SetBurstAt(now, burst(perSecond))
+}
+
+// pair reports whether a message to the contact may go now, and otherwise how long it must wait.
+func (p *pace) pair(now time.Time, contact int64) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.forget(now)
+	l := p.pairs[contact]
+	if l == nil {
+		l = rate.NewLimiter(rate.Every(pairEvery), pairBurst)
+		p.pairs[contact] = l
+	}
+	r := l.ReserveN(now, 1)
+	wait := r.DelayFrom(now)
+	if wait > 0 {
+		r.CancelAt(now)
+	}
+	return wait
+}
+
+// forget drops the citizens whose bucket is full again, once in a while.
+func (p *pace) forget(now time.Time) {
+	if len(p.pairs) < 10000 {
+		return
+	}
+	for id, l := range p.pairs {
+		if l.TokensAt(now) >= pairBurst {
+			delete(p.pairs, id)
+		}
+	}
+}

@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package outbound
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/filodiretto/filodiretto/internal/conversation"
+	"github.com/filodiretto/filodiretto/internal/db"
+)
+
+// pump sends what is queued on one number. On PostgreSQL it holds the number's lease while it works,
+// so that one instance paces one number.
+type pump struct {
+	s            *Sender
+	municipality int64
+	number       string
+	pace         *pace
+	breaker      breaker
+	news         chan struct{}
+	done         chan conversation.Outcome
+	inFlight     atomic.Int64 // sent and not settled yet
+	flying       sync.WaitGroup
+	leasedUntil  atomic.Int64 // real time in ns until which requests may start
+	uploading    sync.Map     // media ids on their way to Meta
+	noted        int          // the stop the desk was told of; only settle uses it
+}
+
+func newPump(s *Sender, municipality int64, number string) *pump {
+	return &pump{s: s, municipality: municipality, number: number, pace: newPace(standardRate),
+		news: make(chan struct{}, 1), done: make(chan conversation.Outcome, maxInFlight)}
+}
+
+func (p *pump) poke() {
+	select {
+	case p.news <- struct{}{}:
+	default:
+	}
+}
+
+// run works until ctx ends; then it starts nothing more, and settles what is in flight.
+func (p *pump) run(ctx context.Context) {
+	settled := make(chan struct{})
+	go func() {
+		p.settle(context.WithoutCancel(ctx))
+		close(settled)
+	}()
+	for ctx.Err() == nil {
+		pause := p.turn(ctx)
+		if pause <= 0 {
+			continue
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+		case <-p.news:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+	p.flying.Wait() // each ends within the request time-out
+	close(p.done)
+	<-settled
+	p.unlease(context.WithoutCancel(ctx))
+}
+
+// idle is how long a pump with nothing to do sleeps; news wakes it, and the sweep finds missed news.
+const idle = time.Hour
+
+// turn sends what may be sent now and returns how long to sleep, 0 for none.
+func (p *pump) turn(ctx context.Context) time.Duration {
+	now := time.Now()
+	p.pace.setRate(p.s.rate(p.number))
+	if !p.lease(ctx) {
+		return leaseTime / 2
+	}
+	if wait := p.breaker.wait(now); wait > 0 {
+		return wait
+	}
+	if p.breaker.needsProbe() {
+		return p.probe(ctx)
+	}
+	n := p.room(now, false)
+	if n == 0 {
+		return max(time.Millisecond, p.pace.until(now))
+	}
+	parcels, next, err := p.claim(ctx, n)
+	if err != nil {
+		if ctx.Err() == nil {
+			p.s.log.Error("messages could not be claimed; it will be tried again", "number", p.number, "error", err)
+		}
+		return time.Second
+	}
+	p.pace.spend(now, len(parcels))
+	for _, parcel := range parcels {
+		p.start(ctx, parcel)
+	}
+	if len(parcels) == n {
+		return 0
+	}
+	return next
+}
+
+// room is how many messages may start now: by the pace, by the free slots, and by the breaker, which
+// lets one through while it tests the line.
+func (p *pump) room(now time.Time, broadcast bool) int {
+	n := min(p.pace.allowed(now, broadcast), cap(p.s.slots)-len(p.s.slots))
+	if p.breaker.testing() {
+		n = min(n, 1-int(p.inFlight.Load()))
+	}
+	return max(0, n)
+}
+
+// lease takes or keeps the lease of the number, renewing it when a quarter is used.
+func (p *pump) lease(ctx context.Context) bool {
+	if p.s.d.Engine == db.SQLite {
+		return true
+	}
+	start := time.Now()
+	if start.UnixNano() < p.leasedUntil.Load()-int64(leaseTime/4) {
+		return true
+	}
+	held, err := p.s.d.Lease(ctx, "number:"+p.number, leaseTime)
+	if err != nil || !held {
+		return false
+	}
+	p.leasedUntil.Store(start.Add(leaseTime / 2).UnixNano())
+	return true
+}
+
+// mayStart reports whether a request may still start under the lease.
+func (p *pump) mayStart() bool {
+	return p.s.d.Engine == db.SQLite || time.Now().UnixNano() < p.leasedUntil.Load()
+}
+
+func (p *pump) unlease(ctx context.Context) {
+	if p.s.d.Engine == db.SQLite {
+		return
+	}
+	if err := p.s.d.Unlease(ctx, "number:"+p.number); err != nil {
+		p.s.log.Warn("the lease of a number was not given back; it ends by itself", "number", p.number, "error", err)
+	}
+}
+
+// claim takes up to n messages in one short transaction, ready to be sent, replies before broadcasts.
+// It also tells when the next one is due.
+func (p *pump) claim(ctx context.Context, n int) (parcels []parcel, next time.Duration, err error) {
+	broadcasts := p.room(time.Now(), true)
+	err = p.s.d.Update(ctx, func(ctx context.Context, tx *db.Tx) error {
+		parcels = nil
+		claimed, err := conversation.Claim(ctx, tx, p.municipality, p.number, p.s.d.Owner(), conversation.Emergency, conversation.Automatic, n)
+		if err != nil {
+			return err
+		}
+		if more := min(n, broadcasts) - len(claimed); more > 0 {
+			later, err := conversation.Claim(ctx, tx, p.municipality, p.number, p.s.d.Owner(), conversation.Broadcast, conversation.Broadcast, more)
+			if err != nil {
+				return err
+			}
+			claimed = append(claimed, later...)
+		}
+		parcels, err = p.pack(ctx, tx, claimed)
+		if err != nil || len(claimed) == n {
+			return err
+		}
+		due, waiting, err := conversation.NextDue(ctx, tx, p.municipality, p.number)
+		next = idle
+		if waiting {
+			next = max(5*time.Millisecond, due.Sub(tx.Now()))
+		}
+		return err
+	})
+	return parcels, next, err
+}
+
+// start sends one parcel in its own goroutine.
+func (p *pump) start(ctx context.Context, parcel parcel) {
+	p.inFlight.Add(1)
+	p.s.slots <- struct{}{}
+	p.flying.Go(func() {
+		defer func() { <-p.s.slots }()
+		p.done <- p.send(context.WithoutCancel(ctx), parcel)
+	})
+}
+
+func (p *pump) send(ctx context.Context, parcel parcel) conversation.Outcome {
+	out := conversation.Outcome{MessageID: parcel.message.ID, ConversationID: parcel.message.ConversationID}
+	if !p.mayStart() {
+		out.Status = conversation.Queued // nothing was written
+		return out
+	}
+	p.s.metrics.wait.Observe(p.s.d.Now().Sub(parcel.due).Seconds())
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	sent, err := p.s.client.Send(ctx, parcel.account, parcel.outgoing)
+	return p.judge(out, parcel, sent, err)
+}
+
+// settle writes outcomes in batches: what came meanwhile goes together.
+func (p *pump) settle(ctx context.Context) {
+	for first := range p.done {
+		batch := []conversation.Outcome{first}
+	more:
+		for len(batch) < 200 {
+			select {
+			case o, ok := <-p.done:
+				if !ok {
+					break more
+				}
+				batch = append(batch, o)
+			default:
+				break more
+			}
+		}
+		p.write(ctx, batch)
+		p.inFlight.Add(-int64(len(batch)))
+		p.poke()
+	}
+}
+
+// write settles a batch, as long as it takes: until it is written, nothing of it is sent again.
+func (p *pump) write(ctx context.Context, batch []conversation.Outcome) {
+	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
+		err := p.s.d.Update(ctx, func(ctx context.Context, tx *db.Tx) error {
+			if err := conversation.Settle(ctx, tx, p.municipality, p.number, batch); err != nil {
+				return err
+			}
+			return p.noteStop(ctx, tx)
+		})
+		if err == nil {
+			return
+		}
+		p.s.log.Error("the outcome of sends was not written; it will be tried again", "number", p.number, "error", err)
+		if !db.Unavailable(err) {
+			return // what is sending becomes uncertain in time
+		}
+		time.Sleep(pause)
+	}
+}
+
+// noteStop keeps for the desk why Meta refuses everything from the number, or that it no longer does.
+func (p *pump) noteStop(ctx context.Context, tx *db.Tx) error {
+	code := p.breaker.stopCode()
+	if p.noted == code {
+		return nil
+	}
+	if err := conversation.SetStop(ctx, tx, p.municipality, p.number, code); err != nil {
+		return err
+	}
+	p.noted = code
+	return nil
+}
+
+// probe asks Meta for the number itself, which sends nothing to anybody, to see whether the line is up.
+func (p *pump) probe(ctx context.Context) time.Duration {
+	account, err := p.s.account(p.number)
+	if err != nil {
+		return time.Minute
+	}
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	if _, err := p.s.client.PhoneNumber(ctx, account); err != nil {
+		return p.breaker.stillDown(time.Now())
+	}
+	p.breaker.lineUp()
+	return 0
+}
+
+// breaker stops a number whose messages go nowhere: after three uncertain outcomes in a row, when
+// nothing can be written at all, or when Meta says that nothing will go until a person acts. Then the
+// line is probed, at growing intervals, and one message tests it before all go.
+type breaker struct {
+	mu        sync.Mutex
+	uncertain int
+	open      bool
+	half      bool
+	until     time.Time
+	pause     time.Duration
+	code      int // why Meta stopped the number, 0 when it runs
+	strange   int // an unknown code, and how often in a row it came
+	repeated  int
+}
+
+const (
+	maxStrange   = 5
+	maxUncertain = 3
+	firstPause   = time.Second
+	longestPause = 30 * time.Second
+	stoppedPause = time.Minute
+)
+
+func (b *breaker) wait(now time.Time) time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.until.Sub(now)
+}
+
+func (b *breaker) needsProbe() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.open
+}
+
+func (b *breaker) testing() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.half
+}
+
+func (b *breaker) lineUp() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.open, b.half, b.until = false, true, time.Time{}
+}
+
+func (b *breaker) stillDown(now time.Time) time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.trip(now)
+}
+
+func (b *breaker) trip(now time.Time) time.Duration {
+	b.open = true
+	b.pause = min(longestPause, max(firstPause, 2*b.pause))
+	b.until = now.Add(b.pause + rand.N(b.pause/4))
+	return b.until.Sub(now)
+}
+
+// answered notes that Meta said something about a message: the line is up.
+func (b *breaker) answered() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.uncertain, b.pause, b.half, b.code, b.repeated = 0, 0, false, 0, 0
+}
+
+// unknown notes an uncertain outcome; unsent one where nothing was written.
+func (b *breaker) unknown(now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.uncertain++; b.uncertain >= maxUncertain || b.half {
+		b.trip(now)
+	}
+}
+
+func (b *breaker) unsent(now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.open || now.After(b.until) {
+		b.trip(now)
+	}
+}
+
+// stopped waits a minute and tests with one message: Graph's refusal is sure, so nothing is sent twice.
+func (b *breaker) stopped(now time.Time, code int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.half, b.until, b.code = true, now.Add(stoppedPause), code
+}
+
+// unfamiliar counts an error code nobody knows; the same one for many citizens in a row concerns them all.
+func (b *breaker) unfamiliar(code int) (stop bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.strange != code {
+		b.strange, b.repeated = code, 0
+	}
+	b.repeated++
+	return b.repeated >= maxStrange
+}
+
+func (b *breaker) stopCode() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.code
+}

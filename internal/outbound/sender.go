@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+// Package outbound brings queued messages to the citizens: it claims them, paces them, sends them and
+// settles how that ended.
+//
+// At most once out: a message is claimed in a transaction that commits before the first byte is
+// written. What was surely not sent goes back to the queue; what may have been sent is never sent again
+// by itself.
+package outbound
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/filodiretto/filodiretto/internal/conversation"
+	"github.com/filodiretto/filodiretto/internal/db"
+	"github.com/filodiretto/filodiretto/internal/media"
+	"github.com/filodiretto/filodiretto/internal/municipality"
+	"github.com/filodiretto/filodiretto/internal/whatsapp"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// HTTP cannot be fenced by a lease, so that these hold together: a request ends within requestTimeout,
+// none starts after half the lease, and what is sending is declared abandoned only after abandonAfter.
+const (
+	leaseTime      = 10 * time.Second
+	requestTimeout = 10 * time.Second
+	abandonAfter   = 20 * time.Second
+	sweep          = 2 * time.Second
+)
+
+// Sender runs a pump for every number that has something to send.
+type Sender struct {
+	d         *db.DB
+	directory *municipality.Directory
+	client    *whatsapp.Client
+	media     *media.Service
+	log       *slog.Logger
+	metrics   *metrics
+
+	mu    sync.Mutex
+	pumps map[string]*pump
+	slots chan struct{} // requests in flight, over all numbers
+}
+
+// maxInFlight bounds the requests of a process: 1,000 a second at 150 ms need 150.
+const maxInFlight = 400
+
+type metrics struct {
+	sends *prometheus.CounterVec
+	wait  prometheus.Histogram
+	lag   prometheus.Gauge
+}
+
+// New makes a sender; its figures go to registerer.
+func New(d *db.DB, directory *municipality.Directory, client *whatsapp.Client, files *media.Service, registerer prometheus.Registerer, log *slog.Logger) *Sender {
+	m := &metrics{
+		sends: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "filodiretto_sends_total",
+			Help: "Attempts to send by how they ended: accepted, held, not_sent, uncertain, or the class of Graph's error."}, []string{"outcome"}),
+		wait: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "filodiretto_outbox_wait_seconds",
+			Help:    "Time from the moment a message may be sent until its bytes are written.",
+			Buckets: []float64{.002, .005, .01, .02, .03, .05, .1, .25, .5, 1, 5, 30, 300}}),
+		lag: prometheus.NewGauge(prometheus.GaugeOpts{Name: "filodiretto_outbox_lag_seconds",
+			Help: "How long the most overdue queued message has waited."}),
+	}
+	registerer.MustRegister(m.sends, m.wait, m.lag)
+	return &Sender{d: d, directory: directory, client: client, media: files, log: log, metrics: m,
+		pumps: make(map[string]*pump), slots: make(chan struct{}, maxInFlight)}
+}
+
+// Run sends until ctx ends, and then finishes what is in flight.
+func (s *Sender) Run(ctx context.Context) {
+	if s.d.Engine == db.SQLite {
+		s.abandon(ctx, 0) // there is one serve at a time: whoever was sending is gone
+	}
+	news := s.d.Hub.Subscribe(func(n db.Notice) bool { return n.Topic == db.Outbox || n.Topic == db.Inbound })
+	defer news.Close()
+	var running sync.WaitGroup
+	defer running.Wait()
+	ticks := time.NewTicker(sweep)
+	defer ticks.Stop()
+	s.sweep(ctx, &running)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case n := <-news.C:
+			s.hear(ctx, n, &running)
+		case <-ticks.C:
+			s.abandon(ctx, abandonAfter)
+			s.sweep(ctx, &running)
+		}
+	}
+}
+
+func (s *Sender) hear(ctx context.Context, n db.Notice, running *sync.WaitGroup) {
+	switch n.Topic {
+	case db.Outbox:
+		s.wake(ctx, n.Key, running)
+	case db.Inbound:
+		s.mu.Lock()
+		p := s.pumps[n.Key]
+		s.mu.Unlock()
+		if p != nil {
+			p.pace.took(int(n.ID))
+		}
+	case db.Refresh:
+		s.sweep(ctx, running)
+	}
+}
+
+// wake lets the pump of a number look at the outbox, and starts it if it is not running.
+func (s *Sender) wake(ctx context.Context, number string, running *sync.WaitGroup) {
+	m, n, ok := s.directory.ByNumber(number)
+	if !ok {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.pumps[number]
+	if p == nil {
+		p = newPump(s, m.ID, n.PhoneNumberID)
+		s.pumps[number] = p
+		running.Go(func() { p.run(ctx) })
+	}
+	p.poke()
+}
+
+// sweep wakes the pump of every number with something queued: notices are hints.
+func (s *Sender) sweep(ctx context.Context, running *sync.WaitGroup) {
+	var numbers []string
+	err := s.d.View(ctx, func(ctx context.Context, tx *db.Tx) error {
+		waiting, oldest, err := conversation.Waiting(ctx, tx)
+		numbers = waiting
+		s.metrics.lag.Set(oldest.Seconds())
+		return err
+	})
+	if err != nil && ctx.Err() == nil {
+		s.log.Error("the outbox could not be looked at", "error", err)
+		return
+	}
+	for _, n := range numbers {
+		s.wake(ctx, n, running)
+	}
+}
+
+// abandon declares uncertain what has been sending for longer than any request may take.
+func (s *Sender) abandon(ctx context.Context, after time.Duration) {
+	for _, m := range s.directory.All() {
+		var n int
+		err := s.d.Update(ctx, func(ctx context.Context, tx *db.Tx) (err error) {
+			n, err = conversation.Abandoned(ctx, tx, m.ID, tx.Now().Add(-after))
+			return err
+		})
+		if err != nil && ctx.Err() == nil {
+			s.log.Error("abandoned messages were not settled; it will be tried again", "municipality", m.Slug, "error", err)
+		}
+		if n > 0 {
+			s.log.Warn("messages may or may not have been sent; they wait for a status or a person", "municipality", m.Slug, "messages", n)
+		}
+	}
+}
+
+func (s *Sender) account(number string) (whatsapp.Account, error) {
+	_, n, ok := s.directory.ByNumber(number)
+	if !ok {
+		return whatsapp.Account{}, fmt.Errorf("number %s is not set up", number)
+	}
+	return whatsapp.Account{PhoneNumberID: n.PhoneNumberID, WABAID: n.WABAID, Token: n.AccessToken.Reveal()}, nil
+}
+
+// rate is what Meta lets the number send and receive, in messages a second.
+func (s *Sender) rate(number string) float64 {
+	if m, _, ok := s.directory.ByNumber(number); ok && m.Health(number).Throughput == "HIGH" {
+		return highRate
+	}
+	return standardRate
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package outbound
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/filodiretto/filodiretto/internal/db"
+	"github.com/filodiretto/filodiretto/internal/municipality"
+	"github.com/filodiretto/filodiretto/internal/whatsapp"
+)
+
+// Sync reads a municipality's templates and the health of its numbers from Meta and keeps them.
+func (s *Sender) Sync(ctx context.Context, id int64) error {
+	m, ok := s.directory.ByID(id)
+	if !ok {
+		return nil // it was removed since
+	}
+	var errs []error
+	seen := make(map[string]bool)
+	for _, n := range m.Numbers {
+		account := whatsapp.Account{PhoneNumberID: n.PhoneNumberID, WABAID: n.WABAID, Token: n.AccessToken.Reveal()}
+		errs = append(errs, s.syncNumber(ctx, id, account))
+		if !seen[n.WABAID] {
+			seen[n.WABAID] = true
+			errs = append(errs, s.syncTemplates(ctx, id, account))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Sender) syncNumber(ctx context.Context, id int64, account whatsapp.Account) error {
+	number, err := s.client.PhoneNumber(ctx, account)
+	if err != nil {
+		return fmt.Errorf("health of number %s: %w", account.PhoneNumberID, err)
+	}
+	return s.d.Update(ctx, func(ctx context.Context, tx *db.Tx) error {
+		return municipality.SetNumberHealth(ctx, tx, id, account.PhoneNumberID, number.Throughput, number.Quality)
+	})
+}
+
+func (s *Sender) syncTemplates(ctx context.Context, id int64, account whatsapp.Account) error {
+	listed, err := s.client.Templates(ctx, account)
+	if err != nil {
+		return fmt.Errorf("templates of account %s: %w", account.WABAID, err)
+	}
+	templates := make([]municipality.Template, len(listed))
+	for i, t := range listed {
+		templates[i] = municipality.Template{WABA: account.WABAID, Name: t.Name, Language: t.Language, ExternalID: t.ID, Status: t.Status,
+			Category: t.Category, ParameterFormat: t.ParameterFormat, Components: t.Components}
+	}
+	return s.d.Update(ctx, func(ctx context.Context, tx *db.Tx) error {
+		return municipality.SaveTemplates(ctx, tx, id, account.WABAID, templates)
+	})
+}
