@@ -35,11 +35,6 @@ func (s *Sender) address(value string) {
 
 func (s *Sender) usable() bool { return s.Phone != "" || s.UserID != "" }
 
-// same tells whether two share an address.
-func (s *Sender) same(o *Sender) bool {
-	return s.Phone != "" && s.Phone == o.Phone || s.UserID != "" && s.UserID == o.UserID
-}
-
 // differs tells whether two are surely not the same.
 func (s *Sender) differs(o *Sender) bool {
 	return s.Phone != "" && o.Phone != "" && s.Phone != o.Phone ||
