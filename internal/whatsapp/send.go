@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
+	"unicode"
 
 	"github.com/tidwall/gjson"
 )
@@ -122,8 +124,8 @@ func prepare(ctx context.Context, acc Account, m OutgoingMessage) ([]byte, *Send
 	switch {
 	case acc.PhoneNumberID == "":
 		return nil, refusal(33, errors.New("the account has no phone number id"))
-	case acc.Token == "":
-		return nil, refusal(190, errors.New("the account has no token"))
+	case acc.Token == "" || strings.ContainsFunc(acc.Token, unicode.IsControl):
+		return nil, refusal(190, errors.New("the account has no token that can be sent"))
 	}
 	if err := m.Validate(); err != nil {
 		return nil, refusal(100, err)

@@ -506,6 +506,7 @@ func TestSendRefusesWithoutTheWire(t *testing.T) {
 		code    int
 	}{
 		{"no token", Account{PhoneNumberID: "1"}, hello, 190},
+		{"token with a line break", Account{PhoneNumberID: "1", Token: "t\n"}, hello, 190},
 		{"no number", Account{Token: "t"}, hello, 33},
 		{"too long", account, OutgoingMessage{To: "+393331234567", Type: KindText, Text: strings.Repeat("a", 4097)}, 100},
 	}

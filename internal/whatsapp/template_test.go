@@ -56,6 +56,14 @@ func TestTemplateVariables(t *testing.T) {
 	}
 }
 
+func TestTemplateHeaderFormat(t *testing.T) {
+	for format, template := range map[string]Template{"TEXT": notice, "IMAGE": pictured, "LOCATION": located, "": plain} {
+		if got := template.HeaderFormat(); got != format {
+			t.Errorf("%s: got %q", template.Name, got)
+		}
+	}
+}
+
 func TestTemplateComponents(t *testing.T) {
 	const noticeWant = `[{"parameters":[{"parameter_name":"zona","text":"Via Po","type":"text"},{"parameter_name":"fino_a","text":"18","type":"text"}],"type":"body"},` +
 		`{"index":"0","parameters":[{"text":"a-1","type":"text"}],"sub_type":"url","type":"button"}`

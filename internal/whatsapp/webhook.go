@@ -94,7 +94,9 @@ const (
 // ParseWebhook reads the body of a webhook whose signature has been verified.
 // The error, which wraps ErrNotWebhook, means that the body as a whole is not
 // a webhook: not JSON, or without an array of entries. Everything smaller that
-// is wrong is in the Bad of its change. Invalid UTF-8 is replaced.
+// is wrong is in the Bad of its change. Invalid UTF-8 is replaced, and texts
+// hold no NUL bytes; raw items may still hold an escaped one, which jsonb
+// refuses. Texts share the memory of one copy of the body.
 func ParseWebhook(body []byte) (*Webhook, error) {
 	body = bytes.TrimPrefix(body, []byte("\uFEFF"))
 	if !json.Valid(body) {
