@@ -132,13 +132,16 @@ func TestList(t *testing.T) {
 }
 
 func TestTexts(t *testing.T) {
-	if got := Italian.T("error.held", "name", "Anna"); !strings.Contains(got, "seguita da Anna.") {
+	if got := Italian.T("error.held_by", "name", "Anna"); !strings.Contains(got, "seguita da Anna.") {
 		t.Errorf("got %q", got)
 	}
-	if got := Italian.T("error.held", "name", "{name}"); !strings.Contains(got, "seguita da {name}.") {
+	if got := Italian.T("error.held_by", "$1 Anna"); !strings.Contains(got, "seguita da $1 Anna.") {
+		t.Errorf("got %q", got)
+	}
+	if got := Italian.T("error.held_by", "name", "{name}"); !strings.Contains(got, "seguita da {name}.") {
 		t.Errorf("what is put in was searched again: %q", got)
 	}
-	if got := Italian.T("error.held"); !strings.Contains(got, "{name}") {
+	if got := Italian.T("error.held_by"); !strings.Contains(got, "{name}") {
 		t.Errorf("a place left open does not show: %q", got)
 	}
 	if got := Language("de").T("kind.other"); got != "Altro" {

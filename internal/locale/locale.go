@@ -12,6 +12,7 @@ package locale
 import (
 	"embed"
 	"fmt"
+	"regexp"
 	"strings"
 	"sync"
 
@@ -54,7 +55,8 @@ func Match(acceptLanguage string) Language {
 }
 
 // T is the text of a key. Arguments come in pairs, the name of a place and
-// what to put there: l.T("desk.held", "name", "Anna"). The result is plain
+// what to put there: l.T("status.by", "name", "Anna"). A text with one place
+// may be given what to put there alone: l.T("error.held_by", "Anna"). The result is plain
 // text: whoever writes it into HTML escapes it. A key that does not exist is
 // returned as it is, so that a mistake shows instead of leaving a hole.
 func (l Language) T(key Key, args ...any) string {
@@ -83,12 +85,15 @@ func Has(key Key) bool {
 	return ok
 }
 
-// Fill puts the arguments, pairs of name and value, at the places {name} of a
-// text. It serves the texts a municipality writes itself, too. What is put in
+// Fill puts the arguments, pairs of name and value or one value alone, at the
+// places {name} of a text. It serves the texts a municipality writes itself, too. What is put in
 // is never searched for further places.
 func Fill(text string, args ...any) string {
-	if len(args) == 0 {
+	switch len(args) {
+	case 0:
 		return text
+	case 1:
+		return place.ReplaceAllLiteralString(text, fmt.Sprint(args[0]))
 	}
 	places := make([]string, 0, len(args))
 	for i := 0; i+1 < len(args); i += 2 {
@@ -96,6 +101,8 @@ func Fill(text string, args ...any) string {
 	}
 	return strings.NewReplacer(places...).Replace(text)
 }
+
+var place = regexp.MustCompile(`\{[a-z_]+\}`)
 
 //go:embed it.yaml en.yaml
 var files embed.FS

@@ -10,10 +10,7 @@ import (
 	"testing"
 )
 
-var (
-	line  = regexp.MustCompile(`^[a-z_]+(\.[a-z0-9_]+)+: "(?:[^"\\]|\\["n\\])+"$`)
-	place = regexp.MustCompile(`\{[a-z_]+\}`)
-)
+var line = regexp.MustCompile(`^[a-z_]+(\.[a-z0-9_]+)+: "(?:[^"\\]|\\["n\\])+"$`)
 
 // One quoted text a line is what lets two people add texts at once and git
 // merge them, and what keeps a {place} from being read as a YAML mapping.
