@@ -100,6 +100,9 @@ func plainValue(v reflect.Value) bool {
 	case reflect.String:
 		return !looksPersonal(v.String())
 	case reflect.Slice:
+		if v.Type().Elem().Kind() == reflect.Uint8 { // bytes may say anything
+			return false
+		}
 		for i := range v.Len() {
 			if !plainValue(v.Index(i)) {
 				return false

@@ -31,7 +31,7 @@ type Answer struct {
 // same key with another request is refused as Invalid. A twin at the same time waits for the first one's
 // transaction to end; work that fails leaves no key behind, so it can be tried again.
 func Begin(ctx context.Context, tx *db.Tx, token Actor, key string, request []byte) (*Answer, error) {
-	if key == "" || len(key) > maxKey {
+	if key == "" || len(key) > maxKey || !writable(key) {
 		return nil, fault.New(fault.Invalid, "error.idempotency_key", "max", maxKey)
 	}
 	q, hash := store.New(tx), hashText(string(request))

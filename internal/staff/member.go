@@ -205,9 +205,6 @@ func Remove(ctx context.Context, tx *db.Tx, actor Actor, municipality, id int64)
 
 // Disable shuts the account out at once, in all of its municipalities: its sessions end and it can't sign in.
 func Disable(ctx context.Context, tx *db.Tx, actor Actor, municipality, id int64) error {
-	if err := keepAdministrator(ctx, tx, actor, municipality, id); err != nil {
-		return err
-	}
 	return setDisabled(ctx, tx, actor, municipality, id, true, StaffDisabled)
 }
 
@@ -219,6 +216,11 @@ func Enable(ctx context.Context, tx *db.Tx, actor Actor, municipality, id int64)
 func setDisabled(ctx context.Context, tx *db.Tx, actor Actor, municipality, id int64, disabled bool, action Action) error {
 	if err := manageWhole(ctx, tx, actor, municipality, id); err != nil {
 		return err
+	}
+	if disabled {
+		if err := keepAdministrator(ctx, tx, actor, municipality, id); err != nil {
+			return err
+		}
 	}
 	if _, err := store.New(tx).SetDisabled(ctx, store.SetDisabledParams{Disabled: disabled, StaffID: id}); err != nil {
 		return fmt.Errorf("set account %d disabled to %t: %w", id, disabled, err)

@@ -19,6 +19,7 @@ import (
 	"net/mail"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/filodiretto/filodiretto/internal/db"
@@ -68,13 +69,26 @@ func account(r store.Staff, err error, doing string) (Account, error) {
 		CreatedAt: r.CreatedAt.UTC(), SeenAt: r.SeenAt}, nil
 }
 
-func fold(email string) string { return strings.ToLower(strings.TrimSpace(email)) }
+// fold is the form in which e-mails are compared; any bytes may come in from a sign-in page.
+func fold(email string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == utf8.RuneError {
+			return -1
+		}
+		return unicode.ToLower(r)
+	}, strings.TrimSpace(email))
+}
+
+// writable tells whether s is text that both engines store, in one line.
+func writable(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
+}
 
 // ParseEmail checks an e-mail address (RFC 5322, without a display name) and returns it in lower case.
 func ParseEmail(s string) (string, error) {
 	email := fold(s)
 	parsed, err := mail.ParseAddress(email)
-	if err != nil || parsed.Address != email || len(email) > maxEmail {
+	if err != nil || parsed.Address != email || len(email) > maxEmail || !writable(s) {
 		return "", fault.New(fault.Invalid, "error.staff_email")
 	}
 	return email, nil
@@ -82,7 +96,7 @@ func ParseEmail(s string) (string, error) {
 
 func parseName(s string) (string, error) {
 	name := strings.Join(strings.Fields(s), " ")
-	if name == "" || utf8.RuneCountInString(name) > maxName {
+	if name == "" || utf8.RuneCountInString(name) > maxName || !writable(name) {
 		return "", fault.New(fault.Invalid, "error.staff_name", "max", maxName)
 	}
 	return name, nil
