@@ -50,3 +50,27 @@ func TestLicenceIsTheFullText(t *testing.T) {
 		}
 	}
 }
+
+// A setting that is not in the guide is found by nobody.
+func TestSettingsAreInTheGuide(t *testing.T) {
+	setting := regexp.MustCompile(`env:"(FILODIRETTO_\w+)"`)
+	guide, err := os.ReadFile(filepath.Join(root, "docs", "install.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, f := range files(t, ".go") {
+		if f.isTest() || !strings.HasPrefix(f.path, "internal/app/") {
+			continue
+		}
+		for _, m := range setting.FindAllStringSubmatch(f.text, -1) {
+			found++
+			if !strings.Contains(string(guide), "`"+m[1]+"`") {
+				t.Errorf("docs/install.md does not explain %s", m[1])
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("no setting found: the test looks in the wrong place")
+	}
+}
