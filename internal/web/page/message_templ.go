@@ -206,12 +206,12 @@ func bubble(th Thread, m Message) templ.Component {
 			}
 		}
 		if m.Status == Failed {
-			templ_7745c5c3_Err = trouble(th, m, "desk.message.failed", "state-bad").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = trouble(m, "state-bad").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		} else if m.Status == Uncertain {
-			templ_7745c5c3_Err = trouble(th, m, "desk.message.uncertain", "state-warn").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = trouble(m, "state-warn").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -224,7 +224,7 @@ func bubble(th Thread, m Message) templ.Component {
 	})
 }
 
-func trouble(th Thread, m Message, key, class string) templ.Component {
+func trouble(m Message, class string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
