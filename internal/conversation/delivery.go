@@ -73,14 +73,14 @@ func reduce(changes []Change) map[target]Change {
 
 // advanceMessage is the one place where a status from outside is written: by rank, forward only. It
 // keeps the time of each stage, and gives up the lease of a message whose send is thereby settled.
-const advanceMessage = `UPDATE message SET status = $5,
+const advanceMessage = `UPDATE message SET status = CAST($5 AS integer),
 	external_id = CASE WHEN external_id = '' THEN $2 ELSE external_id END,
 	error_code = $6, error_detail = $7, lease_owner = '',
-	sent_at = CASE WHEN sent_at IS NULL AND $5 >= 50 AND $5 <> 60 THEN $8 ELSE sent_at END,
-	delivered_at = CASE WHEN delivered_at IS NULL AND $5 >= 70 THEN $8 ELSE delivered_at END,
-	read_at = CASE WHEN read_at IS NULL AND $5 >= 80 THEN $8 ELSE read_at END,
-	counted = CASE WHEN $5 >= 70 AND counted < 2 THEN counted + 1 ELSE counted END
-	WHERE municipality_id = $1 AND number = $4 AND direction = 'out' AND status / 10 < $9 AND status < 100`
+	sent_at = CASE WHEN sent_at IS NULL AND CAST($5 AS integer) >= 50 AND CAST($5 AS integer) <> 60 THEN $8 ELSE sent_at END,
+	delivered_at = CASE WHEN delivered_at IS NULL AND CAST($5 AS integer) >= 70 THEN $8 ELSE delivered_at END,
+	read_at = CASE WHEN read_at IS NULL AND CAST($5 AS integer) >= 80 THEN $8 ELSE read_at END,
+	counted = CASE WHEN CAST($5 AS integer) >= 70 AND counted < 2 THEN counted + 1 ELSE counted END
+	WHERE municipality_id = $1 AND number = $4 AND direction = 'out' AND status / 10 < CAST($9 AS integer) AND status < 100`
 
 // FreeDelivered is the tally of delivered free-form replies: beyond Meta's monthly allowance they cost.
 const FreeDelivered = "free_delivered"
