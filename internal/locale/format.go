@@ -173,7 +173,7 @@ func (l Language) Decimal(x float64, places int) string {
 	if fraction != "" {
 		text += l.T("number.decimal") + fraction
 	}
-	if x < 0 {
+	if x < 0 && strings.ContainsAny(text, "123456789") {
 		text = "-" + text
 	}
 	return text

@@ -95,7 +95,7 @@ func TestNumbers(t *testing.T) {
 			t.Errorf("%d: got %q and %q, want %q", n, it, en, want)
 		}
 	}
-	for x, want := range map[float64][2]string{1234.56: {"1.234,6", "1,234.6"}, -0.25: {"-0,2", "-0.2"}, 0: {"0,0", "0.0"}} {
+	for x, want := range map[float64][2]string{1234.56: {"1.234,6", "1,234.6"}, -0.25: {"-0,2", "-0.2"}, 0: {"0,0", "0.0"}, -0.01: {"0,0", "0.0"}} {
 		if it, en := Italian.Decimal(x, 1), English.Decimal(x, 1); it != want[0] || en != want[1] {
 			t.Errorf("%v: got %q and %q, want %q", x, it, en, want)
 		}
@@ -137,6 +137,9 @@ func TestTexts(t *testing.T) {
 	}
 	if got := Italian.T("error.held_by", "$1 Anna"); !strings.Contains(got, "seguita da $1 Anna.") {
 		t.Errorf("got %q", got)
+	}
+	if got := Italian.T("error.held_by", "code", "K3F9", "Anna"); !strings.Contains(got, "seguita da Anna.") {
+		t.Errorf("a value alone beside others: %q", got)
 	}
 	if got := Italian.T("error.held_by", "name", "{name}"); !strings.Contains(got, "seguita da {name}.") {
 		t.Errorf("what is put in was searched again: %q", got)

@@ -13,6 +13,7 @@ import (
 	"embed"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -85,24 +86,40 @@ func Has(key Key) bool {
 	return ok
 }
 
-// Fill puts the arguments, pairs of name and value or one value alone, at the
-// places {name} of a text. It serves the texts a municipality writes itself, too. What is put in
-// is never searched for further places.
-func Fill(text string, args ...any) string {
-	switch len(args) {
-	case 0:
-		return text
-	case 1:
-		return place.ReplaceAllLiteralString(text, fmt.Sprint(args[0]))
+// Keys lists the keys that begin with a prefix, in order: "citizen." are the
+// texts a municipality may write itself.
+func Keys(prefix string) []Key {
+	var keys []Key
+	for key := range catalogue()[Italian] {
+		if strings.HasPrefix(string(key), prefix) {
+			keys = append(keys, key)
+		}
 	}
-	places := make([]string, 0, len(args))
-	for i := 0; i+1 < len(args); i += 2 {
-		places = append(places, fmt.Sprintf("{%v}", args[i]), fmt.Sprint(args[i+1]))
-	}
-	return strings.NewReplacer(places...).Replace(text)
+	slices.Sort(keys)
+	return keys
 }
 
-var place = regexp.MustCompile(`\{[a-z_]+\}`)
+// Fill puts the arguments, pairs of name and value, at the places {name} of a
+// text; a last value without a name goes to whatever place is left. It serves
+// the texts a municipality writes itself, too. What is put in is never
+// searched for further places.
+func Fill(text string, args ...any) string {
+	values := map[string]string{}
+	for i := 0; i+1 < len(args); i += 2 {
+		values[fmt.Sprintf("{%v}", args[i])] = fmt.Sprint(args[i+1])
+	}
+	return place.ReplaceAllStringFunc(text, func(p string) string {
+		if value, ok := values[p]; ok {
+			return value
+		}
+		if len(args)%2 == 1 {
+			return fmt.Sprint(args[len(args)-1])
+		}
+		return p
+	})
+}
+
+var place = regexp.MustCompile(`\{[a-z0-9_]+\}`)
 
 //go:embed it.yaml en.yaml
 var files embed.FS

@@ -80,6 +80,9 @@ func TestArgumentsFitThePlaces(t *testing.T) {
 		}
 		for _, p := range want {
 			name := strings.Trim(p, "{}")
+			if name == "code" && c.function == "New" {
+				continue // the edge that tells a failure adds what the request is known by
+			}
 			if c.whole && !slices.Contains(c.names, name) {
 				t.Errorf("%s: %s is asked for without {%s}", c.at, c.key, name)
 			}

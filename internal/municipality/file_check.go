@@ -228,14 +228,14 @@ func (c *checks) phrases() {
 	}
 }
 
-var textPlace = regexp.MustCompile(`\{[a-z_]+\}`)
+var textPlace = regexp.MustCompile(`\{[a-z0-9_]+\}`)
 
 func (c *checks) texts() {
 	for _, name := range slices.Sorted(maps.Keys(c.file.Texts)) {
 		at := []string{"texts", name}
 		key := locale.Key("citizen." + name)
 		if !locale.Has(key) {
-			c.problems = append(c.problems, problem{path: at, message: "there is no citizen text " + name + ": docs/municipality-file.md lists them", onKey: true})
+			c.problems = append(c.problems, problem{path: at, message: fmt.Sprintf("there is no citizen text %s: the texts are %s", name, citizenTexts()), onKey: true})
 			continue
 		}
 		known := textPlace.FindAllString(locale.Italian.T(key), -1)
@@ -245,6 +245,14 @@ func (c *checks) texts() {
 			}
 		}
 	}
+}
+
+func citizenTexts() string {
+	var names []string
+	for _, key := range locale.Keys("citizen.") {
+		names = append(names, strings.TrimPrefix(string(key), "citizen."))
+	}
+	return strings.Join(names, ", ")
 }
 
 func orNone(places []string) string {
