@@ -136,8 +136,20 @@ func (r *resolver) resolve(tx *db.Tx, p Person) int64 {
 		r.merge(younger, id)
 	}
 	r.tie(id, p)
-	r.note(id, p, fresh)
+	r.note(id, r.current(p), fresh)
 	return id
+}
+
+// current leaves out the addresses of p that are known to be earlier ones: a late message must not
+// bring them back.
+func (r *resolver) current(p Person) Person {
+	if a := r.known[Key{Phone, p.Phone}]; a != nil && a.until != nil {
+		p.Phone = ""
+	}
+	if a := r.known[Key{BSUID, p.UserID}]; a != nil && a.until != nil {
+		p.UserID = ""
+	}
+	return p
 }
 
 // merge makes younger the same as id. One that was only made by this very set leaves nothing to merge.

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package contact_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/filodiretto/filodiretto/internal/contact"
+	"github.com/filodiretto/filodiretto/internal/db"
+	"github.com/filodiretto/filodiretto/internal/dbtest"
+)
+
+const comune = int64(7)
+
+var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+
+func resolve(t *testing.T, d *db.DB, people ...contact.Person) ([]int64, []contact.Merge) {
+	t.Helper()
+	var ids []int64
+	var merges []contact.Merge
+	err := d.Update(t.Context(), func(ctx context.Context, tx *db.Tx) (err error) {
+		ids, merges, err = contact.Resolve(ctx, tx, comune, people)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ids, merges
+}
+
+func get(t *testing.T, d *db.DB, id int64) (c contact.Contact) {
+	t.Helper()
+	err := d.View(t.Context(), func(ctx context.Context, tx *db.Tx) (err error) {
+		c, err = contact.Get(ctx, tx, comune, id)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestOneIdentityManyAddresses(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		byPhone, _ := resolve(t, d, contact.Person{Phone: "393331234567", Name: "Maria", At: noon})
+		byBoth, merges := resolve(t, d, contact.Person{Phone: "393331234567", UserID: "IT.1A", Username: "@maria", At: noon})
+		byID, _ := resolve(t, d, contact.Person{UserID: "IT.1A", At: noon})
+		if byBoth[0] != byPhone[0] || byID[0] != byPhone[0] || len(merges) != 0 {
+			t.Fatalf("ids %v %v %v, merges %v", byPhone, byBoth, byID, merges)
+		}
+		if c := get(t, d, byPhone[0]); c.Phone != "+393331234567" || c.UserID != "IT.1A" || c.Name != "Maria" || c.Username != "@maria" {
+			t.Errorf("contact %+v", c)
+		}
+	})
+}
+
+func TestTyingTwoContactsMergesTheYounger(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		phone, _ := resolve(t, d, contact.Person{Phone: "393331234567", At: noon})
+		user, _ := resolve(t, d, contact.Person{UserID: "IT.1A", Name: "Maria", At: noon})
+		both, merges := resolve(t, d, contact.Person{Phone: "393331234567", UserID: "IT.1A", At: noon})
+		if both[0] != phone[0] || len(merges) != 1 || merges[0] != (contact.Merge{From: user[0], Into: phone[0]}) {
+			t.Fatalf("resolved to %v with merges %v, of %v and %v", both, merges, phone, user)
+		}
+		if c := get(t, d, user[0]); c.ID != phone[0] || c.Name != "Maria" || c.UserID != "IT.1A" {
+			t.Errorf("the younger leads to %+v", c)
+		}
+	})
+}
+
+// Strangers who turn out to be one within a single set leave one contact and nothing to merge.
+func TestTiedWithinOneSet(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		ids, merges := resolve(t, d,
+			contact.Person{Phone: "393331234567", At: noon},
+			contact.Person{UserID: "IT.1A", Name: "Maria", At: noon},
+			contact.Person{Phone: "393331234567", UserID: "IT.1A", At: noon})
+		if ids[0] != ids[1] || ids[1] != ids[2] || len(merges) != 0 {
+			t.Fatalf("ids %v, merges %v", ids, merges)
+		}
+		if c := get(t, d, ids[0]); c.Name != "Maria" || c.Phone == "" || c.UserID == "" {
+			t.Errorf("contact %+v", c)
+		}
+	})
+}
+
+// A number that was given up means its former owner for what came before, and nobody after.
+func TestAChangedNumberIsHandedOn(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		maria, _ := resolve(t, d, contact.Person{Phone: "393331234567", UserID: "IT.1A", Name: "Maria", At: noon})
+		changed, _ := resolve(t, d, contact.Person{Phone: "393339876543", UserID: "IT.9Z", At: noon.Add(time.Hour),
+			Was: []contact.Key{{Kind: contact.Phone, Value: "393331234567"}, {Kind: contact.BSUID, Value: "IT.1A"}}})
+		if changed[0] != maria[0] {
+			t.Fatalf("the change made another contact")
+		}
+		late, _ := resolve(t, d, contact.Person{Phone: "393331234567", At: noon.Add(time.Minute)})
+		if late[0] != maria[0] {
+			t.Error("a late message from before the change is not Maria's")
+		}
+		luca, _ := resolve(t, d, contact.Person{Phone: "393331234567", UserID: "IT.77", Name: "Luca", At: noon.Add(48 * time.Hour)})
+		if luca[0] == maria[0] {
+			t.Error("the new owner of the number became Maria")
+		}
+		if c := get(t, d, maria[0]); c.Phone != "+393339876543" || c.UserID != "IT.9Z" || c.Name != "Maria" {
+			t.Errorf("Maria is now %+v", c)
+		}
+	})
+}
+
+func TestStatusesMakeNoContacts(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		if ids, _ := resolve(t, d, contact.Person{Phone: "393331234567", UserID: "IT.1A", At: noon, OnlyKnown: true}); ids[0] != 0 {
+			t.Errorf("a status made contact %d", ids[0])
+		}
+	})
+}
+
+func TestFirstMessagesAtOnceMakeOneContact(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		const rounds, at = 5, 8
+		for round := range rounds {
+			var together sync.WaitGroup
+			found := make([]int64, at)
+			for i := range at {
+				together.Go(func() {
+					ids, _ := resolve(t, d, contact.Person{Phone: fmt.Sprintf("39333000000%d", round), UserID: fmt.Sprintf("IT.%d", round), At: noon})
+					found[i] = ids[0]
+				})
+			}
+			together.Wait()
+			for _, id := range found {
+				if id != found[0] {
+					t.Fatalf("round %d made contacts %v", round, found)
+				}
+			}
+		}
+	})
+}
+
+func TestDigits(t *testing.T) {
+	for written, want := range map[string]string{
+		"331 6432314": "393316432314", "+39 331 6432314": "393316432314", "3316432314": "393316432314", "00393316432314": "393316432314",
+		"059 649213": "39059649213", "+39059649213": "39059649213", "391 1234567": "393911234567", "+378 0549 882914": "3780549882914",
+		"ciao": "", "": "", "12": "",
+	} {
+		if got := contact.Digits(written); got != want {
+			t.Errorf("Digits(%q) = %q, want %q", written, got, want)
+		}
+	}
+}
