@@ -205,3 +205,10 @@ func at(t *testing.T, text string) time.Time {
 	}
 	return when
 }
+
+func BenchmarkT(b *testing.B) {
+	for b.Loop() {
+		Italian.T("error.forbidden")
+		Italian.T("error.held_by", "name", "Anna")
+	}
+}

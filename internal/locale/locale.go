@@ -104,6 +104,9 @@ func Keys(prefix string) []Key {
 // the texts a municipality writes itself, too. What is put in is never
 // searched for further places.
 func Fill(text string, args ...any) string {
+	if len(args) == 0 {
+		return text // most texts: a page has hundreds
+	}
 	values := map[string]string{}
 	for i := 0; i+1 < len(args); i += 2 {
 		values[fmt.Sprintf("{%v}", args[i])] = fmt.Sprint(args[i+1])
