@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package db_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/filodiretto/filodiretto/internal/db"
+	"github.com/filodiretto/filodiretto/internal/dbtest"
+)
+
+func TestATransactionInsideAnotherFailsFast(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		nothing := func(context.Context, *db.Tx) error { return nil }
+		for name, open := range map[string]func(ctx context.Context) error{
+			"update":  func(ctx context.Context) error { return d.Update(ctx, nothing) },
+			"view":    func(ctx context.Context) error { return d.View(ctx, nothing) },
+			"journal": func(ctx context.Context) error { return d.UpdateJournal(ctx, nothing) },
+		} {
+			err := d.Update(t.Context(), func(ctx context.Context, _ *db.Tx) error { return open(ctx) })
+			if err == nil {
+				t.Errorf("%s was opened inside an update", name)
+			}
+		}
+	})
+}
+
+func TestNoticesAreSentAfterCommitOnly(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		news := d.Hub.Subscribe(func(n db.Notice) bool { return n.Topic == db.Outbox })
+		defer news.Close()
+		notify := func(key string, err error) {
+			got := d.Update(t.Context(), func(_ context.Context, tx *db.Tx) error {
+				tx.Notify(db.Notice{Topic: db.Outbox, Key: key})
+				return err
+			})
+			if !errors.Is(got, err) {
+				t.Fatal(got)
+			}
+		}
+		notify("rolled back", errors.New("no"))
+		notify("committed", nil)
+		if n := next(t, news); n.Key != "committed" {
+			t.Errorf("heard of %q", n.Key)
+		}
+	})
+}
+
+func next(t *testing.T, s *db.Subscription) db.Notice {
+	t.Helper()
+	for {
+		select {
+		case n := <-s.C:
+			if n.Topic != db.Refresh {
+				return n
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatal("no notice came")
+		}
+	}
+}
+
+func TestInstancesHearEachOther(t *testing.T) {
+	address := dbtest.DSNs(t)["postgres"]
+	var instances []*db.DB
+	for range 2 {
+		d, err := db.Open(t.Context(), db.Options{DSN: address})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = d.Close() }()
+		instances = append(instances, d)
+	}
+	news := instances[1].Hub.Subscribe(func(n db.Notice) bool { return n.Topic == db.Conversation })
+	defer news.Close()
+	if n := <-news.C; n.Topic != db.Refresh { // the listener is up
+		t.Fatalf("first heard of %v", n)
+	}
+	sent := db.Notice{Topic: db.Conversation, Municipality: 7, ID: 9}
+	if err := instances[0].Update(t.Context(), func(_ context.Context, tx *db.Tx) error { tx.Notify(sent); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if got := next(t, news); got != sent {
+		t.Errorf("heard of %v", got)
+	}
+}
+
+func TestIDsNeverRepeatNorGoBack(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		const makers, each = 8, 5000
+		made := make([][]int64, makers)
+		var together sync.WaitGroup
+		for i := range makers {
+			together.Go(func() {
+				for range each {
+					made[i] = append(made[i], d.IDs.New())
+				}
+			})
+		}
+		together.Wait()
+		var all []int64
+		for _, ids := range made {
+			if !slices.IsSorted(ids) {
+				t.Error("the ids of one maker went backwards")
+			}
+			all = append(all, ids...)
+		}
+		slices.Sort(all)
+		if n := len(slices.Compact(slices.Clone(all))); n != makers*each {
+			t.Errorf("%d different ids of %d", n, makers*each)
+		}
+	})
+}
+
+func TestTheClockGoingBackMakesNoOldID(t *testing.T) {
+	now := time.Date(2026, 3, 29, 1, 0, 0, 0, time.UTC)
+	d := dbtest.SQLite(t, func(o *db.Options) { o.Now = func() time.Time { return now } })
+	first := d.IDs.New()
+	now = now.Add(-time.Hour)
+	if second := d.IDs.New(); second <= first {
+		t.Errorf("%d came after %d", second, first)
+	}
+	if at := db.IDTime(first); !at.Equal(time.Date(2026, 3, 29, 1, 0, 0, 0, time.UTC)) {
+		t.Errorf("the id tells %v", at)
+	}
+}
+
+func TestTwoProcessesHaveDifferentInstances(t *testing.T) {
+	for engine, address := range dbtest.DSNs(t) {
+		t.Run(engine, func(t *testing.T) {
+			now := func() time.Time { return time.UnixMilli(1764000000000) } // one instant for both
+			ids := make(map[int64]bool)
+			for range 3 {
+				d, err := db.Open(t.Context(), db.Options{DSN: address, Now: now})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer func() { _ = d.Close() }()
+				ids[d.IDs.New()] = true
+			}
+			if len(ids) != 3 {
+				t.Errorf("three processes made %d different ids in one instant", len(ids))
+			}
+		})
+	}
+}
+
+func TestLeaseIsExclusiveUntilItEnds(t *testing.T) {
+	for engine, address := range dbtest.DSNs(t) {
+		t.Run(engine, func(t *testing.T) {
+			open := func() *db.DB {
+				d, err := db.Open(t.Context(), db.Options{DSN: address})
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { _ = d.Close() })
+				return d
+			}
+			a, b := open(), open()
+			take := func(d *db.DB, ttl time.Duration) bool {
+				t.Helper()
+				held, err := d.Lease(t.Context(), "number:1", ttl)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return held
+			}
+			if !take(a, time.Hour) || take(b, time.Hour) || !take(a, -time.Second) || !take(b, time.Hour) || take(a, time.Hour) {
+				t.Error("the lease was not exclusive, renewable and ended")
+			}
+			if err := b.Unlease(t.Context(), "number:1"); err != nil || !take(a, time.Hour) {
+				t.Errorf("a lease given back was not free: %v", err)
+			}
+		})
+	}
+}
+
+// The function of an update runs again when another transaction was first, and its effects show once.
+func TestUpdateRunsAgain(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		runs := 0
+		err := d.Update(t.Context(), func(ctx context.Context, tx *db.Tx) error {
+			runs++
+			if _, err := tx.ExecContext(ctx, `INSERT INTO lease (name, owner, until) VALUES ($1, $2, $3)`, "again", fmt.Sprint(runs), tx.Now()); err != nil {
+				return err
+			}
+			if runs < 3 {
+				return db.ErrAgain
+			}
+			return nil
+		})
+		if err != nil || runs != 3 {
+			t.Fatalf("%d runs, %v", runs, err)
+		}
+		err = d.View(t.Context(), func(ctx context.Context, tx *db.Tx) error {
+			var owner string
+			if err := tx.QueryRowContext(ctx, `SELECT owner FROM lease WHERE name = 'again'`).Scan(&owner); err != nil || owner != "3" {
+				t.Errorf("the row is %q, %v", owner, err)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestBatchesKeepTheirOrder(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		const n = 1000
+		err := d.Update(t.Context(), func(ctx context.Context, tx *db.Tx) error {
+			rows := make([][]any, n)
+			for i := range rows {
+				rows[i] = []any{fmt.Sprint("b", i%(n/2)), fmt.Sprint(i), tx.Now()}
+			}
+			affected, err := tx.Exec(ctx, `INSERT INTO lease (name, owner, until) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, rows)
+			if err != nil {
+				return err
+			}
+			for i, a := range affected {
+				if want := int64(1 - i/(n/2)); a != want {
+					t.Fatalf("row %d affected %d", i, a)
+				}
+			}
+			return tx.Query(ctx, `SELECT owner FROM lease WHERE name = $1`, [][]any{{"b7"}, {"none"}, {"b8"}}, func(i int, row db.Scanner) error {
+				var owner string
+				if err := row.Scan(&owner); err != nil || owner != []string{"7", "", "8"}[i] {
+					t.Errorf("query %d found %q, %v", i, owner, err)
+				}
+				return nil
+			})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+}
