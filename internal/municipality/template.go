@@ -265,20 +265,20 @@ func SaveTemplates(ctx context.Context, tx *db.Tx, municipality int64, waba stri
 	for _, r := range rows {
 		old[name{r.Name, r.Language}] = fromRow(r)
 	}
-	changed := map[name][]any{}
+	now := make(map[name]Template, len(listed))
 	for _, t := range listed {
-		id := name{t.Name, t.Language}
-		if was, ok := old[id]; !ok || !was.same(t) {
-			changed[id] = []any{municipality, waba, t.Name, t.Language, t.ExternalID, t.Status, t.Category, t.ParameterFormat, db.JSON(t.Components), tx.Now()}
-		}
-		delete(old, id)
+		now[name{t.Name, t.Language}] = t
 	}
 	var writes, removals [][]any
-	for _, args := range changed {
-		writes = append(writes, args)
+	for id, t := range now {
+		if was, ok := old[id]; !ok || !was.same(t) {
+			writes = append(writes, []any{municipality, waba, t.Name, t.Language, t.ExternalID, t.Status, t.Category, t.ParameterFormat, db.JSON(t.Components), tx.Now()})
+		}
 	}
 	for id := range old {
-		removals = append(removals, []any{municipality, waba, id.name, id.language})
+		if _, ok := now[id]; !ok {
+			removals = append(removals, []any{municipality, waba, id.name, id.language})
+		}
 	}
 	// In one order, or two instances that synchronise at once could wait for each other.
 	byName := func(a, b []any) int {
