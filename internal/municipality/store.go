@@ -37,9 +37,9 @@ type Municipality struct {
 
 // Health is what Meta says of a number.
 type Health struct {
-	Throughput string // throughput.level: STANDARD, HIGH, NOT_APPLICABLE
-	Quality    string // quality_rating: GREEN, YELLOW, RED, UNKNOWN, NA; "" before the first check
-	CheckedAt  *time.Time
+	Throughput string     // throughput.level: STANDARD, HIGH, NOT_APPLICABLE
+	Quality    string     // quality_rating: GREEN, YELLOW, RED, UNKNOWN, NA; "" before the first check
+	CheckedAt  *time.Time // in a Directory: when it last became other than before
 }
 
 // Applied is the action in the audit trail of a file that changed something.
