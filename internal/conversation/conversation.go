@@ -240,7 +240,7 @@ func Count(ctx context.Context, tx *db.Tx, municipality, staffID int64) (Counts,
 		{&n.Mine, `state = 'open' AND holder_id <> 0 AND holder_id = $3`, []any{municipality, MaxCount, staffID}},
 		{&n.Waiting, `state = 'open' AND waiting_since IS NOT NULL`, []any{municipality, MaxCount}},
 	} {
-		query := `SELECT count(*) FROM (SELECT 1 FROM conversation WHERE municipality_id = $1 AND ` + c.where + ` LIMIT $2) AS some`
+		query := `SELECT count(*) FROM (SELECT 1 FROM conversation WHERE municipality_id = $1 AND ` + c.where + ` LIMIT $2) AS capped`
 		if err := tx.QueryRowContext(ctx, query, c.args...).Scan(c.into); err != nil {
 			return Counts{}, fmt.Errorf("count conversations: %w", err)
 		}

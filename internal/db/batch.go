@@ -19,6 +19,7 @@ func (t *Tx) Exec(ctx context.Context, query string, rows [][]any) ([]int64, err
 	if len(rows) == 0 {
 		return affected, nil
 	}
+	t.observe(query, rows[0])
 	if t.Engine == PostgreSQL {
 		err := t.pipeline(ctx, query, rows, func(i int, br pgx.BatchResults) error {
 			tag, err := br.Exec()
@@ -52,6 +53,7 @@ func (t *Tx) Query(ctx context.Context, query string, rows [][]any, scan func(i 
 	if len(rows) == 0 {
 		return nil
 	}
+	t.observe(query, rows[0])
 	if t.Engine == PostgreSQL {
 		return t.pipeline(ctx, query, rows, func(i int, br pgx.BatchResults) error {
 			rs, err := br.Query()

@@ -49,6 +49,8 @@ type Options struct {
 	Now   func() time.Time // the clock of every transaction; nil is the machine's
 	Log   *slog.Logger     // nil discards
 	Owner string           // who holds this process's leases; empty makes a random one
+
+	Observe func(query string, args []any) // is shown every statement of a Tx; for tests that read its plan
 }
 
 // DB is an open database. All of its methods may be used at once from many goroutines.
@@ -62,6 +64,7 @@ type DB struct {
 	now   func() time.Time
 	log   *slog.Logger
 	jobs  *river.Client[*sql.Tx]
+	watch func(query string, args []any)
 
 	main    *sql.DB // SQLite: the single writer connection of the main file
 	reads   *sql.DB // SQLite: a pool the size of the cores; PostgreSQL: main
@@ -89,7 +92,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if o.Owner == "" {
 		o.Owner = newOwner()
 	}
-	d := &DB{dsn: o.DSN, owner: o.Owner, now: o.Now, log: o.Log, Hub: newHub()}
+	d := &DB{dsn: o.DSN, owner: o.Owner, now: o.Now, log: o.Log, watch: o.Observe, Hub: newHub()}
 	if err := d.open(); err != nil {
 		return nil, err
 	}

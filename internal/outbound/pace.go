@@ -59,8 +59,14 @@ func (p *pace) spend(now time.Time, n int) {
 	}
 }
 
-// took counts messages that came in: they use the same rate.
-func (p *pace) took(n int) { p.spend(time.Now(), n) }
+// took counts messages that came in: they use the same rate, but never so much that replies starve.
+func (p *pace) took(n int) {
+	now := time.Now()
+	p.mu.Lock()
+	most := int(p.bucket.TokensAt(now)) + p.bucket.Burst()
+	p.mu.Unlock()
+	p.spend(now, min(n, most))
+}
 
 // until is how long it takes until one message may be sent.
 func (p *pace) until(now time.Time) time.Duration {

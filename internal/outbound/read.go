@@ -9,7 +9,6 @@ import (
 
 	"github.com/filodiretto/filodiretto/internal/conversation"
 	"github.com/filodiretto/filodiretto/internal/db"
-	"github.com/filodiretto/filodiretto/internal/whatsapp"
 	"github.com/riverqueue/river"
 )
 
