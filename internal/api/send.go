@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/filodiretto/filodiretto/internal/conversation"
+	"github.com/filodiretto/filodiretto/internal/db"
+	"github.com/filodiretto/filodiretto/internal/fault"
+	"github.com/filodiretto/filodiretto/internal/media"
+	"github.com/filodiretto/filodiretto/internal/municipality"
+)
+
+// NewMessage is what to send: a text, a template or a file.
+type NewMessage struct {
+	Text     string       `json:"text,omitempty" example:"Buongiorno, l’anagrafe apre alle 8:30." doc:"Up to 4,096 characters"`
+	ReplyTo  string       `json:"reply_to,omitempty" example:"3797402938376193" doc:"Id of the message to quote, with a text or a file"`
+	Template *NewTemplate `json:"template,omitempty" doc:"An approved template: the only thing that may be sent after the window has closed"`
+	MediaID  string       `json:"media_id,omitempty" example:"3797402938376195" doc:"Id of a file that is ready"`
+	Caption  string       `json:"caption,omitempty" doc:"Of the file, up to 1,024 characters"`
+}
+
+// NewTemplate is the use of an approved template.
+type NewTemplate struct {
+	Name       string     `json:"name" minLength:"1" maxLength:"512" example:"avviso"`
+	Language   string     `json:"language" minLength:"1" maxLength:"20" example:"it" doc:"As Meta writes it"`
+	Parameters Parameters `json:"parameters,omitempty"`
+}
+
+// Parameters fill the variables of a template.
+type Parameters struct{ municipality.Parameters }
+
+// Schema is a list or an object of texts.
+func (Parameters) Schema(huma.Registry) *huma.Schema {
+	text := &huma.Schema{Type: huma.TypeString, MaxLength: new(1024)}
+	return &huma.Schema{
+		Description: "Texts for the variables: a list by position over header, body and buttons, or an object by name",
+		OneOf: []*huma.Schema{
+			{Type: huma.TypeArray, Items: text, MaxItems: new(100)},
+			{Type: huma.TypeObject, AdditionalProperties: text, MaxProperties: new(100)},
+		},
+		Examples: []any{[]string{"lunedì 2 marzo"}, map[string]string{"giorno": "lunedì 2 marzo"}},
+	}
+}
+
+type sendMessage struct {
+	ID string `path:"id" example:"3797402938376192"`
+	Keyed
+	Body NewMessage
+}
+
+func sendOperation() huma.Operation {
+	examples := map[string]*huma.Example{
+		"text":     {Summary: "A text that quotes a message", Value: map[string]any{"text": "Buongiorno, l’anagrafe apre alle 8:30.", "reply_to": "3797402938376193"}},
+		"template": {Summary: "An approved template", Value: map[string]any{"template": map[string]any{"name": "avviso", "language": "it", "parameters": []string{"lunedì 2 marzo"}}}},
+		"file":     {Summary: "A file with a caption", Value: map[string]any{"media_id": "3797402938376195", "caption": "Il modulo"}},
+	}
+	return huma.Operation{
+		OperationID: "sendMessage", Method: http.MethodPost, Path: "/conversations/{id}/messages", Tags: []string{"messages"}, DefaultStatus: http.StatusAccepted,
+		Summary: "Send a message to the citizen of a conversation",
+		Description: "It is queued, and sent in order. The token is its author and holds nothing: who answers the conversation stays who they were. " +
+			"It is a conflict where a person holds the conversation (`held_by`), and refused once the 24 hours after the citizen's last message are over (`window_closed`), when only templates may be sent.",
+		RequestBody: &huma.RequestBody{Content: map[string]*huma.MediaType{"application/json": {Examples: examples}}},
+	}
+}
+
+// The failures of what to send.
+var (
+	errForm        = fault.New(fault.Invalid, "api.message_form")
+	errNotApproved = fault.New(fault.Invalid, "api.template_not_approved")
+	errNoTemplate  = fault.New(fault.Invalid, "error.template_not_found")
+	errUnsupported = fault.New(fault.Invalid, "api.template_unsupported")
+	errFile        = fault.New(fault.Invalid, "api.media_unknown")
+	errFileState   = fault.New(fault.Invalid, "api.media_not_ready")
+)
+
+func (s *server) sendMessage(ctx context.Context, in *sendMessage) (*sentMessage, error) {
+	key := rand.Text() // once keeps a repeated request from coming this far
+	out, err := once(ctx, s, http.StatusAccepted, func(ctx context.Context, tx *db.Tx) (Message, error) {
+		c, err := visible(ctx, tx, in.ID)
+		if err != nil {
+			return Message{}, err
+		}
+		out, err := s.outgoing(ctx, tx, c, in.Body)
+		if err != nil {
+			return Message{}, err
+		}
+		out.ClientKey = key
+		m, err := conversation.Send(ctx, tx, callOf(ctx).actor, c.ID, out)
+		if err != nil {
+			return Message{}, err
+		}
+		return describeOne(ctx, tx, m)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &sentMessage{Location: Prefix + "/messages/" + out.ID, Body: out}, nil
+}
+
+// outgoing is what is to be sent, checked as far as it is ours to check.
+func (s *server) outgoing(ctx context.Context, tx *db.Tx, c conversation.Conversation, in NewMessage) (conversation.Outgoing, error) {
+	if err := in.check(); err != nil {
+		return conversation.Outgoing{}, err
+	}
+	var out conversation.Outgoing
+	var err error
+	switch {
+	case in.Template != nil:
+		return s.template(ctx, tx, c, *in.Template)
+	case in.MediaID != "":
+		out, err = file(ctx, tx, in.MediaID, in.Caption)
+	default:
+		out = conversation.Outgoing{Type: conversation.TypeText, Text: in.Text}
+	}
+	if err == nil && in.ReplyTo != "" {
+		out.ReplyTo, err = quoted(in.ReplyTo)
+	}
+	return out, err
+}
+
+// check holds that there is one thing to send, and nothing that does not go with it.
+func (n NewMessage) check() error {
+	things := 0
+	for _, there := range []bool{n.Text != "", n.Template != nil, n.MediaID != ""} {
+		if there {
+			things++
+		}
+	}
+	switch {
+	case things == 0 && n.Caption == "":
+		return conversation.ErrEmpty
+	case things != 1, n.Caption != "" && n.MediaID == "", n.ReplyTo != "" && n.Template != nil:
+		return errForm
+	}
+	return nil
+}
+
+func quoted(id string) (int64, error) {
+	key, ok := db.ParseID(id)
+	if !ok {
+		return 0, conversation.ErrQuoted
+	}
+	return key, nil
+}
+
+// template is a use of one of the templates of the account that the conversation's number is of. What
+// the citizen will read is kept as its text.
+func (s *server) template(ctx context.Context, tx *db.Tx, c conversation.Conversation, in NewTemplate) (conversation.Outgoing, error) {
+	t, err := s.findTemplate(ctx, tx, c, in)
+	if err != nil {
+		return conversation.Outgoing{}, err
+	}
+	arguments, err := t.Bind(in.Parameters.Parameters)
+	if err != nil {
+		return conversation.Outgoing{}, err
+	}
+	p := filled(arguments, in.Parameters.Named != nil)
+	return conversation.Outgoing{Type: conversation.TypeTemplate, Text: t.Render(p),
+		Template: &conversation.Template{Name: t.Name, Language: t.Language, Positional: p.List, Named: p.Named}}, nil
+}
+
+func (s *server) findTemplate(ctx context.Context, tx *db.Tx, c conversation.Conversation, in NewTemplate) (municipality.Template, error) {
+	id := callOf(ctx).actor.Municipality
+	m, ok := s.Directory.ByID(id)
+	if !ok {
+		return municipality.Template{}, errNoTemplate
+	}
+	number, ok := m.Number(c.Number)
+	if !ok {
+		return municipality.Template{}, errNoTemplate
+	}
+	t, err := municipality.TemplateOf(ctx, tx, id, number.WABAID, storable(in.Name), storable(in.Language))
+	switch {
+	case fault.KindOf(err) == fault.NotFound:
+		return t, errNoTemplate // it is the request that is wrong, not its address
+	case err != nil:
+		return t, err
+	case !t.Approved():
+		return t, errNotApproved
+	case !t.Supported():
+		return t, errUnsupported
+	}
+	return t, nil
+}
+
+// filled are the parameters as they were bound, in the form in which they came.
+func filled(arguments []municipality.Argument, named bool) municipality.Parameters {
+	var p municipality.Parameters
+	if named {
+		p.Named = make(map[string]string, len(arguments))
+	}
+	for _, a := range arguments {
+		if named {
+			p.Named[a.Key] = storable(a.Text)
+		} else {
+			p.List = append(p.List, storable(a.Text))
+		}
+	}
+	return p
+}
+
+// file is a file that is ready and that the token may see.
+func file(ctx context.Context, tx *db.Tx, id, caption string) (conversation.Outgoing, error) {
+	f, err := visibleFile(ctx, tx, id)
+	if fault.KindOf(err) == fault.NotFound {
+		return conversation.Outgoing{}, errFile
+	}
+	if err != nil {
+		return conversation.Outgoing{}, err
+	}
+	if f.State != media.Ready {
+		return conversation.Outgoing{}, errFileState
+	}
+	return conversation.Outgoing{Type: typeOf(f.MIME), MediaID: f.ID, Text: caption}, nil
+}
+
+// typeOf is the type of message that carries a file. A picture that WhatsApp takes only as a sticker
+// goes as a document, as everything else does.
+func typeOf(mime string) string {
+	class, _, _ := strings.Cut(mime, "/")
+	switch {
+	case slices.Contains([]string{"image/jpeg", "image/png"}, mime):
+		return conversation.TypeImage
+	case class == "video":
+		return conversation.TypeVideo
+	case class == "audio":
+		return conversation.TypeAudio
+	}
+	return conversation.TypeDocument
+}
