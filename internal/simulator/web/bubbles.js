@@ -33,10 +33,10 @@ export function summary(message) {
   return message.text || kinds[message.type] || "Messaggio";
 }
 
-// bubble is the list item of a message; find looks up another message of the chat.
+// bubble is the element of a message; find looks up another message of the chat.
 export function bubble(message, find) {
   const mine = message.direction === "in";
-  const item = el("li", {
+  const item = el("article", {
     class: mine ? "bubble mine-side" : "bubble theirs",
     "data-message-id": message.id, "data-direction": message.direction, "data-type": message.type, "data-status": message.status,
   });

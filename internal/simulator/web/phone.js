@@ -111,7 +111,7 @@ function show(message) {
   if (message.type === "reaction") return;
   const before = chat.lastElementChild;
   const today = day(message.at);
-  if (!before || before.dataset.day !== today) chat.append(el("li", { class: "day", "data-day": today }, today));
+  if (!before || before.dataset.day !== today) chat.append(el("p", { class: "day", "data-day": today }, today));
   const item = bubble(message, (id) => open.messages.find((m) => m.id === id));
   item.dataset.day = today;
   chat.append(item);

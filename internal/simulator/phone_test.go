@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package simulator_test
+
+import (
+	"net/url"
+	"testing"
+
+	"github.com/filodiretto/filodiretto/internal/browsertest"
+	"github.com/filodiretto/filodiretto/internal/simulator"
+)
+
+func (s *sim) phoneURL(phone string) string {
+	return s.url + "/?" + url.Values{"citizen": {phone}, "number": {number}}.Encode()
+}
+
+// talk fills a chat with one message of each kind.
+func (s *sim) talk() {
+	s.ok("POST", "/simulator/citizens", map[string]any{"phone": maria, "name": "Maria Bianchi"})
+	s.ok("POST", "/simulator/citizens", map[string]any{"phone": "+393331112223", "name": "Luca Neri"})
+	s.write("+393331112223", map[string]any{"text": "A che ora chiudete?"})
+	first := s.write(maria, map[string]any{"text": "Buongiorno, in via Garibaldi 12 c’è una buca grande, pericolosa per chi passa in bicicletta."})
+	s.sent(map[string]any{"type": "text", "text": map[string]any{"body": "Grazie, ci manda una foto? Si può segnalare anche da https://comune.example/segnalazioni"}, "context": map[string]any{"message_id": first}})
+	photo := s.write(maria, map[string]any{"image": map[string]any{"sample": true, "caption": "Eccola"}})
+	s.sent(map[string]any{"type": "reaction", "reaction": map[string]any{"message_id": photo, "emoji": "🙏"}})
+	for _, kind := range []string{"voice", "video", "document", "sticker"} {
+		s.write(maria, map[string]any{kind: true})
+	}
+	s.write(maria, map[string]any{"location": map[string]any{"latitude": 44.06, "longitude": 12.56, "name": "Buca", "address": "Via Garibaldi 12"}})
+	s.sent(map[string]any{"type": "interactive", "interactive": map[string]any{"type": "button", "header": map[string]any{"type": "text", "text": "Iscrizione"},
+		"body": map[string]any{"text": "Vuole ricevere gli avvisi di emergenza?"}, "footer": map[string]any{"text": "Comune di Prova"}, "action": map[string]any{"buttons": []any{
+			map[string]any{"type": "reply", "reply": map[string]any{"id": "si", "title": "Sì"}}, map[string]any{"type": "reply", "reply": map[string]any{"id": "no", "title": "No"}}}}}})
+	s.sent(map[string]any{"type": "interactive", "interactive": map[string]any{"type": "list", "body": map[string]any{"text": "Scelga una lista"}, "action": map[string]any{"button": "Mostra le liste",
+		"sections": []any{map[string]any{"title": "Avvisi", "rows": []any{map[string]any{"id": "emergenze", "title": "#EMERGENZE", "description": "Allerte e protezione civile"}, map[string]any{"id": "scuola", "title": "#SCUOLA"}}}}}}})
+	s.sent(map[string]any{"type": "template", "template": map[string]any{"name": "avviso", "language": map[string]any{"code": "it"},
+		"components": []any{map[string]any{"type": "body", "parameters": []any{map[string]any{"type": "text", "text": "chiusura di via Po fino alle 18"}}}}}})
+}
+
+func TestPhonePage(t *testing.T) {
+	s, d := start(t, simulator.Options{Delays: quick()}), newDesk(t)
+	s.connect(d)
+	s.talk()
+	p := browsertest.Open(t)
+	p.Go(s.phoneURL(maria))
+	p.WaitFor("#phone-messages[data-loaded]")
+	p.Until("the sample voice note plays", `document.querySelector('audio')?.duration > 2.5`)
+	p.Until("the sample video plays", `document.querySelector('video')?.duration === 2 && document.querySelector('video').videoWidth === 160`)
+	p.Until("the sample pictures show", `[...document.querySelectorAll('.bubble img')].every(i => { i.loading = 'eager'; return i.complete && i.naturalWidth > 0 })`)
+	p.Axe()
+
+	p.Fill("#phone-text", "Grazie a voi")
+	p.Click("#phone-send")
+	p.WaitFor("[data-direction=in][data-type=text]:last-child")
+	p.WaitText("[data-direction=in]:last-child .text", "Grazie a voi")
+	p.Click("[data-reply-id=si]")
+	p.WaitText("[data-direction=in]:last-child .text", "Sì")
+	p.Click("[data-action=list]")
+	p.WaitFor("#list-dialog[open]")
+	p.Axe()
+	p.Click("#list-dialog [data-reply-id=emergenze]")
+	p.WaitText("[data-direction=in]:last-child .text", "#EMERGENZE")
+	eventually(t, "the taps at the desk", func() bool {
+		replies := 0
+		for _, m := range d.items(t, "messages") {
+			if m["type"] == "interactive" && m["context"] != nil {
+				replies++
+			}
+		}
+		return replies == 2
+	})
+
+	p.Click("#phone-attach")
+	p.Click("#attach-place")
+	p.Axe()
+	p.Click("#place-send")
+	p.WaitFor("[data-direction=in][data-type=location]:last-child")
+
+	id := s.sent(text("Arriviamo domani"))
+	p.WaitFor(`[data-message-id="` + id + `"]`)
+	p.WaitFor(`[data-message-id="` + id + `"][data-status=read]`)
+	p.Click(`[data-message-id="` + id + `"] [data-action=menu]`)
+	p.Axe()
+	p.Click(`[data-message-id="` + id + `"] [data-emoji="👍"]`)
+	p.WaitFor(`[data-message-id="` + id + `"] .reaction`)
+
+	p.Click("#fault-window")
+	eventually(t, "the window to close", func() bool { status, _ := s.send(text("Ancora?")); return status == 400 })
+	p.Click("#fault-off")
+	eventually(t, "the window to open", func() bool { status, _ := s.send(text("Ancora!")); return status == 200 })
+}
+
+func TestPhonePageNewCitizen(t *testing.T) {
+	s := start(t, simulator.Options{Delays: quick()})
+	p := browsertest.Open(t)
+	p.Viewport(360, 740)
+	p.Go(s.url + "/")
+	p.Axe()
+	p.Click("[data-open=people]")
+	p.Axe()
+	p.Click("#new-citizen")
+	p.Fill("#new-name", "Ada Conti")
+	p.Fill("#new-phone", "+39 347 7654321")
+	p.Axe()
+	p.Click("#new-save")
+	p.WaitText("#mine", "Ada Conti")
+	p.Click("#phone-record")
+	p.Until("the recording runs", `document.querySelector('#phone-record').ariaPressed === 'true'`)
+	p.Click("#phone-record")
+	p.WaitFor("[data-direction=in][data-type=audio] audio")
+	p.Until("no sideways scrolling", `document.documentElement.scrollWidth <= innerWidth`)
+	items := s.ok("GET", "/simulator/citizens/+393477654321/messages", nil)["items"].([]any)
+	if len(items) != 1 || items[0].(map[string]any)["voice"] != true {
+		t.Errorf("voice note %v", items)
+	}
+}
+
+func TestPhonePageLooks(t *testing.T) {
+	s := start(t, simulator.Options{Delays: quick()})
+	s.talk()
+	p := browsertest.Open(t)
+	for _, scheme := range []string{"light", "dark"} {
+		p.Prefer("prefers-color-scheme", scheme)
+		for _, size := range [][2]int64{{1366, 768}, {360, 740}} {
+			p.Viewport(size[0], size[1])
+			p.Go(s.phoneURL(maria))
+			p.WaitFor("#phone-messages[data-loaded]")
+			p.Axe()
+			name := "phone-" + scheme + map[int64]string{1366: "-wide", 360: "-narrow"}[size[0]]
+			p.Screenshot(name)
+			browsertest.Eval[bool](p, `document.querySelector('#phone-messages').scrollTop = 0, true`)
+			p.Screenshot(name + "-top")
+		}
+	}
+}
