@@ -102,7 +102,7 @@ func newDesk(ctx context.Context, g *ground) (*desk, error) {
 	}
 	client := whatsapp.NewClient(whatsapp.ClientOptions{GraphURL: g.GraphURL, Version: g.GraphVersion})
 	files := media.NewService(media.Options{DB: g.d, Store: store, Client: client, Directory: k.directory, Log: g.log.With("part", "media")})
-	k.journal = journal.New(g.d)
+	k.journal = journal.New(g.d, g.log.With("part", "journal"))
 	k.processor = inbound.NewProcessor(g.d, k.directory, k.journal, k.metrics, g.log.With("part", "inbound"))
 	k.sender = outbound.New(g.d, k.directory, client, files, k.metrics, g.log.With("part", "outbound"))
 	if err := k.openWorkers(files); err != nil {

@@ -337,7 +337,7 @@ func joinConversations(ctx context.Context, tx *db.Tx, municipality, from, into 
 		`UPDATE message SET conversation_id = $3 WHERE municipality_id = $1 AND conversation_id = $2
 			AND contact_id = (SELECT c.contact_id FROM conversation c WHERE c.municipality_id = $1 AND c.conversation_id = $2)`,
 		`UPDATE conversation SET state = 'resolved', resolution = 'merged', resolved_at = last_message_at, unread = 0, waiting_since = NULL
-			WHERE municipality_id = $1 AND conversation_id = $2 AND $3 <> 0`,
+			WHERE municipality_id = $1 AND conversation_id = $2 AND CAST($3 AS bigint) <> 0`,
 	} {
 		if _, err := tx.ExecContext(ctx, step, municipality, from, into); err != nil {
 			return err

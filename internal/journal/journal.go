@@ -12,6 +12,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -30,8 +31,9 @@ type Entry struct {
 
 // Journal appends entries and hands them out to be processed.
 type Journal struct {
-	d  *db.DB
-	in chan *appending
+	d   *db.DB
+	log *slog.Logger
+	in  chan *appending
 }
 
 type appending struct {
@@ -46,7 +48,9 @@ const (
 )
 
 // New makes a journal over d. Append works while Run runs.
-func New(d *db.DB) *Journal { return &Journal{d: d, in: make(chan *appending, maxGroup)} }
+func New(d *db.DB, log *slog.Logger) *Journal {
+	return &Journal{d: d, log: log, in: make(chan *appending, maxGroup)}
+}
 
 // Append returns once body is committed; then, and only then, it may be answered with 200.
 func (j *Journal) Append(ctx context.Context, municipality int64, body []byte) error {
@@ -207,6 +211,7 @@ func (j *Journal) processSingly(ctx context.Context, limit int, work worker) (in
 	for range limit {
 		n, err := j.process(ctx, 1, work)
 		if err != nil && !db.Unavailable(err) && ctx.Err() == nil {
+			j.log.Error("a journal entry could not be processed; it is in quarantine", "error", err)
 			n, err = j.process(ctx, 1, func(_ context.Context, _ *db.Tx, entries []Entry) ([]Bad, error) {
 				e := entries[0]
 				return []Bad{{Municipality: e.Municipality, Entry: e.ID, Reason: "failed", Detail: "It could not be processed; the log says why.", Body: e.Body}}, nil

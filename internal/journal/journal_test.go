@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -22,7 +23,7 @@ const comune = int64(7)
 // running starts a journal that ends with the test.
 func running(t *testing.T, d *db.DB) *journal.Journal {
 	t.Helper()
-	j := journal.New(d)
+	j := journal.New(d, slog.New(slog.DiscardHandler))
 	ctx, stop := context.WithCancel(context.Background())
 	var done sync.WaitGroup
 	done.Go(func() { j.Run(ctx) })
