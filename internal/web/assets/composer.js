@@ -8,8 +8,10 @@ import { say } from "./words.js"
 // leaves, and stays in the page until the server has it. The draft's id makes sending twice send once.
 
 const pause = 600
+const typingFor = 20000 // WhatsApp shows typing for 25 seconds
 let timer = 0
 let retry = 0
+let typingShown = 0
 
 const form = () => document.getElementById("composer")
 const text = () => document.getElementById("text")
@@ -70,7 +72,7 @@ function ready() {
 }
 
 function snapshot() {
-  return `${mode()}\n${text().value}`
+  return `${mode()}\n${form().elements.reply_to.value}\n${text().value}`
 }
 
 function mode() {
@@ -137,7 +139,12 @@ function saveNow() {
 }
 
 function put(address) {
-  const body = new URLSearchParams({ text: text().value, mode: mode(), draft: form().elements.draft.value })
+  const { draft, reply_to } = form().elements
+  const body = new URLSearchParams({ text: text().value, mode: mode(), draft: draft.value, reply_to: reply_to.value })
+  if (mode() === "reply" && Date.now() - typingShown > typingFor) {
+    typingShown = Date.now()
+    body.set("typing", "1")
+  }
   return fetch(address, { method: "PUT", body, keepalive: true })
 }
 

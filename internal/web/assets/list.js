@@ -9,6 +9,7 @@ let waiting = false
 export function startList() {
   const list = document.getElementById("list")
   if (!list) return
+  document.querySelector("#rows [aria-current]")?.scrollIntoView({ block: "nearest" })
   onChange(() => refreshList())
   document.addEventListener("pointerout", (e) => {
     if (waiting && !document.getElementById("list").contains(e.relatedTarget)) settle()

@@ -42,11 +42,11 @@ function connect() {
   htmx.process(document.getElementById("live"))
 }
 
-// The extension closes the stream of an element that is gone only at its next message: close it here.
+// Deleted by htmx, and not by the page, the element closes its stream at once.
 function disconnect() {
   const live = document.getElementById("live")
   if (!live) return
-  htmx.remove(live)
+  htmx.swap(live, "", { swapStyle: "delete" })
 }
 
 // tell gathers what changes within 50 ms, so that a burst of statuses is one request.

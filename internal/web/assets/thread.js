@@ -19,6 +19,7 @@ export function startThread() {
   document.addEventListener("htmx:afterSwap", (e) => {
     if (e.detail.target.id === "main") arrive()
   })
+  document.addEventListener("htmx:configRequest", describe)
   document.addEventListener("htmx:oobBeforeSwap", (e) => {
     if (e.detail.target.id === "messages") remember()
   })
@@ -43,11 +44,18 @@ export function startThread() {
 }
 
 export function refreshThread() {
-  const open = thread()
-  const first = document.getElementById("messages").dataset.first
-  const address = new URL(open.dataset.address, location)
-  address.searchParams.set("from", first)
-  htmx.ajax("GET", address.pathname + address.search, { source: "#scroll", swap: "none" })
+  htmx.ajax("GET", thread().dataset.address, { source: "#scroll", swap: "none" })
+}
+
+// Every request that brings the thread anew says what is shown of it, so that it comes back no shorter.
+function describe(e) {
+  const { path, parameters, elt, boosted } = e.detail
+  const messages = document.getElementById("messages")
+  if (boosted || !messages || !/\/(conversations|messages)\//.test(path)) return
+  parameters.shown = messages.querySelectorAll(".bubble").length
+  parameters.open = thread().dataset.conversation
+  if (!elt.matches("[data-earlier]")) parameters.from = messages.dataset.first
+  if (!document.hidden) parameters.seen = "1"
 }
 
 function arrive() {

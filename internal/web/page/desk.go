@@ -29,7 +29,8 @@ var shortcuts = []shortcut{
 	{[]string{"?"}, "desk.help.help"},
 }
 
-func roleKey(role string) locale.Key { return locale.Key("role." + role) }
+// RoleKey is the text that names a role.
+func RoleKey(role string) locale.Key { return locale.Key("role." + role) }
 
 func sectionKey(s Section) locale.Key { return locale.Key("desk.section." + string(s)) }
 
@@ -39,7 +40,8 @@ func emptyKey(v View) locale.Key { return locale.Key("desk.empty." + string(v)) 
 
 func statusKey(s Status) locale.Key { return locale.Key("status." + string(s)) }
 
-func typeKey(k Type) locale.Key { return locale.Key("desk.type." + string(k)) }
+// TypeKey is the text that names a type of message.
+func TypeKey(k Type) locale.Key { return locale.Key("desk.type." + string(k)) }
 
 func itoa(n int) string { return strconv.Itoa(n) }
 

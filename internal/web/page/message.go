@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -76,8 +77,8 @@ func settled(m Message) Status {
 
 func messagesAttributes(ctx context.Context, th Thread) templ.Attributes {
 	first := ""
-	if len(th.Messages) > 0 {
-		first = th.Messages[0].ID
+	if i := slices.IndexFunc(th.Messages, func(m Message) bool { return m.Side != Event }); i >= 0 {
+		first = th.Messages[i].ID
 	}
 	return templ.Attributes{
 		"class":      "messages",
@@ -149,7 +150,7 @@ func quoteAuthor(ctx context.Context, th Thread, m Message) string {
 
 func quoteText(ctx context.Context, m Message) string {
 	if m.Text == "" {
-		return t(ctx, typeKey(m.Type))
+		return t(ctx, TypeKey(m.Type))
 	}
 	const enough = 160
 	if runes := []rune(m.Text); len(runes) > enough {
@@ -211,7 +212,7 @@ func fileName(ctx context.Context, m Message) string {
 	if m.Media != nil && m.Media.Name != "" {
 		return m.Media.Name
 	}
-	return t(ctx, typeKey(m.Type))
+	return t(ctx, TypeKey(m.Type))
 }
 
 func fileFacts(ctx context.Context, m *Media) string {

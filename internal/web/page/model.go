@@ -116,23 +116,25 @@ type Thread struct {
 	KindID   string
 	Closes   time.Time // end of the 24-hour window; zero when it is closed
 	Messages []Message
-	Older    string // cursor of the messages before, "" at the beginning
+	Earlier  bool // there are messages before these
 	Composer Composer
 	Rights   Rights
 }
 
 // Rights are what the person may do with a conversation now.
 type Rights struct {
-	Take    bool
-	Release bool
-	Resolve bool
-	Reopen  bool
+	Take     bool
+	Release  bool
+	HandOver bool
+	Resolve  bool
+	Reopen   bool
 }
 
 // Composer is where a reply is written.
 type Composer struct {
 	Draft        string // the draft's id; sending twice with the same id sends once
 	Text         string // what was written and not sent
+	Quote        *Quote // what it answers to
 	Note         bool   // the draft is an internal note
 	Block        Block
 	NoAutomation bool
@@ -189,6 +191,7 @@ const (
 // Message is one thing in a thread.
 type Message struct {
 	ID        string
+	External  string // the medium's id, by which others refer to it
 	Side      Side
 	Type      Type
 	Author    string // who wrote it, for Out and Note
@@ -334,13 +337,12 @@ type TemplateChoice struct {
 	Language  string
 	Category  string
 	Body      string
-	Header    string
-	Footer    string
+	Whole     string // header, body and footer, with the places to fill
 	Variables []Variable
 }
 
 // Variable is a place to fill in a template.
 type Variable struct {
-	Name    string // its position or name
-	Example string
+	Key  string // what the form calls it
+	Name string // what stands between the braces: its position or name
 }

@@ -84,9 +84,9 @@ var maria = Citizen{
 func thread(messages ...Message) Thread {
 	return Thread{
 		ID: "1", Name: "Maria Bianchi", Address: "+39 347 123 4567", View: ViewOpen, Holder: "Anna", Mine: true,
-		Kind: "Segnalazione", KindID: "report", Closes: now.Add(21*time.Hour + 12*time.Minute), Messages: messages, Older: "90",
+		Kind: "Segnalazione", KindID: "report", Closes: now.Add(21*time.Hour + 12*time.Minute), Messages: messages, Earlier: true,
 		Composer: Composer{Draft: "d1", Limit: 4096, Signature: "Anna, URP"},
-		Rights:   Rights{Release: true, Resolve: true},
+		Rights:   Rights{Release: true, HandOver: true, Resolve: true},
 	}
 }
 
@@ -188,15 +188,15 @@ func scenes(ctx context.Context) map[string]templ.Component {
 		"resolve":         DialogPage(box, ResolveDialog(Resolve{Conversation: "1", Name: "Maria Bianchi"})),
 		"hand-over":       DialogPage(box, HandOverDialog(HandOver{Conversation: "1", Offices: []Choice{{ID: "trib", Label: "Ufficio Tributi", Hint: "aperto fino alle 13:00"}, {ID: "str", Label: "Strade e verde"}}, People: []Choice{{ID: "2", Label: "Luca Neri", Hint: "operatore"}, {ID: "3", Label: "Chiara Zanni", Hint: "supervisore"}}})),
 		"kind":            DialogPage(box, KindDialog(Kinds{Conversation: "1", Current: "report", Kinds: []Choice{{ID: "information", Label: "Informazione", Key: "i"}, {ID: "report", Label: "Segnalazione", Key: "r"}, {ID: "assistance", Label: "Assistenza", Key: "a"}, {ID: "other", Label: "Altro", Key: "o"}}})),
-		"templates":       DialogPage(box, TemplateDialog(Templates{Conversation: "1", Draft: "d", Templates: []TemplateChoice{{Name: "avviso", Language: "it", Category: "UTILITY", Body: "Buongiorno, le scriviamo per la sua richiesta: {{1}}", Footer: "Comune di Rimini", Variables: []Variable{{Name: "1", Example: "la pratica è pronta"}}}}})),
+		"templates":       DialogPage(box, TemplateDialog(Templates{Conversation: "1", Draft: "d", Templates: []TemplateChoice{{Name: "avviso", Language: "it", Category: "UTILITY", Body: "Buongiorno, le scriviamo per la sua richiesta: {{1}}", Whole: "Buongiorno, le scriviamo per la sua richiesta: {{1}}\n\nComune di Rimini", Variables: []Variable{{Key: "1", Name: "1"}}}}})),
 		"search":          SearchPage(box, Found{Query: "buca", Citizens: []Hit{{Conversation: "1", Name: "Mario Bucaneve", Address: "+39 347 000 1111"}}, Messages: []Hit{{Conversation: "1", Message: "103", Name: "Maria Bianchi", At: at0(20), Parts: []Part{{Text: "C’è una "}, {Text: "buca", Match: true}, {Text: " in via Garibaldi 12, davanti alla scuola"}}}, {Conversation: "2", Message: "3", Name: "Luca Neri", At: ago(50 * time.Hour), Ours: true, Parts: []Part{{Text: "La "}, {Text: "buca", Match: true}, {Text: " è stata chiusa ieri."}}}}, Next: "x"}),
 		"search-none":     SearchPage(box, Found{Query: "unicorno"}),
 		"preferences":     PreferencesPage(settings, true),
 		"staff":           StaffPage(settings, []Member{{Name: "Anna Fabbri", Email: anna.Email, Role: "administrator", LastSeen: now}, {Name: "Luca Neri", Email: "luca.neri@comune.rimini.it", Role: "operator", Offices: []string{"Ufficio Tributi", "URP"}, LastSeen: ago(20 * time.Hour)}, {Name: "Chiara Zanni", Email: "chiara@comune.rimini.it", Role: "supervisor"}, {Name: "Ugo Rossi", Email: "ugo@comune.rimini.it", Role: "auditor", Disabled: true}}),
-		"numbers":         NumbersPage(settings, []Line{{Display: "+39 331 643 2314", Office: "URP", Quality: "GREEN", Month: now, Replies: 812, Allowance: 1000, Queued: 2}, {Display: "+39 0541 704704", Quality: "", Month: now, Replies: 12, Stopped: language(ctx).T("graph.token")}}),
+		"numbers":         NumbersPage(settings, []Line{{Display: "+39 331 643 2314", Office: "URP", Quality: "GREEN", Month: now, Replies: 812, Allowance: 1000, Checked: ago(10 * time.Minute)}, {Display: "+39 0541 704704", Quality: "", Month: now, Replies: 12, Stopped: language(ctx).T("graph.token")}}),
 		"quarantine":      QuarantinePage(settings, []HeldBack{{ID: "7311", At: ago(3 * time.Hour), Reason: "Non è JSON", Excerpt: `{"object":"whatsapp_business_account","entry":[{"id":`, Bytes: 2048}}, "next"),
 		"quarantine-none": QuarantinePage(settings, nil, ""),
-		"audit":           AuditPage(settings, []Act{{At: ago(time.Minute), Who: "Anna Fabbri", What: "ha preso la conversazione", On: "1", Address: "/desk/rimini/conversations/1", Hash: "9c1f…a2"}, {At: now, Who: "Luca Neri", What: "è entrato"}}, ""),
+		"audit":           AuditPage(settings, []Act{{At: ago(time.Minute), Who: "Anna Fabbri", What: "ha preso la conversazione", On: "1", Address: "/desk/rimini/conversations/1", Seal: 4127}, {At: now, Who: "Luca Neri", What: "è entrato"}}, ""),
 		"failure":         FailurePage(&box, Failure{Status: 404, Title: "404", Sentence: language(ctx).T("error.not_found"), Home: "/desk/rimini/inbox"}),
 		"failure-out":     FailurePage(nil, Failure{Status: 500, Title: "500", Sentence: language(ctx).T("error.internal", "code", "K3F9"), Code: "K3F9"}),
 	}

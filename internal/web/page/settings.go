@@ -9,7 +9,8 @@ import (
 	"github.com/filodiretto/filodiretto/internal/locale"
 )
 
-func tabKey(tab Tab) locale.Key { return locale.Key("desk.settings." + string(tab)) }
+// TabKey is the text that names a tab.
+func TabKey(tab Tab) locale.Key { return locale.Key("desk.settings." + string(tab)) }
 
 func tabAddress(ctx context.Context, tab Tab) string {
 	if tab == TabPreferences {

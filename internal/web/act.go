@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package web
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/a-h/templ"
+
+	"github.com/filodiretto/filodiretto/internal/conversation"
+	"github.com/filodiretto/filodiretto/internal/db"
+	"github.com/filodiretto/filodiretto/internal/fault"
+	"github.com/filodiretto/filodiretto/internal/staff"
+	"github.com/filodiretto/filodiretto/internal/web/page"
+)
+
+// act does something to a conversation in one transaction, and answers with the thread as it is then.
+func (s *Server) act(w http.ResponseWriter, r *http.Request, v *visit, do func(ctx context.Context, tx *db.Tx, id int64) error) error {
+	conversationID, err := id(r)
+	if err != nil {
+		return err
+	}
+	err = s.DB.Update(r.Context(), func(ctx context.Context, tx *db.Tx) error { return do(ctx, tx, conversationID) })
+	if err != nil {
+		return err
+	}
+	return s.acted(w, r, v, conversationID)
+}
+
+// acted answers after something was done: the thread anew, and the word that closes a dialog.
+func (s *Server) acted(w http.ResponseWriter, r *http.Request, v *visit, conversationID int64) error {
+	if !part(r) {
+		http.Redirect(w, r, "/desk/"+v.municipality.Slug+"/conversations/"+db.FormatID(conversationID), http.StatusSeeOther)
+		return nil
+	}
+	w.Header().Set("HX-Reswap", "none")
+	w.Header().Add("HX-Trigger", "desk:done")
+	return s.drawLive(w, r, v, conversationID)
+}
+
+func (s *Server) take(w http.ResponseWriter, r *http.Request, v *visit) error {
+	return s.act(w, r, v, func(ctx context.Context, tx *db.Tx, id int64) error {
+		return conversation.Take(ctx, tx, v.actor, id)
+	})
+}
+
+func (s *Server) release(w http.ResponseWriter, r *http.Request, v *visit) error {
+	return s.act(w, r, v, func(ctx context.Context, tx *db.Tx, id int64) error {
+		return conversation.Release(ctx, tx, v.actor, id)
+	})
+}
+
+func (s *Server) reopen(w http.ResponseWriter, r *http.Request, v *visit) error {
+	return s.act(w, r, v, func(ctx context.Context, tx *db.Tx, id int64) error {
+		return conversation.Reopen(ctx, tx, v.actor, id)
+	})
+}
+
+// resolve closes a conversation that was answered, and asks for the reason where it was not.
+func (s *Server) resolve(w http.ResponseWriter, r *http.Request, v *visit) error {
+	conversationID, err := id(r)
+	if err != nil {
+		return err
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	reason := strings.TrimSpace(r.PostFormValue("reason"))
+	if reason == "" {
+		reason = strings.TrimSpace(r.PostFormValue("other"))
+	}
+	err = s.DB.Update(r.Context(), func(ctx context.Context, tx *db.Tx) error {
+		return conversation.Resolve(ctx, tx, v.actor, conversationID, reason)
+	})
+	if errors.Is(err, conversation.ErrNeedsReason) || fault.Is(err, fault.Invalid, conversation.ErrNeedsReason.Key) {
+		return s.askReason(w, r, v, conversationID)
+	}
+	if err != nil {
+		return err
+	}
+	return s.acted(w, r, v, conversationID)
+}
+
+func (s *Server) askReason(w http.ResponseWriter, r *http.Request, v *visit, conversationID int64) error {
+	var name string
+	err := s.DB.View(r.Context(), func(ctx context.Context, tx *db.Tx) error {
+		c, err := conversation.Get(ctx, tx, v.municipality.ID, conversationID)
+		name = nameOf(c.Contact)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	dialog := page.Resolve{Conversation: db.FormatID(conversationID), Name: name}
+	if r.PostForm.Has("reason") { // the dialog was sent with nothing written
+		dialog.Problem = v.language.T("error.resolve_needs_reason")
+	}
+	return s.dialog(w, r, v, page.ResolveDialog(dialog))
+}
+
+// dialog answers with the inside of the dialog, or with a page around it where no script runs.
+func (s *Server) dialog(w http.ResponseWriter, r *http.Request, v *visit, inside templ.Component) error {
+	if part(r) {
+		return s.draw(w, r, http.StatusOK, inside)
+	}
+	return s.draw(w, r, http.StatusOK, page.DialogPage(s.frame(v, page.SectionInbox, v.language.T("desk.section.inbox")), inside))
+}
+
+func (s *Server) handOverDialog(w http.ResponseWriter, r *http.Request, v *visit) error {
+	conversationID, err := id(r)
+	if err != nil {
+		return err
+	}
+	dialog := page.HandOver{Conversation: db.FormatID(conversationID), Offices: officeChoices(v.municipality)}
+	err = s.DB.View(r.Context(), func(ctx context.Context, tx *db.Tx) error {
+		colleagues, err := staff.Colleagues(ctx, tx, v.municipality.ID)
+		for _, c := range colleagues {
+			if c.ID != v.actor.ID {
+				dialog.People = append(dialog.People, page.Choice{ID: db.FormatID(c.ID), Label: c.Name, Hint: v.language.T(page.RoleKey(string(c.Role)))})
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return s.dialog(w, r, v, page.HandOverDialog(dialog))
+}
+
+func (s *Server) handOver(w http.ResponseWriter, r *http.Request, v *visit) error {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	kind, to, _ := strings.Cut(r.PostFormValue("to"), ":")
+	note := strings.TrimSpace(r.PostFormValue("note"))
+	return s.act(w, r, v, func(ctx context.Context, tx *db.Tx, id int64) error {
+		if err := handOver(ctx, tx, v, id, kind, to); err != nil {
+			return err
+		}
+		if note == "" {
+			return nil
+		}
+		_, err := conversation.AddNote(ctx, tx, v.actor, id, note, "hand-over:"+db.FormatID(tx.NewID()))
+		return err
+	})
+}
+
+func handOver(ctx context.Context, tx *db.Tx, v *visit, id int64, kind, to string) error {
+	switch kind {
+	case "office":
+		if _, ok := v.municipality.File.Office(to); !ok {
+			return errNotFound
+		}
+		return conversation.HandOverToOffice(ctx, tx, v.actor, id, to)
+	case "person":
+		colleague, ok := db.ParseID(to)
+		if !ok {
+			return errNotFound
+		}
+		return conversation.HandOverTo(ctx, tx, v.actor, id, colleague)
+	default:
+		return fault.New(fault.Invalid, "error.required")
+	}
+}
+
+func (s *Server) kindDialog(w http.ResponseWriter, r *http.Request, v *visit) error {
+	conversationID, err := id(r)
+	if err != nil {
+		return err
+	}
+	dialog := page.Kinds{Conversation: db.FormatID(conversationID)}
+	err = s.DB.View(r.Context(), func(ctx context.Context, tx *db.Tx) error {
+		c, err := conversation.Get(ctx, tx, v.municipality.ID, conversationID)
+		dialog.Current = c.Kind
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, k := range v.municipality.File.Kinds {
+		dialog.Kinds = append(dialog.Kinds, page.Choice{ID: k.ID, Label: k.LabelIn(v.language), Key: k.Key})
+	}
+	return s.dialog(w, r, v, page.KindDialog(dialog))
+}
+
+func (s *Server) setKind(w http.ResponseWriter, r *http.Request, v *visit) error {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	kind := r.PostFormValue("kind")
+	if _, ok := v.municipality.File.Kind(kind); !ok && kind != "" {
+		return errNotFound
+	}
+	return s.act(w, r, v, func(ctx context.Context, tx *db.Tx, id int64) error {
+		return conversation.SetKind(ctx, tx, v.actor, id, kind)
+	})
+}

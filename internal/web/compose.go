@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package web
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"mime/multipart"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/filodiretto/filodiretto/internal/conversation"
+	"github.com/filodiretto/filodiretto/internal/db"
+	"github.com/filodiretto/filodiretto/internal/fault"
+	"github.com/filodiretto/filodiretto/internal/municipality"
+	"github.com/filodiretto/filodiretto/internal/web/page"
+)
+
+const (
+	maxUpload   = 120 << 20 // bytes of a reply with its files; WhatsApp takes 100 MB
+	maxInMemory = 1 << 20   // of them; the rest waits on disk
+	maxFiles    = 10
+	maxKey      = 80 // characters of a draft's id
+)
+
+// send takes what the composer or the template picker sends. The draft's id is the message's key: the
+// same form twice, by a double click or a browser that tries again, sends once.
+func (s *Server) send(w http.ResponseWriter, r *http.Request, v *visit) error {
+	conversationID, err := id(r)
+	if err != nil {
+		return err
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxUpload)
+	if err := parse(r); err != nil {
+		return err
+	}
+	if r.MultipartForm != nil {
+		defer func() { _ = r.MultipartForm.RemoveAll() }()
+	}
+	key := r.PostFormValue("draft")
+	if key == "" || len(key) > maxKey*2 {
+		return fault.New(fault.Invalid, "error.invalid")
+	}
+	switch r.PostFormValue("mode") {
+	case "note":
+		err = s.sendNote(r, v, conversationID, key)
+	case "template":
+		err = s.sendTemplate(r, v, conversationID, key)
+	default:
+		err = s.sendReply(r, v, conversationID, key)
+	}
+	if err != nil {
+		return err
+	}
+	if err := sentTrigger(w, key); err != nil {
+		return err
+	}
+	return s.acted(w, r, v, conversationID)
+}
+
+func parse(r *http.Request) error {
+	if !strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/form-data") {
+		if err := r.ParseForm(); err != nil {
+			return fault.New(fault.Invalid, "error.invalid").With(err)
+		}
+		return nil
+	}
+	err := r.ParseMultipartForm(maxInMemory)
+	if err == nil || kindOf(err) == fault.TooLarge {
+		return err
+	}
+	return fault.New(fault.Invalid, "error.invalid").With(err)
+}
+
+// sentTrigger tells the composer that what it wrote under this id is committed, and the id of the next.
+func sentTrigger(w http.ResponseWriter, key string) error {
+	detail, err := json.Marshal(map[string]any{"desk:sent": map[string]string{"sent": key, "draft": rand.Text()}, "desk:done": true})
+	if err != nil {
+		return err
+	}
+	w.Header().Set("HX-Trigger", string(detail))
+	return nil
+}
+
+func (s *Server) sendNote(r *http.Request, v *visit, conversationID int64, key string) error {
+	return s.DB.Update(r.Context(), func(ctx context.Context, tx *db.Tx) error {
+		_, err := conversation.AddNote(ctx, tx, v.actor, conversationID, r.PostFormValue("text"), key)
+		return err
+	})
+}
+
+// sendReply queues the text and each file, all in one transaction. A short text beside files becomes
+// the first one's caption.
+func (s *Server) sendReply(r *http.Request, v *visit, conversationID int64, key string) error {
+	replyTo, _ := db.ParseID(r.PostFormValue("reply_to"))
+	text := r.PostFormValue("text")
+	var files []*multipart.FileHeader
+	if r.MultipartForm != nil {
+		files = chosen(r.MultipartForm.File["files"])
+	}
+	if len(files) > maxFiles {
+		return fault.New(fault.Invalid, "desk.composer.too_many", "max", maxFiles)
+	}
+	stored, err := s.store(r.Context(), v, files)
+	if err != nil {
+		return err
+	}
+	var all []conversation.Outgoing
+	if len(stored) == 0 || !captions(stored[0], text) {
+		if len(stored) == 0 || strings.TrimSpace(text) != "" {
+			all = append(all, conversation.Outgoing{Type: conversation.TypeText, Text: text})
+		}
+		text = ""
+	}
+	for _, f := range stored {
+		all = append(all, conversation.Outgoing{Type: f.kind, MediaID: f.id, Text: text})
+		text = ""
+	}
+	return s.DB.Update(r.Context(), func(ctx context.Context, tx *db.Tx) error {
+		if err := s.keep(ctx, tx, v, stored); err != nil {
+			return err
+		}
+		for i, out := range all {
+			out.ClientKey = key
+			if i == 0 {
+				out.ReplyTo = replyTo
+			} else {
+				out.ClientKey += "-" + strconv.Itoa(i)
+			}
+			if _, err := conversation.Send(ctx, tx, v.actor, conversationID, out); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// chosen leaves out the empty file that a browser sends for a field with nothing in it.
+func chosen(files []*multipart.FileHeader) []*multipart.FileHeader {
+	var out []*multipart.FileHeader
+	for _, f := range files {
+		if f.Filename != "" {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+func captions(f storedFile, text string) bool {
+	return f.kind != conversation.TypeAudio && utf8.RuneCountInString(text) <= conversation.MaxCaption
+}
+
+func (s *Server) sendTemplate(r *http.Request, v *visit, conversationID int64, key string) error {
+	named := map[string]string{}
+	for name, values := range r.PostForm {
+		if variable, ok := strings.CutPrefix(name, "variable."); ok && len(values) > 0 {
+			named[variable] = strings.TrimSpace(values[0])
+		}
+	}
+	return s.DB.Update(r.Context(), func(ctx context.Context, tx *db.Tx) error {
+		c, err := conversation.Get(ctx, tx, v.municipality.ID, conversationID)
+		if err != nil {
+			return err
+		}
+		number, ok := v.municipality.Number(c.Number)
+		if !ok {
+			return municipality.ErrTemplateNotFound
+		}
+		t, err := municipality.TemplateOf(ctx, tx, v.municipality.ID, number.WABAID, r.PostFormValue("template"), r.PostFormValue("language"))
+		if err != nil {
+			return err
+		}
+		if !t.Approved() {
+			return municipality.ErrTemplateNotFound
+		}
+		parameters, template := filled(t, named)
+		if _, err := t.Bind(parameters); err != nil {
+			return err
+		}
+		_, err = conversation.Send(ctx, tx, v.actor, conversationID, conversation.Outgoing{
+			Type: conversation.TypeTemplate, Text: t.Render(parameters), Template: template, ClientKey: key,
+		})
+		return err
+	})
+}
+
+// filled puts the fields of the form in the form that the template takes: by position or by name.
+func filled(t municipality.Template, named map[string]string) (municipality.Parameters, *conversation.Template) {
+	use := &conversation.Template{Name: t.Name, Language: t.Language}
+	variables := t.Variables()
+	if len(variables) == 0 {
+		return municipality.Parameters{}, use
+	}
+	if t.ParameterFormat == "NAMED" {
+		use.Named = named
+		return municipality.Parameters{Named: named}, use
+	}
+	for _, variable := range variables {
+		use.Positional = append(use.Positional, named[variable.Key])
+	}
+	return municipality.Parameters{List: use.Positional}, use
+}
+
+func (s *Server) templates(w http.ResponseWriter, r *http.Request, v *visit) error {
+	conversationID, err := id(r)
+	if err != nil {
+		return err
+	}
+	dialog := page.Templates{Conversation: db.FormatID(conversationID), Draft: rand.Text()}
+	err = s.DB.View(r.Context(), func(ctx context.Context, tx *db.Tx) error {
+		c, err := conversation.Get(ctx, tx, v.municipality.ID, conversationID)
+		if err != nil {
+			return err
+		}
+		number, _ := v.municipality.Number(c.Number)
+		all, err := municipality.Templates(ctx, tx, v.municipality.ID)
+		for _, t := range all {
+			if t.WABA == number.WABAID && t.Approved() && t.Supported() {
+				dialog.Templates = append(dialog.Templates, templateChoice(t))
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return s.dialog(w, r, v, page.TemplateDialog(dialog))
+}
+
+func templateChoice(t municipality.Template) page.TemplateChoice {
+	c := page.TemplateChoice{Name: t.Name, Language: t.Language, Category: t.Category, Body: t.Body(), Whole: t.Render(municipality.Parameters{})}
+	for _, variable := range t.Variables() {
+		c.Variables = append(c.Variables, page.Variable{Key: variable.Key, Name: variable.Name})
+	}
+	return c
+}
+
+// saveDraft keeps what is being written. Now and then it also lets the citizen see that somebody writes.
+func (s *Server) saveDraft(w http.ResponseWriter, r *http.Request, v *visit) error {
+	conversationID, err := id(r)
+	if err != nil {
+		return err
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, 4*maxForm)
+	if err := r.ParseForm(); err != nil {
+		return fault.New(fault.Invalid, "error.invalid").With(err)
+	}
+	replyTo, _ := db.ParseID(r.PostForm.Get("reply_to"))
+	draft := conversation.Draft{Key: r.PostForm.Get("draft"), Mode: r.PostForm.Get("mode"), Text: r.PostForm.Get("text"), ReplyTo: replyTo}
+	err = s.DB.Update(r.Context(), func(ctx context.Context, tx *db.Tx) error {
+		return conversation.SaveDraft(ctx, tx, v.actor, conversationID, draft)
+	})
+	if err != nil {
+		return err
+	}
+	if r.PostForm.Has("typing") && draft.Mode == "reply" && strings.TrimSpace(draft.Text) != "" {
+		s.showTyping(r.Context(), v, conversationID)
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// showTyping is a courtesy: it never delays the draft, and where many write at once some are left out.
+func (s *Server) showTyping(ctx context.Context, v *visit, conversationID int64) {
+	if s.Sender == nil {
+		return
+	}
+	select {
+	case s.typing <- struct{}{}:
+	default:
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	go func() {
+		defer func() { cancel(); <-s.typing }()
+		if err := s.typingTo(ctx, v, conversationID); err != nil {
+			s.Log.Debug("typing was not shown", "error", err)
+		}
+	}()
+}
+
+func (s *Server) typingTo(ctx context.Context, v *visit, conversationID int64) error {
+	var last conversation.Message
+	err := s.DB.View(ctx, func(ctx context.Context, tx *db.Tx) error {
+		c, err := conversation.Get(ctx, tx, v.municipality.ID, conversationID)
+		if err != nil || !c.WindowOpen(tx.Now()) || c.HolderID != 0 && c.HolderID != v.actor.ID {
+			return err
+		}
+		last, err = conversation.LastInbound(ctx, tx, v.municipality.ID, c)
+		return err
+	})
+	if err != nil || last.ID == 0 {
+		return err
+	}
+	return s.Sender.Typing(ctx, v.municipality.ID, last.ID)
+}
+
+// resend sends a message again that failed or stayed uncertain, because a person decided so.
+func (s *Server) resend(w http.ResponseWriter, r *http.Request, v *visit) error {
+	messageID, err := id(r)
+	if err != nil {
+		return err
+	}
+	var again conversation.Message
+	err = s.DB.Update(r.Context(), func(ctx context.Context, tx *db.Tx) error {
+		again, err = conversation.Resend(ctx, tx, v.actor, messageID)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return s.acted(w, r, v, openOr(r, again.ConversationID))
+}
+
+// openOr is the conversation that the page shows: a thread runs over all conversations of a citizen.
+func openOr(r *http.Request, conversationID int64) int64 {
+	if open, ok := db.ParseID(r.FormValue("open")); ok {
+		return open
+	}
+	return conversationID
+}
+
+func (s *Server) react(w http.ResponseWriter, r *http.Request, v *visit) error {
+	messageID, err := id(r)
+	if err != nil {
+		return err
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	emoji := r.PostFormValue("emoji")
+	if !page.Emoji(emoji) {
+		return fault.New(fault.Invalid, "error.invalid")
+	}
+	var shown int64
+	err = s.DB.Update(r.Context(), func(ctx context.Context, tx *db.Tx) error {
+		m, err := conversation.GetMessage(ctx, tx, v.municipality.ID, messageID)
+		if err != nil {
+			return err
+		}
+		shown = openOr(r, m.ConversationID)
+		_, err = conversation.Send(ctx, tx, v.actor, shown, conversation.Outgoing{
+			Type: conversation.TypeReaction, Reaction: emoji, ReplyTo: m.ID, ClientKey: "reaction:" + db.FormatID(tx.NewID()),
+		})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return s.acted(w, r, v, shown)
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package web
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/filodiretto/filodiretto/internal/db"
+	"github.com/filodiretto/filodiretto/internal/staff"
+)
+
+const (
+	heartbeat    = 20 * time.Second
+	writeTimeout = 10 * time.Second // a browser that reads no more is let go
+)
+
+// events tells a browser which conversations changed. It says what changed and never what it looks
+// like: the page fetches that part, by the one way of drawing it, with the rights it then has.
+func (s *Server) events(w http.ResponseWriter, r *http.Request, v *visit) error {
+	s.open.Add(1)
+	defer s.open.Done()
+	mine := func(n db.Notice) bool {
+		return n.Municipality == v.municipality.ID && n.Topic == db.Conversation
+	}
+	changes := s.DB.Hub.Subscribe(mine)
+	defer changes.Close()
+
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("X-Accel-Buffering", "no")
+	stream := eventStream{w: w, control: http.NewResponseController(w)}
+	if err := stream.send("hello", ""); err != nil {
+		return nil
+	}
+	beat := time.NewTicker(heartbeat)
+	defer beat.Stop()
+	for {
+		var err error
+		select {
+		case <-r.Context().Done():
+			return nil
+		case <-s.streams.Done():
+			return nil
+		case n := <-changes.C:
+			err = stream.tell(n)
+		case <-beat.C:
+			if !s.stillMay(r.Context(), v) {
+				_ = stream.send("bye", "")
+				return nil
+			}
+			err = stream.comment()
+		}
+		if err != nil {
+			return nil // the browser went away
+		}
+	}
+}
+
+// stillMay ends the stream of somebody whose place, account or right is gone.
+func (s *Server) stillMay(ctx context.Context, v *visit) bool {
+	return s.DB.View(ctx, func(ctx context.Context, tx *db.Tx) error {
+		actor, err := staff.Membership(ctx, tx, v.municipality.ID, v.actor.ID)
+		if err != nil {
+			return err
+		}
+		return actor.Require(staff.Converse, v.municipality.ID)
+	}) == nil
+}
+
+type eventStream struct {
+	w       http.ResponseWriter
+	control *http.ResponseController
+}
+
+func (e eventStream) tell(n db.Notice) error {
+	if n.Topic == db.Refresh {
+		return e.send("refresh", "")
+	}
+	return e.send("conversation", db.FormatID(n.ID))
+}
+
+func (e eventStream) send(event, data string) error {
+	return e.write(fmt.Sprintf("event: %s\ndata: %s\n\n", event, data))
+}
+
+func (e eventStream) comment() error { return e.write(":\n\n") }
+
+func (e eventStream) write(text string) error {
+	if err := e.control.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+		return err
+	}
+	if _, err := e.w.Write([]byte(text)); err != nil {
+		return err
+	}
+	return e.control.Flush()
+}

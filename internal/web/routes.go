@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package web
+
+import (
+	"net/http"
+
+	"github.com/filodiretto/filodiretto/internal/fault"
+	"github.com/filodiretto/filodiretto/internal/staff"
+)
+
+var (
+	errNotFound    = fault.New(fault.NotFound, "error.not_found")
+	errForbidden   = fault.New(fault.Forbidden, "error.forbidden")
+	errCrossOrigin = fault.New(fault.Forbidden, "error.cross_origin")
+	errSignIn      = fault.New(fault.Unauthenticated, "error.unauthenticated")
+)
+
+// routes is every address of the pages, with the right it asks for.
+func (s *Server) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /assets/{name}", s.assets)
+	mux.Handle("GET /{$}", s.public(s.home))
+	mux.Handle("/", s.public(func(http.ResponseWriter, *http.Request) error { return errNotFound }))
+
+	outside := func(pattern string, h handler) { mux.Handle(pattern, s.session(s.public(h))) }
+	outside("GET /desk/{slug}/sign-in", s.signInPage)
+	outside("POST /desk/{slug}/sign-in", s.signIn)
+	outside("GET /desk/{slug}/invitation/{token}", s.invitation)
+	outside("POST /desk/{slug}/invitation/{token}", s.useInvitation)
+	outside("POST /desk/{slug}/sign-out", s.signOut)
+
+	member := func(pattern string, right staff.Right, h deskHandler) {
+		mux.Handle(pattern, s.session(s.desk(right, h)))
+	}
+	member("GET /desk/{slug}", anyRight, s.front)
+	member("GET /desk/{slug}/{$}", anyRight, s.front)
+	member("GET /desk/{slug}/preferences", anyRight, s.preferences)
+	member("POST /desk/{slug}/preferences", anyRight, s.setPreferences)
+	member("GET /desk/{slug}/events", staff.Converse, s.events)
+
+	member("GET /desk/{slug}/inbox", staff.Converse, s.inbox)
+	member("GET /desk/{slug}/inbox/list", staff.Converse, s.list)
+	member("GET /desk/{slug}/search", staff.Converse, s.search)
+
+	const conversation = "/desk/{slug}/conversations/{id}"
+	member("GET "+conversation, staff.Converse, s.conversation)
+	member("GET "+conversation+"/live", staff.Converse, s.live)
+	member("POST "+conversation+"/messages", staff.Converse, s.send)
+	member("PUT "+conversation+"/draft", staff.Converse, s.saveDraft)
+	member("POST "+conversation+"/take", staff.Converse, s.take)
+	member("POST "+conversation+"/release", staff.Converse, s.release)
+	member("POST "+conversation+"/reopen", staff.Converse, s.reopen)
+	member("POST "+conversation+"/resolve", staff.Converse, s.resolve)
+	member("GET "+conversation+"/hand-over", staff.Converse, s.handOverDialog)
+	member("POST "+conversation+"/hand-over", staff.Converse, s.handOver)
+	member("GET "+conversation+"/kind", staff.Converse, s.kindDialog)
+	member("POST "+conversation+"/kind", staff.Converse, s.setKind)
+	member("GET "+conversation+"/templates", staff.Converse, s.templates)
+
+	member("POST /desk/{slug}/messages/{id}/resend", staff.Converse, s.resend)
+	member("POST /desk/{slug}/messages/{id}/reaction", staff.Converse, s.react)
+	member("GET /desk/{slug}/media/{id}", staff.Converse, s.file)
+	member("GET /desk/{slug}/media/{id}/thumbnail", staff.Converse, s.thumbnail)
+
+	member("GET /desk/{slug}/settings", anyRight, s.settings)
+	member("GET /desk/{slug}/settings/staff", staff.ManageStaff, s.staffPage)
+	member("GET /desk/{slug}/settings/numbers", staff.ManageNumbers, s.numbers)
+	member("GET /desk/{slug}/settings/quarantine", staff.SeeQuarantine, s.quarantine)
+	member("POST /desk/{slug}/settings/quarantine/{id}/replay", staff.ReplayQuarantine, s.replay)
+	member("GET /desk/{slug}/settings/audit", staff.SeeAudit, s.audit)
+	return mux
+}

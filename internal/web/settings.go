@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package web
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/filodiretto/filodiretto/internal/conversation"
+	"github.com/filodiretto/filodiretto/internal/db"
+	"github.com/filodiretto/filodiretto/internal/journal"
+	"github.com/filodiretto/filodiretto/internal/locale"
+	"github.com/filodiretto/filodiretto/internal/staff"
+	"github.com/filodiretto/filodiretto/internal/web/page"
+)
+
+const (
+	itemsAtOnce = 50
+	maxExcerpt  = 4000 // characters of a raw body
+)
+
+// settings sends a person to the first tab they may see.
+func (s *Server) settings(w http.ResponseWriter, r *http.Request, v *visit) error {
+	to := "/preferences"
+	switch {
+	case v.actor.May(staff.ManageStaff):
+		to = "/settings/staff"
+	case v.actor.May(staff.SeeAudit):
+		to = "/settings/audit"
+	}
+	http.Redirect(w, r, "/desk/"+v.municipality.Slug+to, http.StatusSeeOther)
+	return nil
+}
+
+func (s *Server) settingsFrame(v *visit, tab page.Tab) page.Desk {
+	return s.frame(v, page.SectionSettings, v.language.T(page.TabKey(tab)))
+}
+
+func (s *Server) staffPage(w http.ResponseWriter, r *http.Request, v *visit) error {
+	var list []staff.Member
+	err := s.DB.View(r.Context(), func(ctx context.Context, tx *db.Tx) (err error) {
+		list, err = staff.List(ctx, tx, v.municipality.ID)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	members := make([]page.Member, len(list))
+	for i, m := range list {
+		members[i] = page.Member{Name: m.Name, Email: m.Email, Role: string(m.Role), LastSeen: orZero(m.SeenAt), Disabled: m.Disabled}
+		for _, office := range m.Offices {
+			members[i].Offices = append(members[i].Offices, officeName(v.municipality, office))
+		}
+	}
+	return s.draw(w, r, http.StatusOK, page.StaffPage(s.settingsFrame(v, page.TabStaff), members))
+}
+
+func (s *Server) numbers(w http.ResponseWriter, r *http.Request, v *visit) error {
+	var (
+		delivered map[string]int64
+		stops     map[string]int
+	)
+	err := s.DB.View(r.Context(), func(ctx context.Context, tx *db.Tx) (err error) {
+		if delivered, err = conversation.MonthTally(ctx, tx, v.municipality.ID, conversation.FreeDelivered, v.now.In(v.municipality.Desk.Zone())); err != nil {
+			return err
+		}
+		stops, err = conversation.Stops(ctx, tx, v.municipality.ID)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	var lines []page.Line
+	for _, n := range v.municipality.Numbers {
+		health := v.municipality.Health(n.PhoneNumberID)
+		line := page.Line{Display: n.Display, Office: officeName(v.municipality, n.Office), Quality: quality(health.Quality),
+			Checked: orZero(health.CheckedAt), Month: v.now, Replies: int(delivered[n.PhoneNumberID])}
+		if code := stops[n.PhoneNumberID]; code != 0 {
+			line.Stopped = graphSentence(v.language, code)
+		}
+		lines = append(lines, line)
+	}
+	return s.draw(w, r, http.StatusOK, page.NumbersPage(s.settingsFrame(v, page.TabNumbers), lines))
+}
+
+// quality leaves out what Meta has no word for yet.
+func quality(q string) string {
+	if slices.Contains([]string{"GREEN", "YELLOW", "RED"}, q) {
+		return q
+	}
+	return ""
+}
+
+// graphSentence says what an error of Meta's means and what to do.
+func graphSentence(l locale.Language, code int) string {
+	key := locale.GraphError(code)
+	if code == 0 {
+		key = "graph.unavailable"
+	}
+	return l.T(key, "code", code)
+}
+
+func (s *Server) quarantine(w http.ResponseWriter, r *http.Request, v *visit) error {
+	before, _ := db.ParseID(r.URL.Query().Get("cursor"))
+	var items []journal.Item
+	err := s.DB.ViewJournal(r.Context(), func(ctx context.Context, tx *db.Tx) (err error) {
+		items, err = journal.Unsolved(ctx, tx, v.municipality.ID, before, itemsAtOnce+1)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	more := ""
+	if len(items) > itemsAtOnce {
+		items = items[:itemsAtOnce]
+		more = db.FormatID(items[itemsAtOnce-1].ID)
+	}
+	held := make([]page.HeldBack, len(items))
+	for i, item := range items {
+		held[i] = page.HeldBack{ID: db.FormatID(item.ID), At: item.At, Reason: reasonOf(v.language, item), Excerpt: shortened(item.Body, maxExcerpt),
+			Bytes: int64(len(item.Body)), Asked: item.ReplayedAt != nil}
+	}
+	return s.draw(w, r, http.StatusOK, page.QuarantinePage(s.settingsFrame(v, page.TabQuarantine), held, more))
+}
+
+// reasonOf says why something was not understood; a reason without words of its own stays as it is.
+func reasonOf(l locale.Language, item journal.Item) string {
+	key := locale.Key("desk.quarantine.reason." + item.Reason)
+	text := strings.ReplaceAll(item.Reason, "_", " ")
+	if locale.Has(key) {
+		text = l.T(key)
+	}
+	if item.Place != "" {
+		text += " (" + item.Place + ")"
+	}
+	return text
+}
+
+const replayAsked staff.Action = "quarantine.replayed"
+
+// replay notes the wish first and then acts on it: after a crash between the two the item is still
+// to be seen. The row in the trail is of the main database, beside which the journal may be a file.
+func (s *Server) replay(w http.ResponseWriter, r *http.Request, v *visit) error {
+	itemID, err := id(r)
+	if err != nil {
+		return err
+	}
+	var item journal.Item
+	err = s.DB.UpdateJournal(r.Context(), func(ctx context.Context, tx *db.Tx) error {
+		if item, err = journal.GetItem(ctx, tx, v.municipality.ID, itemID); err != nil {
+			return err
+		}
+		return journal.AskReplay(ctx, tx, v.municipality.ID, itemID)
+	})
+	if err != nil {
+		return err
+	}
+	err = s.DB.Update(r.Context(), func(ctx context.Context, tx *db.Tx) error {
+		return staff.Record(ctx, tx, v.actor, replayAsked, "quarantine", db.FormatID(itemID), nil)
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.Journal.Replay(r.Context(), v.municipality.ID, item); err != nil {
+		return err
+	}
+	http.Redirect(w, r, "/desk/"+v.municipality.Slug+"/settings/quarantine", http.StatusSeeOther)
+	return nil
+}
+
+func (s *Server) audit(w http.ResponseWriter, r *http.Request, v *visit) error {
+	before, _ := db.ParseID(r.URL.Query().Get("cursor"))
+	var entries []staff.Entry
+	err := s.DB.View(r.Context(), func(ctx context.Context, tx *db.Tx) (err error) {
+		entries, err = staff.AuditPage(ctx, tx, v.municipality.ID, before, itemsAtOnce+1)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	more := ""
+	if len(entries) > itemsAtOnce {
+		entries = entries[:itemsAtOnce]
+		more = db.FormatID(entries[itemsAtOnce-1].ID)
+	}
+	acts := make([]page.Act, len(entries))
+	for i, e := range entries {
+		acts[i] = actOf(v, e)
+	}
+	return s.draw(w, r, http.StatusOK, page.AuditPage(s.settingsFrame(v, page.TabAudit), acts, more))
+}
+
+func actOf(v *visit, e staff.Entry) page.Act {
+	act := page.Act{At: e.At, Who: whoOf(v, e.Actor), What: string(e.Action), On: e.ObjectID, Seal: e.Seq}
+	if key := locale.Key("desk.act_word." + strings.ReplaceAll(string(e.Action), "-", "_")); locale.Has(key) {
+		act.What = v.language.T(key)
+	}
+	if e.ObjectKind == "conversation" && v.actor.May(staff.Converse) {
+		act.Address = fmt.Sprintf("/desk/%s/conversations/%s", v.municipality.Slug, e.ObjectID)
+	}
+	return act
+}
+
+func whoOf(v *visit, a staff.Actor) string {
+	if a.Name != "" {
+		return a.Name
+	}
+	return v.language.T(locale.Key("desk.audit.kind_" + string(a.Kind)))
+}
+
+// orZero is the time, or none.
+func orZero(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return *t
+}
