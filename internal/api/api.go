@@ -60,12 +60,14 @@ func New(o Options) http.Handler {
 // schemas in every answer.
 func (s *server) config() huma.Config {
 	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
-	return huma.Config{
+	config := huma.Config{
 		OpenAPI:       description(s.PublicURL, s.Version, registry),
 		Formats:       map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},
 		DefaultFormat: "application/json",
 		Transformers:  []huma.Transformer{explain},
 	}
+	config.AllowAdditionalPropertiesByDefault = true // answers may grow; what is sent to us says itself that it may not
+	return config
 }
 
 // document is the OpenAPI document. Problems are ours: huma's own model of an error is taken out.

@@ -90,7 +90,8 @@ type resolveConversation struct {
 	ID string `path:"id" example:"3797402938376192"`
 	Keyed
 	Body *struct {
-		Reason string `json:"reason,omitempty" example:"Risposto per telefono" doc:"Why it ends without a reply; up to 500 characters"`
+		_      struct{} `additionalProperties:"false"`
+		Reason string   `json:"reason,omitempty" example:"Risposto per telefono" doc:"Why it ends without a reply; up to 500 characters"`
 	}
 }
 

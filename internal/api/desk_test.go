@@ -74,12 +74,13 @@ func newDesk(t *testing.T, database *db.DB, c *clock) *desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &desk{T: t, db: database, clock: c, journal: journal.New(database), log: &lines{}}
+	d := &desk{T: t, db: database, clock: c, log: &lines{}}
+	log := newLogger(d.log)
+	d.journal = journal.New(database, log)
 	if d.files, err = media.NewStore(t.TempDir()); err != nil {
 		t.Fatal(err)
 	}
 	d.rimini, d.carpi = d.town(key, "rimini", 1), d.town(key, "carpi", 2)
-	log := slog.New(slog.NewTextHandler(d.log, nil))
 	directory, err := municipality.NewDirectory(t.Context(), database, key)
 	if err != nil {
 		t.Fatal(err)
@@ -353,6 +354,8 @@ func (l *lines) Write(p []byte) (int, error) {
 	defer l.mu.Unlock()
 	return l.b.Write(p)
 }
+
+func newLogger(l *lines) *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
 
 func (l *lines) String() string {
 	l.mu.Lock()

@@ -20,6 +20,7 @@ import (
 
 // NewMessage is what to send: a text, a template or a file.
 type NewMessage struct {
+	_        struct{}     `additionalProperties:"false"`
 	Text     string       `json:"text,omitempty" example:"Buongiorno, l’anagrafe apre alle 8:30." doc:"Up to 4,096 characters"`
 	ReplyTo  string       `json:"reply_to,omitempty" example:"3797402938376193" doc:"Id of the message to quote, with a text or a file"`
 	Template *NewTemplate `json:"template,omitempty" doc:"An approved template: the only thing that may be sent after the window has closed"`
@@ -29,6 +30,7 @@ type NewMessage struct {
 
 // NewTemplate is the use of an approved template.
 type NewTemplate struct {
+	_          struct{}   `additionalProperties:"false"`
 	Name       string     `json:"name" minLength:"1" maxLength:"512" example:"avviso"`
 	Language   string     `json:"language" minLength:"1" maxLength:"20" example:"it" doc:"As Meta writes it"`
 	Parameters Parameters `json:"parameters,omitempty"`
