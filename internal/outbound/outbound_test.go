@@ -1,0 +1,464 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package outbound_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/filodiretto/filodiretto/internal/contact"
+	"github.com/filodiretto/filodiretto/internal/conversation"
+	"github.com/filodiretto/filodiretto/internal/db"
+	"github.com/filodiretto/filodiretto/internal/dbtest"
+	"github.com/filodiretto/filodiretto/internal/media"
+	"github.com/filodiretto/filodiretto/internal/municipality"
+	"github.com/filodiretto/filodiretto/internal/outbound"
+	"github.com/filodiretto/filodiretto/internal/secret"
+	"github.com/filodiretto/filodiretto/internal/simulator"
+	"github.com/filodiretto/filodiretto/internal/staff"
+	"github.com/filodiretto/filodiretto/internal/whatsapp"
+)
+
+const (
+	number = "100000000000001" // the simulator's own
+	file   = `
+slug: prova
+name: Comune di Prova
+locale: it
+whatsapp:
+  display_number: "+39 0541 123456"
+  phone_number_id: "100000000000001"
+  waba_id: "200000000000001"
+  access_token: "simulator"
+  app_secret: "simulator"
+  verify_token: "simulator"
+access: open
+automation: none
+offices:
+  - {id: urp, name: URP}
+calendars:
+  whatsapp:
+    weekly:
+      - {days: [mon], open: "09:00", close: "13:00"}
+policy: {version: "1", text: "Informativa."}
+`
+)
+
+// office can send: it has conversations with citizens who wrote to the simulator just now.
+type office struct {
+	t       *testing.T
+	d       *db.DB
+	key     *secret.Key
+	m       *municipality.Municipality
+	graph   *httptest.Server
+	stopped func()
+}
+
+func each(t *testing.T, f func(t *testing.T, o *office)) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		o := setUp(t, d)
+		o.start(d)
+		f(t, o)
+	})
+}
+
+func setUp(t *testing.T, d *db.DB) *office {
+	t.Helper()
+	sim, err := simulator.New(simulator.Options{Delays: &simulator.Delays{Sent: -1, Delivered: -1, Read: -1, Played: -1, Retry: time.Hour, RetryMax: time.Hour}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := secret.Load(filepath.Join(t.TempDir(), "key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := &office{t: t, d: d, key: key, graph: httptest.NewServer(sim.Handler())}
+	t.Cleanup(func() { o.graph.Close(); _ = sim.Close() })
+	parsed, err := municipality.ParseFile("prova.yaml", []byte(file), func(string) (string, bool) { return "", false })
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.update(func(ctx context.Context, tx *db.Tx) (err error) {
+		o.m, _, err = municipality.Apply(ctx, tx, key, parsed)
+		return err
+	})
+	return o
+}
+
+// start runs a sender over d, which may be a second instance's handle, until stop.
+func (o *office) start(d *db.DB) (stop func()) {
+	o.t.Helper()
+	directory, err := municipality.NewDirectory(o.t.Context(), d, o.key)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	store, err := media.NewStore(o.t.TempDir())
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	client := whatsapp.NewClient(whatsapp.ClientOptions{GraphURL: o.graph.URL, Timeout: 2 * time.Second})
+	files := media.NewService(media.Options{DB: d, Store: store, Client: client, Directory: directory, Log: slog.New(slog.DiscardHandler)})
+	sender := outbound.New(d, directory, client, files, prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { sender.Run(ctx) })
+	stop = sync.OnceFunc(func() { cancel(); running.Wait() })
+	o.t.Cleanup(stop)
+	return stop
+}
+
+func (o *office) update(f func(ctx context.Context, tx *db.Tx) error) {
+	o.t.Helper()
+	if err := o.d.Update(o.t.Context(), f); err != nil {
+		o.t.Fatal(err)
+	}
+}
+
+// citizen writes to the simulator and to the desk, and returns the conversation.
+func (o *office) citizen(phone string) (id int64) {
+	o.t.Helper()
+	o.control(http.MethodPost, "citizens", map[string]any{"phone": "+" + phone, "name": "Maria"}, nil)
+	o.control(http.MethodPost, "citizens/+"+phone+"/messages", map[string]any{"number": number, "text": "Buongiorno"}, nil)
+	o.update(func(ctx context.Context, tx *db.Tx) error {
+		ids, _, err := contact.Resolve(ctx, tx, o.m.ID, []contact.Person{{Phone: phone, Name: "Maria", At: tx.Now()}})
+		if err != nil {
+			return err
+		}
+		r, err := conversation.Receive(ctx, tx, o.m.ID, []conversation.Message{{ID: tx.NewID(), ContactID: ids[0], Number: number,
+			ExternalID: "wamid.in" + phone, Type: conversation.TypeText, Text: "Buongiorno", At: tx.Now()}})
+		id = r[0].Conversation
+		return err
+	})
+	return id
+}
+
+func (o *office) reply(id int64, text string) (message int64) {
+	o.t.Helper()
+	o.update(func(ctx context.Context, tx *db.Tx) error {
+		m, err := conversation.Send(ctx, tx, o.anna(), id, conversation.Outgoing{Type: conversation.TypeText, Text: text, ClientKey: text + db.FormatID(id)})
+		message = m.ID
+		return err
+	})
+	return message
+}
+
+func (o *office) anna() staff.Actor {
+	return staff.Actor{Kind: staff.OperatorKind, ID: 1, Name: "Anna", Role: staff.Operator, Municipality: o.m.ID}
+}
+
+func (o *office) status(message int64) (s conversation.Status) {
+	o.t.Helper()
+	o.update(func(ctx context.Context, tx *db.Tx) error {
+		m, err := conversation.GetMessage(ctx, tx, o.m.ID, message)
+		s = m.Status
+		return err
+	})
+	return s
+}
+
+// becomes waits until the message has a status.
+func (o *office) becomes(message int64, want conversation.Status) {
+	o.t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(30 * time.Second)
+	for {
+		got := o.status(message)
+		if got == want {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			o.t.Fatalf("the message is %v, and never became %v", got, want)
+		}
+	}
+}
+
+func (o *office) control(method, path string, body, into any) {
+	o.t.Helper()
+	raw, err := json.Marshal(body)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(o.t.Context(), method, o.graph.URL+"/simulator/"+path, bytes.NewReader(raw))
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	if res.StatusCode >= 300 {
+		o.t.Fatalf("%s %s: %s", method, path, res.Status)
+	}
+	if into != nil {
+		if err := json.NewDecoder(res.Body).Decode(into); err != nil {
+			o.t.Fatal(err)
+		}
+	}
+}
+
+func (o *office) faults(f map[string]any) { o.t.Helper(); o.control(http.MethodPut, "faults", f, nil) }
+
+// sends are the send requests that reached Meta, in their order.
+func (o *office) sends() (texts []string) {
+	o.t.Helper()
+	var all struct {
+		Items []struct {
+			Body struct {
+				Callback string `json:"biz_opaque_callback_data"`
+				Text     struct{ Body string }
+			}
+		}
+	}
+	o.control(http.MethodGet, "requests?path=/messages&method=POST", nil, &all)
+	for _, r := range all.Items {
+		if r.Body.Callback != "" {
+			texts = append(texts, r.Body.Text.Body)
+		}
+	}
+	return texts
+}
+
+func TestARepliesGoesOut(t *testing.T) {
+	each(t, func(t *testing.T, o *office) {
+		id := o.citizen("393331234567")
+		m := o.reply(id, "Eccoci")
+		o.becomes(m, conversation.Accepted)
+		if got := o.sends(); !slices.Equal(got, []string{"Eccoci"}) {
+			t.Errorf("sends are %v", got)
+		}
+	})
+}
+
+// Whatever is no Graph answer leaves the message uncertain, and it is never sent again by itself.
+func TestWhatIsNotSureIsNotSentAgain(t *testing.T) {
+	for _, kind := range []string{"status", "half", "garbage", "empty", "hang", "drop"} {
+		t.Run(kind, func(t *testing.T) {
+			each(t, func(t *testing.T, o *office) {
+				id := o.citizen("393331234567")
+				o.faults(map[string]any{"broken": []any{map[string]any{"kind": kind, "times": 1, "status": 500}}})
+				m := o.reply(id, "forse")
+				o.becomes(m, conversation.Uncertain)
+				next := o.reply(id, "poi")
+				o.becomes(next, conversation.Accepted)
+				if got := o.status(m); got != conversation.Uncertain {
+					t.Errorf("the uncertain message became %v", got)
+				}
+				count := 0
+				for _, text := range o.sends() {
+					if text == "forse" {
+						count++
+					}
+				}
+				if count > 1 {
+					t.Errorf("it went out %d times", count)
+				}
+			})
+		})
+	}
+}
+
+func TestThreeUncertainInARowStopTheNumber(t *testing.T) {
+	each(t, func(t *testing.T, o *office) {
+		var replies []int64
+		for i := range 8 {
+			replies = append(replies, o.citizen(fmt.Sprint("39333123456", i)))
+		}
+		o.faults(map[string]any{"broken": []any{map[string]any{"kind": "status", "status": 502}, map[string]any{"kind": "status", "status": 502, "path": "*"}}})
+		for i, id := range replies {
+			replies[i] = o.reply(id, fmt.Sprint("risposta ", i))
+			if i < 3 {
+				o.becomes(replies[i], conversation.Uncertain)
+			}
+		}
+		if got := len(o.sends()); got != 3 {
+			t.Errorf("%d sends after three uncertain ones", got)
+		}
+		o.faults(map[string]any{})
+		for _, m := range replies[3:] {
+			o.becomes(m, conversation.Accepted)
+		}
+	})
+}
+
+// The codes of a parsed error decide: some are tried again, some end the message, some stop the number.
+func TestGraphErrorsDecide(t *testing.T) {
+	for _, c := range []struct {
+		code int
+		want conversation.Status
+	}{
+		{131026, conversation.Failed}, {131047, conversation.Failed}, {100, conversation.Failed}, {987654, conversation.Failed},
+		{131000, conversation.Accepted}, {130429, conversation.Accepted}, {131056, conversation.Accepted}, {2, conversation.Accepted},
+	} {
+		t.Run(fmt.Sprint(c.code), func(t *testing.T) {
+			each(t, func(t *testing.T, o *office) {
+				id := o.citizen("393331234567")
+				o.faults(map[string]any{"refuse": []any{map[string]any{"code": c.code, "times": 1}}})
+				o.becomes(o.reply(id, "prova"), c.want)
+				want := 1
+				if c.want == conversation.Accepted {
+					want = 2
+				}
+				if got := o.sends(); len(got) != want {
+					t.Errorf("sends are %v", got)
+				}
+			})
+		})
+	}
+}
+
+func TestABadTokenStopsTheNumberAndLosesNothing(t *testing.T) {
+	each(t, func(t *testing.T, o *office) {
+		id := o.citizen("393331234567")
+		o.faults(map[string]any{"refuse": []any{map[string]any{"code": 190}}})
+		m := o.reply(id, "prova")
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
+		for stopped := false; !stopped; <-tick.C {
+			o.update(func(ctx context.Context, tx *db.Tx) error {
+				stops, err := conversation.Stops(ctx, tx, o.m.ID)
+				stopped = stops[number] == 190
+				return err
+			})
+		}
+		if got := o.status(m); got != conversation.Queued {
+			t.Errorf("the message is %v", got)
+		}
+	})
+}
+
+// While Meta can't be reached nothing is lost, and afterwards each citizen gets everything in order.
+func TestAnOutageDrainsInOrder(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		o := setUp(t, d)
+		first, second := o.citizen("393331234561"), o.citizen("393331234562")
+		listener := o.graph.Listener.Addr().String()
+		handler := o.graph.Config.Handler
+		o.graph.Close() // nothing listens: surely not sent
+		o.start(d)
+		var last int64
+		for i := range 6 {
+			o.reply(first, fmt.Sprint("a", i))
+			last = o.reply(second, fmt.Sprint("b", i))
+		}
+		if got := o.status(last); got != conversation.Queued {
+			t.Errorf("without a line the message is %v", got)
+		}
+		l, err := net.Listen("tcp", listener)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.graph = httptest.NewUnstartedServer(handler)
+		o.graph.Listener = l
+		o.graph.Start()
+		o.becomes(last, conversation.Accepted)
+		var a, b []string
+		for _, text := range o.sends() {
+			if strings.HasPrefix(text, "a") {
+				a = append(a, text)
+			} else {
+				b = append(b, text)
+			}
+		}
+		if !slices.Equal(b, []string{"b0", "b1", "b2", "b3", "b4", "b5"}) || !slices.IsSorted(a) {
+			t.Errorf("sent %v and %v", a, b)
+		}
+	})
+}
+
+// A status may settle a message before our own answer does, or in its place.
+func TestAStatusSettlesWhatWasUncertain(t *testing.T) {
+	each(t, func(t *testing.T, o *office) {
+		id := o.citizen("393331234567")
+		o.faults(map[string]any{"broken": []any{map[string]any{"kind": "garbage", "times": 1, "processed": true}}})
+		m := o.reply(id, "arrivata?")
+		o.becomes(m, conversation.Uncertain)
+		o.update(func(ctx context.Context, tx *db.Tx) error {
+			return conversation.ApplyStatuses(ctx, tx, o.m.ID, []conversation.Change{{Number: number, ExternalID: "wamid.X", MessageID: m, Status: conversation.Delivered, At: tx.Now()}})
+		})
+		o.becomes(m, conversation.Delivered)
+	})
+}
+
+func TestACitizenIsNotFlooded(t *testing.T) {
+	each(t, func(t *testing.T, o *office) {
+		id := o.citizen("393331234567")
+		var last int64
+		for i := range 47 {
+			last = o.reply(id, fmt.Sprintf("%02d", i))
+		}
+		o.becomes(last-0, conversation.Queued)
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
+		for len(o.sends()) < 45 {
+			<-tick.C
+		}
+		if got := o.status(last); got != conversation.Queued {
+			t.Errorf("the 47th message is %v: WhatsApp allows 45 at once", got)
+		}
+		if got := o.sends(); !slices.IsSorted(got) {
+			t.Errorf("sent out of order: %v", got)
+		}
+	})
+}
+
+// Two instances over one database send each message once, and one takes over when the other goes.
+func TestTwoInstancesSendOnce(t *testing.T) {
+	address := dbtest.DSNs(t)["postgres"]
+	open := func() *db.DB {
+		d, err := db.Open(t.Context(), db.Options{DSN: address})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = d.Close() })
+		return d
+	}
+	a, b := open(), open()
+	o := setUp(t, a)
+	stopA := o.start(a)
+	o.start(b)
+	var ids []int64
+	for i := range 20 {
+		ids = append(ids, o.citizen(fmt.Sprint("3933312345", 10+i)))
+	}
+	var last int64
+	for round := range 4 {
+		if round == 2 {
+			stopA()
+		}
+		for _, id := range ids {
+			last = o.reply(id, fmt.Sprintf("%d-%d", round, id))
+		}
+	}
+	o.becomes(last, conversation.Accepted)
+	o.update(func(ctx context.Context, tx *db.Tx) error {
+		account, err := conversation.Account(ctx, tx, o.m.ID)
+		if account[conversation.Uncertain] > 0 || account[conversation.Failed] > 0 {
+			t.Errorf("account %v", account)
+		}
+		return err
+	})
+	seen := make(map[string]int)
+	for _, text := range o.sends() {
+		if seen[text]++; seen[text] > 1 {
+			t.Errorf("%s went out twice", text)
+		}
+	}
+}
