@@ -9,6 +9,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/blevesearch/snowballstem"
+	"github.com/blevesearch/snowballstem/italian"
 	"golang.org/x/text/runes"
 	"golang.org/x/text/transform"
 	"golang.org/x/text/unicode/norm"
@@ -64,14 +66,17 @@ func find(ctx context.Context, tx *db.Tx, v *visit, found *page.Found) error {
 	return err
 }
 
-// marked cuts text into what matches a word of the query and what does not, from a little before the
-// first match. Words match by their beginning, without accents, up to the ending that the index stems.
+// marked cuts text into what the index found by the query and what it did not, from a little before the
+// first match.
 func marked(text, query string) []page.Part {
-	stems := stemsOf(query)
+	wanted := map[string]bool{}
+	for _, w := range wordsOf(query) {
+		wanted[stem(query[w[0]:w[1]])] = true
+	}
 	var parts []page.Part
 	from := 0
 	for _, w := range wordsOf(text) {
-		if !matches(text[w[0]:w[1]], stems) {
+		if !wanted[stem(text[w[0]:w[1]])] {
 			continue
 		}
 		if w[0] > from {
@@ -101,7 +106,7 @@ func wordsOf(text string) [][2]int {
 	var words [][2]int
 	start := -1
 	for i, r := range text {
-		letter := unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r)
+		letter := unicode.IsLetter(r) || unicode.IsDigit(r)
 		if letter && start < 0 {
 			start = i
 		}
@@ -116,33 +121,13 @@ func wordsOf(text string) [][2]int {
 	return words
 }
 
-func stemsOf(query string) []string {
-	var stems []string
-	for _, w := range wordsOf(query) {
-		word := []rune(plain(query[w[0]:w[1]]))
-		if len(word) > 4 {
-			word = word[:len(word)-1]
-		}
-		stems = append(stems, string(word))
-	}
-	return stems
-}
-
-func matches(word string, stems []string) bool {
-	word = plain(word)
-	for _, stem := range stems {
-		if strings.HasPrefix(word, stem) && len(word) <= len(stem)+4 {
-			return true
-		}
-	}
-	return false
-}
-
-// plain is a word in lower case without accents.
-func plain(word string) string {
-	out, _, err := transform.String(transform.Chain(norm.NFD, runes.Remove(runes.In(unicode.Mn)), norm.NFC), strings.ToLower(word))
+// stem is a word as the index of messages knows it: in lower case, without its ending and accents.
+func stem(word string) string {
+	env := snowballstem.NewEnv(strings.ToLower(word))
+	italian.Stem(env)
+	folded, _, err := transform.String(transform.Chain(norm.NFD, runes.Remove(runes.In(unicode.Mn)), norm.NFC), env.Current())
 	if err != nil {
 		return word
 	}
-	return out
+	return folded
 }

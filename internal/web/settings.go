@@ -107,7 +107,7 @@ func graphSentence(l locale.Language, code int) string {
 func (s *Server) quarantine(w http.ResponseWriter, r *http.Request, v *visit) error {
 	before, _ := db.ParseID(r.URL.Query().Get("cursor"))
 	var items []journal.Item
-	err := s.DB.ViewJournal(r.Context(), func(ctx context.Context, tx *db.Tx) (err error) {
+	err := s.DB.View(r.Context(), func(ctx context.Context, tx *db.Tx) (err error) {
 		items, err = journal.Unsolved(ctx, tx, v.municipality.ID, before, itemsAtOnce+1)
 		return err
 	})
@@ -143,23 +143,20 @@ func reasonOf(l locale.Language, item journal.Item) string {
 const replayAsked staff.Action = "quarantine.replayed"
 
 // replay notes the wish first and then acts on it: after a crash between the two the item is still
-// to be seen. The row in the trail is of the main database, beside which the journal may be a file.
+// to be seen.
 func (s *Server) replay(w http.ResponseWriter, r *http.Request, v *visit) error {
 	itemID, err := id(r)
 	if err != nil {
 		return err
 	}
 	var item journal.Item
-	err = s.DB.UpdateJournal(r.Context(), func(ctx context.Context, tx *db.Tx) error {
+	err = s.DB.Update(r.Context(), func(ctx context.Context, tx *db.Tx) error {
 		if item, err = journal.GetItem(ctx, tx, v.municipality.ID, itemID); err != nil {
 			return err
 		}
-		return journal.AskReplay(ctx, tx, v.municipality.ID, itemID)
-	})
-	if err != nil {
-		return err
-	}
-	err = s.DB.Update(r.Context(), func(ctx context.Context, tx *db.Tx) error {
+		if err := journal.AskReplay(ctx, tx, v.municipality.ID, itemID); err != nil {
+			return err
+		}
 		return staff.Record(ctx, tx, v.actor, replayAsked, "quarantine", db.FormatID(itemID), nil)
 	})
 	if err != nil {
