@@ -193,6 +193,7 @@ func (s *Server) parseGraph(r *http.Request, body []byte) (*graphRequest, *graph
 	if len(segments) > 2 {
 		g.rest = strings.Join(segments[2:], "/")
 	}
+	s.baseURL(r)
 	if err := g.takeForm(); err != nil {
 		return nil, err
 	}

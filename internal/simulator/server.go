@@ -194,6 +194,7 @@ func (s *Server) Run(ctx context.Context) error {
 	server.RegisterOnShutdown(s.drain)
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
+	s.base.CompareAndSwap(nil, new("http://"+listener.Addr().String()))
 	s.log.Info("simulator listens", "address", listener.Addr().String())
 	select {
 	case err = <-failed:
@@ -298,7 +299,9 @@ func (s *Server) baseURL(r *http.Request) string {
 		scheme = "https"
 	}
 	base := scheme + "://" + r.Host
-	s.base.Store(&base)
+	if known := s.base.Load(); known == nil || *known != base {
+		s.base.Store(&base)
+	}
 	return base
 }
 
