@@ -154,6 +154,21 @@ func (t *Tx) observe(query string, args []any) {
 	}
 }
 
+// EnqueueMany is Enqueue for many jobs at once.
+func (t *Tx) EnqueueMany(ctx context.Context, args []river.JobArgs) error {
+	if len(args) == 0 {
+		return nil
+	}
+	params := make([]river.InsertManyParams, len(args))
+	for i, a := range args {
+		params[i] = river.InsertManyParams{Args: a}
+	}
+	if _, err := t.d.jobs.InsertManyFastTx(ctx, t.tx, params); err != nil {
+		return fmt.Errorf("enqueue %d jobs: %w", len(args), err)
+	}
+	return nil
+}
+
 // ExecContext, PrepareContext, QueryContext and QueryRowContext make Tx what the generated queries ask for.
 func (t *Tx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	t.observe(query, args)

@@ -125,7 +125,9 @@ func (s *Server) storeOne(ctx context.Context, v *visit, h *multipart.FileHeader
 		return media.File{}, fmt.Errorf("open an upload: %w", err)
 	}
 	defer func() { _ = content.Close() }() // it was only read
-	return s.Media.Add(ctx, v.municipality.ID, h.Filename, content)
+	f, err := s.Media.Add(ctx, v.municipality.ID, h.Filename, content)
+	f.ID = s.DB.IDs.New()
+	return f, err
 }
 
 func (s *Server) keep(ctx context.Context, tx *db.Tx, v *visit, stored []storedFile) error {

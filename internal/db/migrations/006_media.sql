@@ -19,7 +19,8 @@ CREATE TABLE media (
   height integer NOT NULL DEFAULT 0,
   duration_ms integer NOT NULL DEFAULT 0,
   thumbnail boolean NOT NULL DEFAULT false,
-  uploaded_id text NOT NULL DEFAULT '', -- WhatsApp's id of our upload, and until when it is good
+  uploaded_id text NOT NULL DEFAULT '', -- WhatsApp's id of our upload, for which number and until when it is good
+  uploaded_for text NOT NULL DEFAULT '',
   uploaded_until timestamptz,
   created_at timestamptz NOT NULL,
   PRIMARY KEY (municipality_id, media_id)
