@@ -18,10 +18,7 @@ import (
 // maxGraphBody bounds a request of the Graph API that is no upload.
 const maxGraphBody = 2 << 20
 
-var (
-	versionSegment = regexp.MustCompile(`^v(\d{1,2})\.(\d)$`)
-	numericID      = regexp.MustCompile(`^[0-9]{5,20}$`)
-)
+var versionSegment = regexp.MustCompile(`^v(\d{1,2})\.(\d)$`)
 
 // latestVersion of the Graph API known here (v26.0, 29 July 2026); older ones down to 1 are answered like Meta
 // does, by the oldest still in use.

@@ -293,7 +293,7 @@ func (s *Server) setProfile(n *number, body []byte) (any, *graphError) {
 func (n *number) settings() any {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	all := map[string]any{"storage_configuration": map[string]any{"status": "DEFAULT"}}
+	all := map[string]any{"storage_configuration": map[string]any{"status": "default"}}
 	for name, value := range n.state.Settings {
 		all[name] = value
 	}
