@@ -27,6 +27,7 @@ var layers = [][]string{
 }
 
 var beside = map[string][]string{
+	"media":        {"municipality"},      // files are fetched with the token of the number they came to
 	"municipality": {"calendar", "staff"}, // applying a file leaves its row in the audit trail
 }
 
