@@ -38,9 +38,11 @@ type desk struct {
 	server  *httptest.Server
 	journal *journal.Journal
 	files   *media.Store
-	log     *lines
-	rimini  *town
-	carpi   *town
+	// filesDir is where the contents lie.
+	filesDir string
+	log      *lines
+	rimini   *town
+	carpi    *town
 }
 
 // town is a municipality with a token and an operator.
@@ -77,7 +79,8 @@ func newDesk(t *testing.T, database *db.DB, c *clock) *desk {
 	d := &desk{T: t, db: database, clock: c, log: &lines{}}
 	log := newLogger(d.log)
 	d.journal = journal.New(database, log)
-	if d.files, err = media.NewStore(t.TempDir()); err != nil {
+	d.filesDir = t.TempDir()
+	if d.files, err = media.NewStore(d.filesDir); err != nil {
 		t.Fatal(err)
 	}
 	d.rimini, d.carpi = d.town(key, "rimini", 1), d.town(key, "carpi", 2)

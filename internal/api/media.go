@@ -68,6 +68,10 @@ func (s *server) getMedia(ctx context.Context, in *mediaID) (*content, error) {
 		return nil, errGone
 	}
 	file, err := s.Media.Open(callOf(ctx).actor.Municipality, f, false)
+	if fault.KindOf(err) == fault.NotFound { // a restore without its files, perhaps
+		s.Log.ErrorContext(ctx, "the content of a file is not on the disk", "request", callOf(ctx).id, "media", in.ID, "error", err)
+		return nil, errGone
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open media %d: %w", f.ID, err)
 	}

@@ -25,7 +25,7 @@ type NewMessage struct {
 	ReplyTo  string       `json:"reply_to,omitempty" example:"3797402938376193" doc:"Id of the message to quote, with a text or a file"`
 	Template *NewTemplate `json:"template,omitempty" doc:"An approved template: the only thing that may be sent after the window has closed"`
 	MediaID  string       `json:"media_id,omitempty" example:"3797402938376195" doc:"Id of a file that is ready"`
-	Caption  string       `json:"caption,omitempty" doc:"Of the file, up to 1,024 characters"`
+	Caption  string       `json:"caption,omitempty" doc:"Of the file, up to 1,024 characters; sounds have none"`
 }
 
 // NewTemplate is the use of an approved template.
@@ -81,6 +81,7 @@ var (
 	errUnsupported = fault.New(fault.Invalid, "api.template_unsupported")
 	errFile        = fault.New(fault.Invalid, "api.media_unknown")
 	errFileState   = fault.New(fault.Invalid, "api.media_not_ready")
+	errCaption     = fault.New(fault.Invalid, "api.audio_caption") // WhatsApp would not show it
 )
 
 func (s *server) sendMessage(ctx context.Context, in *sendMessage) (*sentMessage, error) {
@@ -221,7 +222,11 @@ func file(ctx context.Context, tx *db.Tx, id, caption string) (conversation.Outg
 	if f.State != media.Ready {
 		return conversation.Outgoing{}, errFileState
 	}
-	return conversation.Outgoing{Type: typeOf(f.MIME), MediaID: f.ID, Text: caption}, nil
+	out := conversation.Outgoing{Type: typeOf(f.MIME), MediaID: f.ID, Text: caption}
+	if out.Type == conversation.TypeAudio && caption != "" {
+		return out, errCaption
+	}
+	return out, nil
 }
 
 // typeOf is the type of message that carries a file. A picture that WhatsApp takes only as a sticker
