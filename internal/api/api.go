@@ -91,8 +91,8 @@ func (s *server) serveDocument(w http.ResponseWriter, _ *http.Request) {
 // route serves what has a route; what has none is told as a problem, too.
 func (s *server) route() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if known, pattern := s.mux.Handler(r); pattern == "" {
-			writeProblem(w, r, noRoute(known, r))
+		if refusal, pattern := s.mux.Handler(r); pattern == "" {
+			writeProblem(w, r, noRoute(refusal, r))
 			return
 		}
 		s.mux.ServeHTTP(w, r)

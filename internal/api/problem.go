@@ -148,8 +148,8 @@ func explain(ctx huma.Context, _ string, v any) (any, error) {
 	if !ok {
 		return v, nil
 	}
-	key, known := refusals[found.Status]
-	if !known {
+	key, foreseen := refusals[found.Status]
+	if !foreseen {
 		key = "error.internal"
 	}
 	c := callOf(ctx.Context())
