@@ -163,6 +163,14 @@ func newCitizen(st citizenState) *citizen {
 	return &citizen{state: st, chats: map[string]*chat{}}
 }
 
+func displayed(digits string) string {
+	number, err := phonenumbers.Parse("+"+digits, "")
+	if err != nil {
+		return "+" + digits
+	}
+	return phonenumbers.Format(number, phonenumbers.INTERNATIONAL)
+}
+
 func countryOf(digits string) string {
 	number, err := phonenumbers.Parse("+"+digits, "")
 	if err != nil {
@@ -284,6 +292,7 @@ func (s *Server) getCitizens(*http.Request) (int, any, error) {
 type citizenSummary struct {
 	Address  string            `json:"address"` // what the paths take: phone with "+", or a user id
 	Phone    string            `json:"phone,omitempty"`
+	Display  string            `json:"display,omitempty"` // the phone as people write it
 	Name     string            `json:"name"`
 	Username string            `json:"username,omitempty"`
 	UserID   string            `json:"user_id"`  // as the default account knows them
@@ -304,7 +313,7 @@ func (s *Server) citizenView(c *citizen) citizenSummary {
 	}
 	v.UserID = v.UserIDs[DefaultAccount().WABA]
 	if c.state.Phone != "" {
-		v.Phone = "+" + c.state.Phone
+		v.Phone, v.Display = "+"+c.state.Phone, displayed(c.state.Phone)
 	}
 	v.Address = cmp.Or(v.Phone, v.UserID)
 	for id, ch := range c.chats {

@@ -16,6 +16,8 @@ type graphError struct {
 	Kind    string `json:"kind,omitempty"` // "type" on the wire; OAuthException unless set
 	Title   string `json:"title,omitempty"`
 	Details string `json:"details,omitempty"`
+
+	partly any // what was done all the same, for block_users
 }
 
 type knownError struct {
@@ -139,7 +141,9 @@ func (e *graphError) status() int {
 }
 
 type errorBody struct {
-	Error errorFields `json:"error"`
+	MessagingProduct string      `json:"messaging_product,omitempty"`
+	BlockUsers       any         `json:"block_users,omitempty"`
+	Error            errorFields `json:"error"`
 }
 
 type errorFields struct {
@@ -164,7 +168,11 @@ func (e *graphError) body() errorBody {
 	if e.Details != "" {
 		f.ErrorData = &errorData{MessagingProduct: "whatsapp", Details: e.Details}
 	}
-	return errorBody{Error: f}
+	body := errorBody{Error: f, BlockUsers: e.partly}
+	if e.partly != nil {
+		body.MessagingProduct = "whatsapp"
+	}
+	return body
 }
 
 // webhookError is the same failure as a status webhook carries it.

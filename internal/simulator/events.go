@@ -13,7 +13,7 @@ import (
 
 // pageEvent is what an open phone page is told.
 type pageEvent struct {
-	Kind    string       `json:"kind"`              // message, status, typing, citizens, faults, reset
+	Kind    string       `json:"kind"`              // message, status, typing, citizens, faults, reset; gap: some were lost
 	Address string       `json:"address,omitempty"` // of the citizen, as paths take it
 	Number  string       `json:"number,omitempty"`
 	Message *messageView `json:"message,omitempty"`
@@ -25,7 +25,13 @@ type pageEvents struct {
 	open atomic.Int32
 
 	mu    sync.Mutex
-	pages map[chan pageEvent]bool
+	pages map[*openPage]bool
+}
+
+// openPage is a stream to one page.
+type openPage struct {
+	events chan pageEvent
+	missed atomic.Bool // events that found no room: the page must load everything again
 }
 
 func (p *pageEvents) publish(e pageEvent) {
@@ -36,8 +42,9 @@ func (p *pageEvents) publish(e pageEvent) {
 	defer p.mu.Unlock()
 	for page := range p.pages {
 		select {
-		case page <- e:
-		default: // a page that does not keep up loads everything again when it notices the gap
+		case page.events <- e:
+		default:
+			page.missed.Store(true)
 		}
 	}
 }
@@ -70,8 +77,8 @@ func (c *citizenState) address() string {
 	return c.Code
 }
 
-func (p *pageEvents) subscribe() chan pageEvent {
-	page := make(chan pageEvent, 256)
+func (p *pageEvents) subscribe() *openPage {
+	page := &openPage{events: make(chan pageEvent, 256)}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.pages[page] = true
@@ -79,7 +86,7 @@ func (p *pageEvents) subscribe() chan pageEvent {
 	return page
 }
 
-func (p *pageEvents) leave(page chan pageEvent) {
+func (p *pageEvents) leave(page *openPage) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.pages, page)
@@ -109,7 +116,10 @@ func (s *Server) getEvents(w http.ResponseWriter, r *http.Request) {
 			return
 		case <-beat.C:
 			fmt.Fprint(w, ": still here\n\n")
-		case e := <-page:
+		case e := <-page.events:
+			if len(page.events) == 0 && page.missed.CompareAndSwap(true, false) {
+				e = pageEvent{Kind: "gap"}
+			}
 			data, err := json.Marshal(e)
 			if err != nil {
 				s.log.Error("encode page event", "error", err)

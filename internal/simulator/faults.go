@@ -3,6 +3,7 @@
 package simulator
 
 import (
+	"context"
 	"math/rand/v2"
 	"net/http"
 	"reflect"
@@ -201,13 +202,15 @@ func (b *faultBox) signature(secret string, body []byte) string {
 	return sign(secret, body)
 }
 
-// hang keeps the request open until the client leaves, or for d.
-func hang(r *http.Request, d time.Duration) {
+// hang keeps the request open until the client leaves or the simulator closes, or for d.
+func (s *Server) hang(r *http.Request, d time.Duration) {
 	if d <= 0 {
-		<-r.Context().Done()
-		return
+		d = 24 * time.Hour
 	}
-	pause(r.Context(), d)
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	defer context.AfterFunc(s.ctx, cancel)()
+	pause(ctx, d)
 }
 
 func (s *Server) getFaults(*http.Request) (int, any, error) {

@@ -136,7 +136,7 @@ func (s *Server) breakAnswer(w http.ResponseWriter, r *http.Request, b *Breach, 
 		_ = http.NewResponseController(w).Flush() // the half that is written must leave before the cut
 		panic(http.ErrAbortHandler)
 	case "hang":
-		hang(r, timeOf(b.Delay))
+		s.hang(r, timeOf(b.Delay))
 	}
 	panic(http.ErrAbortHandler) // drop, and a hang that ended: cut the connection
 }

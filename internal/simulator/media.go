@@ -290,7 +290,7 @@ func (s *Server) download(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if s.faults.mediaHangs() {
-		hang(r, 0)
+		s.hang(r, 0)
 		return
 	}
 	if s.faults.mediaIsWrong() {

@@ -396,11 +396,11 @@ func (s *Server) blockUsers(n *number, body []byte) (any, *graphError) {
 		added = append(added, map[string]any{"input": input, "wa_id": entry.WaID, "user_id": entry.UserID})
 	}
 	s.saver.touch()
-	answer := map[string]any{"messaging_product": "whatsapp", "block_users": map[string]any{"added_users": added}}
 	if len(failed) > 0 {
-		return nil, &graphError{Code: 139100, Details: fmt.Sprintf("%d of %d users could not be blocked.", len(failed), len(in.Users))}
+		return nil, &graphError{Code: 139100, Details: fmt.Sprintf("%d of %d users could not be blocked.", len(failed), len(in.Users)),
+			partly: map[string]any{"added_users": added, "failed_users": failed}}
 	}
-	return answer, nil
+	return map[string]any{"messaging_product": "whatsapp", "block_users": map[string]any{"added_users": added}}, nil
 }
 
 func (c *citizen) blockEntry(a *account) blockedCitizen {

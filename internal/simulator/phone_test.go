@@ -105,13 +105,16 @@ func TestPhonePageNewCitizen(t *testing.T) {
 	p.WaitText("#mine", "Ada Conti")
 	p.Click("#phone-record")
 	p.Until("the recording runs", `document.querySelector('#phone-record').ariaPressed === 'true'`)
+	p.Until("two seconds of it are there", `(window.began ??= performance.now()) + 2000 < performance.now()`) // a longer one is as good
 	p.Click("#phone-record")
 	p.WaitFor("[data-direction=in][data-type=audio] audio")
 	p.Until("no sideways scrolling", `document.documentElement.scrollWidth <= innerWidth`)
 	items := s.ok("GET", "/simulator/citizens/+393477654321/messages", nil)["items"].([]any)
-	if len(items) != 1 || items[0].(map[string]any)["voice"] != true {
-		t.Errorf("voice note %v", items)
+	if len(items) != 1 || items[0].(object)["voice"] != true || items[0].(object)["content"].(object)["mime_type"] != "audio/ogg; codecs=opus" {
+		t.Fatalf("voice note %v", items)
 	}
+	p.Until("the rewrapped recording plays", `(() => { const a = document.querySelector('audio'); return a.duration > 1.5 && Number.isFinite(a.duration) })()`)
+	p.Screenshot("phone-voice")
 }
 
 func TestPhonePageLooks(t *testing.T) {
@@ -129,6 +132,18 @@ func TestPhonePageLooks(t *testing.T) {
 			p.Screenshot(name)
 			browsertest.Eval[bool](p, `document.querySelector('#phone-messages').scrollTop = 0, true`)
 			p.Screenshot(name + "-top")
+			p.Click("#phone-attach")
+			p.Click("[data-type=text] [data-action=menu]")
+			p.Axe()
+			p.Screenshot(name + "-open")
+			p.Click("#attach-place")
+			p.Screenshot(name + "-place")
+		}
+		for _, pane := range []string{"people", "trouble"} {
+			p.Go(s.phoneURL(maria))
+			p.Click("[data-open=" + pane + "]")
+			p.Axe()
+			p.Screenshot("phone-" + scheme + "-" + pane)
 		}
 	}
 }

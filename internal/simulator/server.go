@@ -112,7 +112,7 @@ func New(opts Options) (*Server, error) {
 		callbacks: &http.Client{Timeout: callbackTimeout, Transport: &http.Transport{MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 	}
-	s.events.pages = map[chan pageEvent]bool{}
+	s.events.pages = map[*openPage]bool{}
 	s.schedule = newSchedule(s.clock)
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.setDelays(opts.Delays)

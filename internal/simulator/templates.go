@@ -168,8 +168,8 @@ func (s *Server) createTemplate(a *account, body []byte) (any, *graphError) {
 	if err := s.storeTemplate(a, t); err != nil {
 		return nil, err
 	}
-	s.review(a, t)
-	return map[string]any{"id": t.ID, "status": t.Status, "category": t.Category}, nil
+	s.review(a, t) // which may decide at once: from here on t is read under the account's lock only
+	return map[string]any{"id": spec.ID, "status": spec.Status, "category": spec.Category}, nil
 }
 
 func (s *Server) storeTemplate(a *account, t *template) *graphError {

@@ -254,7 +254,9 @@ func TestBlockedUsers(t *testing.T) {
 	s.connect(d)
 	path := "/v26.0/" + number + "/block_users"
 	block := object{"messaging_product": "whatsapp", "block_users": list(object{"user": maria})}
-	if _, answer := s.call("POST", path, block); code(answer) != 139100 {
+	_, answer := s.call("POST", path, block)
+	outcome, _ := answer["block_users"].(object)
+	if code(answer) != 139100 || len(outcome["failed_users"].([]any)) != 1 || len(outcome["added_users"].([]any)) != 0 {
 		t.Errorf("somebody who has not written: %v", answer)
 	}
 	s.write(maria, object{"text": "Uno"})

@@ -189,13 +189,30 @@ func (s *Server) writtenMedia(n *number, in *writeInput) (*writtenMessage, error
 		data, contentType, name = sample.data, cmp.Or(contentType, sample.mime), cmp.Or(name, sample.name)
 	}
 	contentType = cmp.Or(contentType, http.DetectContentType(data))
+	voice := kind == "audio" && (media.Voice == nil || *media.Voice)
+	if voice {
+		data, contentType = asVoiceNote(data, contentType)
+	}
 	now := s.clock.Now()
 	f := &file{Account: n.account.id, Mime: contentType, Name: name, Stored: now, Expires: now.Add(incomingLife)}
 	if err := s.media.add(f, data); err != nil {
 		return nil, err
 	}
-	voice := kind == "audio" && (media.Voice == nil || *media.Voice)
 	return &writtenMessage{kind: kind, content: s.incomingMedia(kind, f, media, voice, name), text: media.Caption, voice: voice}, nil
+}
+
+// asVoiceNote gives a recording the form WhatsApp gives it, if it is Opus; anything else stays as it is.
+func asVoiceNote(data []byte, contentType string) ([]byte, string) {
+	const voiceNote = "audio/ogg; codecs=opus"
+	switch baseMime(contentType) {
+	case "audio/ogg":
+		return data, voiceNote
+	case "audio/webm":
+		if ogg, err := oggFromWebM(data); err == nil {
+			return ogg, voiceNote
+		}
+	}
+	return data, contentType
 }
 
 func (in *writeInput) media() (kind string, media *mediaInput) {
@@ -222,10 +239,6 @@ func (s *Server) incomingMedia(kind string, f *file, in *mediaInput, voice bool,
 	switch kind {
 	case "audio":
 		content["voice"] = voice
-		if voice && baseMime(f.Mime) == "audio/ogg" {
-			f.Mime = "audio/ogg; codecs=opus"
-			content["mime_type"] = f.Mime
-		}
 	case "document":
 		content["filename"] = cmp.Or(name, "documento")
 	case "sticker":

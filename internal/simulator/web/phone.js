@@ -62,7 +62,7 @@ function person(c) {
     el("span", { class: "face small", "aria-hidden": "true" }, initials(c.name || "?")),
     el("span", { class: "who" },
       el("strong", {}, c.name || c.address),
-      el("small", {}, c.last_text || c.phone || c.username || "")),
+      el("small", {}, c.last_text || c.display || c.username || "")),
     c.last_at ? el("span", { class: "when" }, time(c.last_at)) : null));
 }
 
@@ -79,7 +79,7 @@ function showEmpty() {
 
 async function openPhone(address) {
   open.citizen = await api.citizen(address);
-  const label = [open.citizen.name, open.citizen.phone || open.citizen.username].filter(Boolean).join(" · ");
+  const label = [open.citizen.name, open.citizen.display || open.citizen.username].filter(Boolean).join(" · ");
   $("mine").textContent = "Telefono di " + label;
   $("phone-off").checked = Boolean(open.citizen.offline);
   $("phone-blocks").checked = Boolean(open.citizen.blocked_us);
@@ -128,6 +128,7 @@ function listen() {
     const event = JSON.parse(data);
     if (event.kind === "faults") loadFaults();
     if (event.kind === "reset") location.reload();
+    if (event.kind === "gap") { loadChat(); loadCitizens(); }
     if (isHere(event)) happen(event);
     if (event.kind === "message" || event.kind === "citizens") {
       clearTimeout(later);
@@ -239,7 +240,7 @@ async function record() {
     notice("Senza microfono: inviata una nota vocale di prova.");
     return write({ voice: true });
   }
-  const mimeType = ["audio/ogg;codecs=opus", "audio/mp4", "audio/webm;codecs=opus"].find((type) => MediaRecorder.isTypeSupported(type));
+  const mimeType = ["audio/ogg;codecs=opus", "audio/webm;codecs=opus", "audio/mp4"].find((type) => MediaRecorder.isTypeSupported(type));
   const parts = [];
   recorder = new MediaRecorder(stream, { mimeType });
   recorder.ondataavailable = ({ data }) => parts.push(data);
