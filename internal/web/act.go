@@ -30,6 +30,9 @@ func (s *Server) act(w http.ResponseWriter, r *http.Request, v *visit, do func(c
 	return s.acted(w, r, v, conversationID)
 }
 
+// afterSwap is the header that has the page hear of something once it shows what came with it.
+const afterSwap = "HX-Trigger-After-Swap"
+
 // acted answers after something was done: the thread anew, and the word that closes a dialog.
 func (s *Server) acted(w http.ResponseWriter, r *http.Request, v *visit, conversationID int64) error {
 	if !part(r) {
@@ -37,7 +40,9 @@ func (s *Server) acted(w http.ResponseWriter, r *http.Request, v *visit, convers
 		return nil
 	}
 	w.Header().Set("HX-Reswap", "none")
-	w.Header().Add("HX-Trigger", "desk:done")
+	if w.Header().Get(afterSwap) == "" {
+		w.Header().Set(afterSwap, "desk:done")
+	}
 	return s.drawLive(w, r, v, conversationID)
 }
 

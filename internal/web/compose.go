@@ -82,7 +82,7 @@ func sentTrigger(w http.ResponseWriter, key string) error {
 	if err != nil {
 		return err
 	}
-	w.Header().Set("HX-Trigger", string(detail))
+	w.Header().Set(afterSwap, string(detail))
 	return nil
 }
 

@@ -12,7 +12,7 @@ import (
 var (
 	errNotFound    = fault.New(fault.NotFound, "error.not_found")
 	errForbidden   = fault.New(fault.Forbidden, "error.forbidden")
-	errCrossOrigin = fault.New(fault.Forbidden, "error.cross_origin")
+	errCrossOrigin = fault.New(fault.Forbidden, "desk.failure.cross_origin")
 	errSignIn      = fault.New(fault.Unauthenticated, "error.unauthenticated")
 )
 

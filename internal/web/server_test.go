@@ -161,7 +161,7 @@ func TestAReplyIsSentOnceAndTakesTheConversation(t *testing.T) {
 		form := url.Values{"draft": {"d1"}, "mode": {"reply"}, "text": {"Grazie, <b>provvediamo</b>"}}
 		first := b.post(conversationPath(id, "/messages"), form, byScript).want(http.StatusOK)
 		first.contains("Grazie, &lt;b&gt;provvediamo&lt;/b&gt;", "in coda")
-		if trigger := first.header.Get("HX-Trigger"); !strings.Contains(trigger, `"sent":"d1"`) {
+		if trigger := first.header.Get("HX-Trigger-After-Swap"); !strings.Contains(trigger, `"sent":"d1"`) {
 			t.Errorf("the composer is not told: %q", trigger)
 		}
 		b.post(conversationPath(id, "/messages"), form, byScript).want(http.StatusOK)

@@ -122,7 +122,9 @@ func (s *Server) thread(r *http.Request, v *visit, conversationID int64, limit i
 		return err
 	})
 	if from != 0 {
+		all := len(thread.Messages)
 		thread.Messages = since(thread.Messages, db.FormatID(from))
+		thread.Earlier = thread.Earlier || len(thread.Messages) < all
 	}
 	return thread, err
 }
@@ -186,6 +188,7 @@ func composerOf(v *visit, c conversation.Conversation, d conversation.Draft) pag
 		composer.Block = page.BlockSolved
 	case c.HolderID != 0 && c.HolderID != v.actor.ID:
 		composer.Block = page.BlockHeld
+		composer.Note = composer.Note || d.Text == ""
 	case !c.WindowOpen(v.now):
 		composer.Block = page.BlockWindow
 	}

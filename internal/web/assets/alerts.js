@@ -8,6 +8,7 @@ export function startAlerts() {
   document.addEventListener("htmx:beforeSwap", (e) => {
     const { xhr } = e.detail
     if (xhr.status < 400) return
+    e.detail.isError = false // it is told here, not in the console
     if (xhr.getResponseHeader("HX-Retarget")) {
       e.detail.shouldSwap = true
       return
@@ -16,7 +17,7 @@ export function startAlerts() {
     alertWith(say("failed"))
   })
   document.addEventListener("htmx:sendError", (e) => {
-    if (!e.detail.elt.closest("[data-silent]")) alertWith(say("offline"))
+    if (e.detail.requestConfig.verb !== "get") alertWith(say("offline")) // the bar tells of the others
   })
   document.addEventListener("htmx:timeout", () => alertWith(say("failed")))
   document.addEventListener("click", (e) => {

@@ -19,10 +19,10 @@ const text = () => document.getElementById("text")
 export function startComposer() {
   ready()
   document.addEventListener("htmx:afterSwap", (e) => {
-    if (e.detail.target.id === "main") ready()
+    if (e.detail.target.id === "pane") ready()
   })
   document.addEventListener("htmx:beforeSwap", (e) => {
-    if (e.detail.target.id === "main") saveNow()
+    if (e.detail.target.id === "pane") saveNow()
   })
   document.addEventListener("input", (e) => {
     if (e.target === text()) changed()
@@ -254,7 +254,7 @@ function fileItem(file, index) {
 }
 
 function startDrop() {
-  const over = (e) => e.target.closest?.("#main") && form() && [...e.dataTransfer.types].includes("Files")
+  const over = (e) => e.target.closest?.("#pane") && form() && [...e.dataTransfer.types].includes("Files")
   const box = () => form()?.querySelector(".composer-box")
   document.addEventListener("dragover", (e) => {
     if (!over(e)) return

@@ -21,7 +21,7 @@ export function startList() {
     if (link) markCurrent(link.dataset.conversation)
   })
   document.addEventListener("htmx:afterSwap", (e) => {
-    if (e.detail.target.id === "main") opened()
+    if (e.detail.target.id === "pane") opened()
   })
 }
 
@@ -53,7 +53,7 @@ function fetchList() {
   const address = new URL(list.dataset.address, location)
   address.searchParams.set("rows", rows)
   address.searchParams.set("selected", selected)
-  htmx.ajax("GET", address.pathname + address.search, { source: list, target: list, swap: "morph:outerHTML" })
+  htmx.ajax("GET", address.pathname + address.search, { source: list, target: list, swap: "morph:outerHTML" }).catch(() => {})
 }
 
 function markCurrent(id) {
@@ -66,7 +66,7 @@ function markCurrent(id) {
 // opened moves to the conversation just opened: on a small screen it is the whole page.
 function opened() {
   const thread = document.getElementById("thread")
-  document.getElementById("panes").dataset.pane = thread ? "thread" : "list"
+  document.getElementById("main").dataset.pane = thread ? "thread" : "list"
   if (!thread) return
   markCurrent(thread.dataset.conversation)
   document.getElementById("thread-title")?.focus({ preventScroll: true })

@@ -17,7 +17,7 @@ export function startThread() {
     if (open && (id === "" || id === open.dataset.conversation)) refreshThread()
   })
   document.addEventListener("htmx:afterSwap", (e) => {
-    if (e.detail.target.id === "main") arrive()
+    if (e.detail.target.id === "pane") arrive()
   })
   document.addEventListener("htmx:configRequest", describe)
   document.addEventListener("htmx:oobBeforeSwap", (e) => {
@@ -44,7 +44,7 @@ export function startThread() {
 }
 
 export function refreshThread() {
-  htmx.ajax("GET", thread().dataset.address, { source: "#scroll", swap: "none" })
+  htmx.ajax("GET", thread().dataset.address, { source: "#scroll", swap: "none" }).catch(() => {})
 }
 
 // Every request that brings the thread anew says what is shown of it, so that it comes back no shorter.
