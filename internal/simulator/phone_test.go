@@ -117,6 +117,26 @@ func TestPhonePageNewCitizen(t *testing.T) {
 	p.Screenshot("phone-voice")
 }
 
+func TestPhonePageNewNumber(t *testing.T) {
+	s := start(t, simulator.Options{Delays: quick()})
+	p := browsertest.Open(t)
+	p.Go(s.url + "/")
+	p.Click("#new-number")
+	p.Fill("#account-name", "Comune di Carpi")
+	p.Fill("#account-digits", "059 649213")
+	for _, field := range []string{"token", "secret", "verify"} {
+		p.Fill("#account-"+field, "carpi-"+field)
+	}
+	p.AllowConsole("400")
+	p.Click("#account-save")
+	p.WaitFor("#number-problem:not([hidden])")
+	p.Axe()
+	p.Fill("#account-digits", "+39 059 649213")
+	p.Click("#account-save")
+	p.WaitText("#number-digits", "+39 059 649213")
+	p.Screenshot("phone-new-number")
+}
+
 func TestPhonePageLooks(t *testing.T) {
 	s := start(t, simulator.Options{Delays: quick()})
 	s.talk()

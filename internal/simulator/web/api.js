@@ -17,6 +17,7 @@ async function ask(method, path, body) {
 const person = (address) => "citizens/" + encodeURIComponent(address);
 
 export const accounts = async () => (await ask("GET", "accounts")).items;
+export const addAccount = (account) => ask("POST", "accounts", account);
 export const citizens = async () => (await ask("GET", "citizens")).items;
 export const citizen = (address) => ask("GET", person(address));
 export const saveCitizen = (fields) => ask("POST", "citizens", fields);

@@ -32,8 +32,10 @@ async function begin() {
   listen();
 }
 
+let accounts = [];
+
 async function loadNumbers(wanted) {
-  const accounts = await api.accounts();
+  accounts = await api.accounts();
   $("number").replaceChildren(...accounts.map((a) => el("option", { value: a.phone_number_id, "data-digits": a.display_number }, a.verified_name || a.display_number)));
   if (wanted && accounts.some((a) => a.phone_number_id === wanted)) $("number").value = wanted;
   useNumber();
@@ -44,6 +46,30 @@ function useNumber() {
   const option = $("number").selectedOptions[0];
   $("number-digits").textContent = option?.dataset.digits || "";
   $("face").textContent = initials(option?.textContent.replace(/^Comune di /, "") || "?");
+  showFacts(accounts.find((a) => a.phone_number_id === open.number));
+}
+
+// showFacts tells whoever sets up a desk what it needs to reach this number.
+function showFacts(account) {
+  if (!account) return;
+  const facts = [["Numero (id)", account.phone_number_id], ["Account (WABA)", account.waba_id], ["Webhook", account.webhook_url || "non ancora impostato"],
+    ["In attesa", String(account.webhooks.pending)]];
+  $("number-facts").replaceChildren(...facts.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
+}
+
+async function addNumber(event) {
+  event.preventDefault();
+  try {
+    const made = await api.addAccount({ verified_name: $("account-name").value, display_number: $("account-digits").value,
+      token: $("account-token").value, app_secret: $("account-secret").value, verify_token: $("account-verify").value });
+    $("number-dialog").close();
+    await loadNumbers(made.phone_number_id);
+    await loadChat();
+    showPane(null);
+  } catch (error) {
+    $("number-problem").textContent = "Serve un numero internazionale non ancora usato, come +39 059 649213.";
+    $("number-problem").hidden = false;
+  }
 }
 
 function initials(name) {
@@ -457,6 +483,8 @@ $("phone-record").addEventListener("click", record);
 $("quote-cancel").addEventListener("click", cancelReply);
 $("new-citizen").addEventListener("click", newCitizen);
 $("citizen-form").addEventListener("submit", saveCitizen);
+$("new-number").addEventListener("click", () => { $("number-problem").hidden = true; $("number-dialog").showModal(); });
+$("number-form").addEventListener("submit", addNumber);
 $("place-preset").addEventListener("change", fillPlace);
 $("place-form").addEventListener("submit", sendPlace);
 for (const cancel of document.querySelectorAll("dialog [data-cancel]")) cancel.addEventListener("click", () => cancel.closest("dialog").close());
