@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"strings"
@@ -23,16 +22,19 @@ import (
 	"github.com/filodiretto/filodiretto/internal/whatsapp"
 )
 
-// idLife is how long WhatsApp keeps a file that came by webhook.
-const idLife = 7 * 24 * time.Hour
+const (
+	idLife       = 7 * 24 * time.Hour // of a file that came by webhook, since October 2025
+	urlLife      = 4 * time.Minute    // WhatsApp's 5, less the way
+	damagedLimit = time.Hour          // for which a content with a wrong hash is fetched again
 
-// fetchTime bounds one attempt; a host that hangs is left sooner, by the client.
-const fetchTime = 3 * time.Minute
+	firstPause   = 5 * time.Second
+	longestPause = time.Hour
+	attempts     = 400              // more than fit into the life of an id
+	downloadTime = 10 * time.Minute // 100 MB over a slow line; a host that hangs is left sooner, by the client
+	jobTime      = downloadTime + 2*time.Minute
+)
 
-// uploadLife is how long an upload is used again; WhatsApp keeps it for 30 days.
-const uploadLife = 29 * 24 * time.Hour
-
-// Options are what a Service needs.
+// Options are what a Service needs; all are required.
 type Options struct {
 	DB        *db.DB
 	Store     *Store
@@ -41,193 +43,209 @@ type Options struct {
 	Log       *slog.Logger
 }
 
-// Service fetches files from WhatsApp and brings those of the office to it.
-type Service struct{ Options }
+// Service fetches the files of citizens from WhatsApp, and brings those of the municipality to it.
+type Service struct{ o Options }
 
-// NewService makes a service.
-func NewService(o Options) *Service { return &Service{o} }
+// NewService makes a service. Its jobs run once Workers has been called.
+func NewService(o Options) *Service { return &Service{o: o} }
 
-// FetchArgs is the job that fetches a file. The row is the truth, so that a replay is harmless.
+// FetchArgs is the job that fetches a file. The row is the truth: a replay is harmless.
 type FetchArgs struct {
 	Municipality int64 `json:"municipality"`
 	Media        int64 `json:"media"`
-	Conversation int64 `json:"conversation"` // to be told
+	Conversation int64 `json:"conversation"` // whose thread is told; 0 for none
 }
 
-// Kind names the job.
-func (FetchArgs) Kind() string { return "media.fetch" }
+// Kind names the job in the queue.
+func (FetchArgs) Kind() string { return "fetch_media" }
 
 // InsertOpts lets the job be tried for as long as WhatsApp keeps the file.
-func (FetchArgs) InsertOpts() river.InsertOpts { return river.InsertOpts{MaxAttempts: 400} }
+func (FetchArgs) InsertOpts() river.InsertOpts { return river.InsertOpts{MaxAttempts: attempts} }
 
 type fetchWorker struct {
 	river.WorkerDefaults[FetchArgs]
 	s *Service
 }
 
-// Workers adds the service's jobs to workers.
+// Workers adds the jobs of the service.
 func (s *Service) Workers(workers *river.Workers) { river.AddWorker(workers, &fetchWorker{s: s}) }
 
-func (w *fetchWorker) Timeout(*river.Job[FetchArgs]) time.Duration { return fetchTime }
+func (w *fetchWorker) Timeout(*river.Job[FetchArgs]) time.Duration { return jobTime }
 
-// NextRetry doubles from five seconds to an hour.
+// NextRetry doubles the pause, and spreads what failed together.
 func (w *fetchWorker) NextRetry(job *river.Job[FetchArgs]) time.Time {
-	pause := min(time.Hour, 5*time.Second<<min(job.Attempt-1, 10))
+	pause := min(longestPause, firstPause<<min(max(job.Attempt, 1)-1, 20))
 	return time.Now().Add(pause + rand.N(pause/4))
 }
 
 func (w *fetchWorker) Work(ctx context.Context, job *river.Job[FetchArgs]) error {
-	return w.s.Fetch(ctx, job.Args, job.Attempt == 1)
+	return w.s.Fetch(ctx, job.Args)
 }
 
-// Fetch brings one pending file in, and settles what becomes of it; an error means to try again. first
-// allows the address that came with the message, which lives for minutes.
-func (s *Service) Fetch(ctx context.Context, args FetchArgs, first bool) error {
-	var f File
-	err := s.DB.View(ctx, func(ctx context.Context, tx *db.Tx) (err error) {
-		f, err = Get(ctx, tx, args.Municipality, args.Media)
+// Fetch brings in one file, if it is pending, and settles what becomes of it. An error means that
+// another attempt may succeed.
+func (s *Service) Fetch(ctx context.Context, args FetchArgs) error {
+	f, err := s.get(ctx, args.Municipality, args.Media)
+	if fault.KindOf(err) == fault.NotFound {
+		return nil // it was erased since
+	}
+	if err != nil || f.State != Pending {
+		return err
+	}
+	err = s.bring(ctx, args.Municipality, &f)
+	if err == nil {
+		f.State = Ready
+		return s.settle(ctx, args, f)
+	}
+	no, ended := s.judge(ctx, f, err)
+	if !ended {
+		return fmt.Errorf("fetch media %d: %w", args.Media, err)
+	}
+	s.o.Log.Warn("a file of a message is not available", "media", args.Media, "state", string(no.state), "reason", no.reason, "error", err)
+	return s.settle(ctx, args, File{ID: f.ID, MIME: f.MIME, State: no.state, Reason: no.reason})
+}
+
+func (s *Service) get(ctx context.Context, municipality, id int64) (f File, err error) {
+	err = s.o.DB.View(ctx, func(ctx context.Context, tx *db.Tx) error {
+		f, err = Get(ctx, tx, municipality, id)
 		return err
 	})
-	if err != nil || f.State != Pending {
-		return ignoreMissing(err)
+	return f, err
+}
+
+var (
+	errNoNumber = errors.New("the number is not set up")
+	errDamaged  = errors.New("what came is not what WhatsApp announced")
+)
+
+// bring downloads, examines and stores a file.
+func (s *Service) bring(ctx context.Context, municipality int64, f *File) error {
+	account, err := s.account(municipality, f.Number)
+	if err != nil {
+		return err
 	}
-	in, err := s.Store.receive()
+	in, err := s.o.Store.receive()
 	if err != nil {
 		return err
 	}
 	defer in.discard()
-	if err := s.download(ctx, f, in, first); err != nil {
-		return s.failed(ctx, args, f, err)
+	if err := s.download(ctx, account, *f, in); err != nil {
+		return err
 	}
-	return s.take(ctx, args, f, in)
+	small, err := s.o.Store.examine(ctx, in, f)
+	if err != nil {
+		return err
+	}
+	return s.o.Store.keep(municipality, in, small, f)
 }
 
-func ignoreMissing(err error) error {
-	if fault.KindOf(err) == fault.NotFound {
-		return nil
+func (s *Service) account(id int64, number string) (whatsapp.Account, error) {
+	m, n, ok := s.o.Directory.ByNumber(number)
+	if !ok || m.ID != id {
+		return whatsapp.Account{}, errNoNumber
 	}
-	return err
+	return whatsapp.Account{PhoneNumberID: n.PhoneNumberID, WABAID: n.WABAID, Token: n.AccessToken.Reveal()}, nil
 }
 
-func (s *Service) download(ctx context.Context, f File, into io.Writer, first bool) error {
-	_, n, ok := s.Directory.ByNumber(f.Number)
-	if !ok {
-		return fmt.Errorf("number %s is not set up", f.Number)
-	}
-	account := whatsapp.Account{PhoneNumberID: n.PhoneNumberID, WABAID: n.WABAID, Token: n.AccessToken.Reveal()}
-	address := f.url
-	if !first || address == "" {
-		info, err := s.Client.MediaURL(ctx, account, f.externalID)
-		if err != nil {
+// download tries the address that came with the message while it is fresh. When there is none, or it is
+// refused, it asks for another one.
+func (s *Service) download(ctx context.Context, account whatsapp.Account, f File, in *incoming) error {
+	ctx, cancel := context.WithTimeout(ctx, downloadTime)
+	defer cancel()
+	if f.url != "" && s.o.DB.Now().Before(f.At.Add(urlLife)) {
+		err := s.copy(ctx, account, f.url, f.declared, in)
+		if err == nil || !anotherAddressHelps(err) {
 			return err
 		}
-		address = info.URL
+		if err := in.restart(); err != nil {
+			return err
+		}
 	}
-	_, err := s.Client.DownloadMedia(ctx, account, address, into, MaxFile)
+	info, err := s.o.Client.MediaURL(ctx, account, f.externalID)
+	if err != nil {
+		return err
+	}
+	if info.Size > maxSize {
+		return final{Refused, ReasonTooLarge}
+	}
+	if err := s.copy(ctx, account, info.URL, f.declared, in); err != nil {
+		return err
+	}
+	return intact(info, in)
+}
+
+func intact(info whatsapp.MediaInfo, in *incoming) error {
+	if !sameHash(info.SHA256, in.sum()) || info.Size > 0 && info.Size != in.size {
+		return errDamaged
+	}
+	return nil
+}
+
+func (s *Service) copy(ctx context.Context, account whatsapp.Account, address, declared string, in *incoming) error {
+	_, err := s.o.Client.DownloadMedia(ctx, account, address, in, maxSize)
+	if errors.Is(err, whatsapp.ErrMediaSize) {
+		return final{Refused, ReasonTooLarge}
+	}
+	if err == nil && !sameHash(declared, in.sum()) {
+		return errDamaged
+	}
 	return err
 }
 
-// errBomb is a picture that claims more pixels than memory should hold.
-var errBomb = fault.New(fault.Invalid, "media.too_many_pixels")
-
-// take checks what was fetched and keeps it, or refuses it.
-func (s *Service) take(ctx context.Context, args FetchArgs, f File, in *incoming) error {
-	declared := f.MIME
-	f.Size = in.size
-	if err := in.examine(&f); err != nil {
-		return s.end(ctx, args, Refused, reason(err))
-	}
-	if !sameHash(f.declaredHash, in.hash.Sum(nil)) {
-		if s.DB.Now().Sub(f.createdAt) < time.Hour {
-			return errors.New("the content has another hash than declared")
-		}
-		return s.end(ctx, args, Refused, "media.damaged")
-	}
-	if why := mismatch(declared, f.MIME); why != "" {
-		return s.end(ctx, args, Refused, why)
-	}
-	if err := in.keep(s.Store, args.Municipality, &f); err != nil {
-		return err
-	}
-	return s.DB.Update(ctx, func(ctx context.Context, tx *db.Tx) error {
-		_, err := store.New(tx).SetReady(ctx, store.SetReadyParams{Mime: f.MIME, Size: f.Size, Sha256: f.SHA256, Width: int32(f.Width), Height: int32(f.Height),
-			DurationMs: int32(f.Duration.Milliseconds()), Thumbnail: f.Thumbnail, MunicipalityID: args.Municipality, MediaID: args.Media})
-		tx.Notify(db.Notice{Topic: db.Conversation, Municipality: args.Municipality, ID: args.Conversation})
-		return err
-	})
+// anotherAddressHelps is true where the host answered, and not with the file. Where it did not answer,
+// another attempt comes later.
+func anotherAddressHelps(err error) bool {
+	_, status := errors.AsType[*whatsapp.StatusError](err)
+	_, graph := errors.AsType[*whatsapp.GraphError](err)
+	return status || graph || errors.Is(err, whatsapp.ErrMediaHost) || errors.Is(err, errDamaged)
 }
 
-func reason(err error) string {
-	var f *fault.Error
-	if errors.As(err, &f) && strings.HasPrefix(f.Key, "media.") {
-		return f.Key
-	}
-	if errors.Is(err, ErrTooLarge) {
-		return "media.too_large"
-	}
-	return "media.unreadable"
-}
-
-// sameHash compares with a hash written in base64 or hexadecimal; nothing declared is no difference.
+// sameHash compares with a SHA-256 written in hexadecimal or base64. What is neither says nothing.
 func sameHash(declared string, sum []byte) bool {
-	if declared == "" {
-		return true
+	want, err := hex.DecodeString(declared)
+	if err != nil || len(want) != len(sum) {
+		want, err = base64.RawStdEncoding.DecodeString(strings.TrimRight(declared, "="))
 	}
-	for _, decode := range []func(string) ([]byte, error){base64.StdEncoding.DecodeString, base64.RawStdEncoding.DecodeString, hex.DecodeString} {
-		if got, err := decode(declared); err == nil && string(got) == string(sum) {
-			return true
-		}
-	}
-	return false
+	return err != nil || len(want) != len(sum) || string(want) == string(sum)
 }
 
-// failed decides whether another attempt can help: not once the id is dead, nor for what is too large.
-func (s *Service) failed(ctx context.Context, args FetchArgs, f File, err error) error {
-	var graph *whatsapp.GraphError
+// judge tells whether the failure is the end: the file must not be kept, or can't be had any more. A
+// program that is stopping is no reason.
+func (s *Service) judge(ctx context.Context, f File, err error) (no final, ended bool) {
+	age := s.o.DB.Now().Sub(f.At)
 	switch {
-	case errors.Is(err, ErrTooLarge), errors.Is(err, whatsapp.ErrMediaSize):
-		return s.end(ctx, args, Refused, "media.too_large")
-	case errors.As(err, &graph) && graph.Code == 100, s.DB.Now().Sub(f.createdAt) > idLife:
-		return s.end(ctx, args, Failed, "media.expired")
+	case errors.As(err, &no):
+		return no, true
+	case ctx.Err() != nil:
+		return final{}, false
+	case idIsDead(err), age >= idLife:
+		return final{Failed, ReasonExpired}, true
+	case errors.Is(err, errDamaged) && age >= damagedLimit:
+		return final{Refused, ReasonDamaged}, true
 	}
-	return fmt.Errorf("fetch media %d: %w", args.Media, err)
+	return final{}, false
 }
 
-// end settles a file that will not come, and lets the thread say so.
-func (s *Service) end(ctx context.Context, args FetchArgs, state State, reason string) error {
-	s.Log.Warn("a file of a message is not available", "media", args.Media, "state", string(state), "reason", reason)
-	return s.DB.Update(ctx, func(ctx context.Context, tx *db.Tx) error {
-		_, err := store.New(tx).SetEnded(ctx, store.SetEndedParams{State: string(state), Reason: reason, MunicipalityID: args.Municipality, MediaID: args.Media})
-		tx.Notify(db.Notice{Topic: db.Conversation, Municipality: args.Municipality, ID: args.Conversation})
-		return err
-	})
+// idIsDead is true only by Graph's own word: a wrong address of Graph, or a proxy, must not cost files.
+func idIsDead(err error) bool {
+	const noSuchObject = 100
+	e, ok := errors.AsType[*whatsapp.GraphError](err)
+	return ok && (e.Code == noSuchObject || e.HTTPStatus == 404)
 }
 
-// UploadForSending brings a stored file to WhatsApp, unless it is there already, and returns its id there.
-func (s *Service) UploadForSending(ctx context.Context, account whatsapp.Account, municipality, id int64) (string, error) {
-	var f File
-	err := s.DB.View(ctx, func(ctx context.Context, tx *db.Tx) (err error) {
-		f, err = Get(ctx, tx, municipality, id)
-		return err
+// settle writes what became of a file and lets the thread show it.
+func (s *Service) settle(ctx context.Context, args FetchArgs, f File) error {
+	return s.o.DB.Update(ctx, func(ctx context.Context, tx *db.Tx) error {
+		n, err := store.New(tx).Settle(ctx, store.SettleParams{
+			State: string(f.State), Reason: f.Reason, Mime: f.MIME, Size: f.Size, Sha256: f.SHA256, Width: int32(f.Width), Height: int32(f.Height),
+			DurationMs: int32(f.Duration.Milliseconds()), Thumbnail: f.Thumbnail, MunicipalityID: args.Municipality, MediaID: args.Media,
+		})
+		if err != nil {
+			return fmt.Errorf("settle media %d: %w", args.Media, err)
+		}
+		if n > 0 && args.Conversation != 0 {
+			tx.Notify(db.Notice{Topic: db.Conversation, Municipality: args.Municipality, ID: args.Conversation})
+		}
+		return nil
 	})
-	if err != nil {
-		return "", err
-	}
-	if f.Uploaded(account.PhoneNumberID, s.DB.Now()) {
-		return f.UploadedID, nil
-	}
-	content, err := s.Store.Open(municipality, f, false)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = content.Close() }() // it was only read
-	uploaded, err := s.Client.UploadMedia(ctx, account, f.MIME, f.filename(), content)
-	if err != nil {
-		return "", fmt.Errorf("upload media %d: %w", id, err)
-	}
-	err = s.DB.Update(ctx, func(ctx context.Context, tx *db.Tx) error {
-		return store.New(tx).SetUploaded(ctx, store.SetUploadedParams{UploadedID: uploaded, UploadedFor: account.PhoneNumberID,
-			UploadedUntil: new(tx.Now().Add(uploadLife)), MunicipalityID: municipality, MediaID: id})
-	})
-	return uploaded, err
 }

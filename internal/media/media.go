@@ -1,150 +1,139 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
-// Package media keeps the files of messages: fetched from WhatsApp at once, as their ids die within
-// days, checked, stored by the hash of their content, and served to the staff of one municipality.
+// Package media keeps the files of messages: what citizens send is fetched from WhatsApp, checked and
+// stored once by its content; what operators attach is checked, stored, and uploaded before it is sent.
 package media
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 	"time"
 
-	"github.com/riverqueue/river"
-
 	"github.com/filodiretto/filodiretto/internal/db"
 	"github.com/filodiretto/filodiretto/internal/fault"
-	"github.com/filodiretto/filodiretto/internal/media/store"
 )
 
-// State says whether a file can be had.
+// Direction tells where a file comes from.
+type Direction string
+
+// The directions.
+const (
+	In  Direction = "in"  // a citizen sent it
+	Out Direction = "out" // somebody of the municipality attached it
+)
+
+// State is how far a file is.
 type State string
 
-// The states of a file.
+// The states of a file. Only Pending changes.
 const (
-	Pending State = "pending" // to be fetched
-	Ready   State = "ready"
-	Failed  State = "failed"  // it could not be had before WhatsApp forgot it
-	Refused State = "refused" // it is not what it says, or dangerous
+	Pending State = "pending" // still to be fetched
+	Ready   State = "ready"   // stored, may be served
+	Failed  State = "failed"  // can't be had any more
+	Refused State = "refused" // not what it claims, dangerous, or too large: its content is not kept
 )
 
-// File is what is known of a file. Its content is in the Store, by SHA256.
+// Why a file is Failed or Refused, as keys of package locale.
+const (
+	ReasonExpired   = "media.expired"         // WhatsApp no longer has it
+	ReasonTooLarge  = "media.too_large"       // more than 100 MB
+	ReasonDamaged   = "media.damaged"         // again and again not the bytes that WhatsApp announced
+	ReasonMismatch  = "media.not_as_declared" // the content is not of the kind it claims to be
+	ReasonDangerous = "media.dangerous"       // a program
+	ReasonPixels    = "media.too_many_pixels" // a picture so large that showing it harms
+	ReasonEmpty     = "media.empty"           // nothing is in it
+)
+
+// File is what is known of a file; its content is in a Store.
 type File struct {
 	ID        int64
-	MessageID int64  // 0 for what the office attaches
-	Number    string // phone number id it came to
-	MIME      string // as found in the content; as declared while pending
-	Name      string
-	Size      int64 // bytes
-	SHA256    string
+	MessageID int64  // 0 for what was attached
+	Number    string // phone number id it came in on
+	Direction Direction
+	MIME      string // without parameters: as declared while pending, then as found in the content
+	Name      string // as the sender named it, made safe; may be empty
+	SHA256    string // of the content, hex; empty unless ready
+	Size      int64  // bytes
 	State     State
-	Reason    string        // key of locale, why it failed or was refused
-	Width     int           // pixels of an image
-	Height    int           //
-	Duration  time.Duration // of a voice note
+	Reason    string        // one of the Reason… when failed or refused
+	Width     int           // pixels as shown, 0 when unknown
+	Height    int           // pixels as shown, 0 when unknown
+	Duration  time.Duration // of voice notes (Ogg Opus), 0 when unknown
 	Thumbnail bool
+	At        time.Time // when it was sent to us, or attached
 
-	UploadedID    string // WhatsApp's id of our upload
-	uploadedFor   string
-	uploadedUntil *time.Time
+	UploadedID string // WhatsApp's id of our upload; see Uploaded
+
+	uploadedFor   string // phone number id
+	uploadedUntil time.Time
 	externalID    string
 	url           string
-	declaredHash  string
-	createdAt     time.Time
+	declared      string // SHA-256 as WhatsApp wrote it
+}
+
+// Uploaded tells whether UploadedID can be sent from the number with this phone number id.
+func (f File) Uploaded(number string, now time.Time) bool {
+	return f.UploadedID != "" && f.uploadedFor == number && now.Before(f.uploadedUntil)
 }
 
 // ErrNotFound is the failure for a file this municipality does not have.
-var ErrNotFound = fault.New(fault.NotFound, "error.media_not_found")
+var ErrNotFound = fault.New(fault.NotFound, "error.not_found")
 
-// Expected is a file that a stored message announces.
-type Expected struct {
-	MediaID, MessageID, ConversationID int64
-	Number                             string // phone number id
-	ExternalID, URL                    string // WhatsApp's id, and an address that may work at once
-	MIME, Name, SHA256                 string // as declared
-	At                                 time.Time
-}
-
-// Expect writes down the files to fetch and leaves a job for each, in the transaction that stores the
-// messages.
-func Expect(ctx context.Context, tx *db.Tx, municipality int64, expected []Expected) error {
-	rows := make([][]any, len(expected))
-	jobs := make([]river.JobArgs, len(expected))
-	for i, e := range expected {
-		rows[i] = []any{municipality, e.MediaID, e.MessageID, e.Number, e.ExternalID, e.URL, e.MIME, clipName(e.Name), e.SHA256, e.At}
-		jobs[i] = FetchArgs{Municipality: municipality, Media: e.MediaID, Conversation: e.ConversationID}
-	}
-	if _, err := tx.Exec(ctx, `INSERT INTO media (municipality_id, media_id, message_id, number, direction, external_id, url, mime, name, declared_sha256, state, created_at)
-		VALUES ($1, $2, $3, $4, 'in', $5, $6, $7, $8, $9, 'pending', $10)`, rows); err != nil {
-		return fmt.Errorf("expect media: %w", err)
-	}
-	return tx.EnqueueMany(ctx, jobs)
-}
-
-// Save writes down a file that the Store added, as one the office sends.
-func Save(ctx context.Context, tx *db.Tx, municipality int64, f File) error {
-	err := store.New(tx).Add(ctx, store.AddParams{MunicipalityID: municipality, MediaID: f.ID, Mime: f.MIME, Name: f.Name, Size: f.Size, Sha256: f.SHA256,
-		Width: int32(f.Width), Height: int32(f.Height), DurationMs: int32(f.Duration.Milliseconds()), Thumbnail: f.Thumbnail, CreatedAt: tx.Now()})
-	if err != nil {
-		return fmt.Errorf("save media %d: %w", f.ID, err)
-	}
-	return nil
-}
-
-// Get returns one file.
+// Get returns one file, or ErrNotFound.
 func Get(ctx context.Context, tx *db.Tx, municipality, id int64) (File, error) {
-	row, err := store.New(tx).Media(ctx, store.MediaParams{MunicipalityID: municipality, MediaID: id})
-	if errors.Is(err, sql.ErrNoRows) {
+	found, err := ByIDs(ctx, tx, municipality, []int64{id})
+	if err != nil {
+		return File{}, err
+	}
+	f, ok := found[id]
+	if !ok {
 		return File{}, ErrNotFound
 	}
-	if err != nil {
-		return File{}, fmt.Errorf("get media %d: %w", id, err)
-	}
-	return fromRow(row), nil
+	return f, nil
 }
 
-func fromRow(r store.Medium) File {
-	return File{ID: r.MediaID, MessageID: r.MessageID, Number: r.Number, MIME: r.Mime, Name: r.Name, Size: r.Size, SHA256: r.Sha256,
-		State: State(r.State), Reason: r.Reason, Width: int(r.Width), Height: int(r.Height), Duration: time.Duration(r.DurationMs) * time.Millisecond,
-		Thumbnail: r.Thumbnail, UploadedID: r.UploadedID, uploadedFor: r.UploadedFor, uploadedUntil: r.UploadedUntil,
-		externalID: r.ExternalID, url: r.Url, declaredHash: r.DeclaredSha256, createdAt: r.CreatedAt.UTC()}
-}
+const selectFile = `SELECT media_id, message_id, number, direction, external_id, url, mime, name, size, sha256, declared_sha256,
+	state, reason, width, height, duration_ms, thumbnail, uploaded_id, uploaded_for, uploaded_until, created_at
+	FROM media WHERE municipality_id = $1 AND media_id = $2`
 
-// ByIDs loads many files at once, by id.
+// ByIDs returns those of the files that the municipality has.
 func ByIDs(ctx context.Context, tx *db.Tx, municipality int64, ids []int64) (map[int64]File, error) {
 	rows := make([][]any, len(ids))
 	for i, id := range ids {
 		rows[i] = []any{municipality, id}
 	}
-	out := make(map[int64]File, len(ids))
-	err := tx.Query(ctx, `SELECT media_id, message_id, number, mime, name, size, sha256, state, reason, width, height, duration_ms, thumbnail,
-		uploaded_id, uploaded_for, uploaded_until FROM media WHERE municipality_id = $1 AND media_id = $2`, rows, func(_ int, row db.Scanner) error {
-		var f File
-		var ms int64
-		err := row.Scan(&f.ID, &f.MessageID, &f.Number, &f.MIME, &f.Name, &f.Size, &f.SHA256, &f.State, &f.Reason, &f.Width, &f.Height, &ms, &f.Thumbnail,
-			&f.UploadedID, &f.uploadedFor, &f.uploadedUntil)
-		f.Duration = time.Duration(ms) * time.Millisecond
-		out[f.ID] = f
+	files := make(map[int64]File, len(ids))
+	err := tx.Query(ctx, selectFile, rows, func(_ int, row db.Scanner) error {
+		f, err := scan(row)
+		files[f.ID] = f
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("load media: %w", err)
+		return nil, fmt.Errorf("load %d files: %w", len(ids), err)
 	}
-	return out, nil
+	return files, nil
 }
 
-// Uploaded reports whether WhatsApp has the file for sending from number.
-func (f File) Uploaded(number string, now time.Time) bool {
-	return f.UploadedID != "" && f.uploadedFor == number && f.uploadedUntil != nil && now.Before(*f.uploadedUntil)
+func scan(row db.Scanner) (File, error) {
+	var f File
+	var milliseconds int64
+	var until *time.Time
+	err := row.Scan(&f.ID, &f.MessageID, &f.Number, &f.Direction, &f.externalID, &f.url, &f.MIME, &f.Name, &f.Size, &f.SHA256, &f.declared,
+		&f.State, &f.Reason, &f.Width, &f.Height, &milliseconds, &f.Thumbnail, &f.UploadedID, &f.uploadedFor, &until, &f.At)
+	f.Duration, f.At = time.Duration(milliseconds)*time.Millisecond, f.At.UTC()
+	if until != nil {
+		f.uploadedUntil = until.UTC()
+	}
+	return f, err
 }
 
-// clipName keeps a name from outside to what a folder and a header can hold.
-func clipName(name string) string {
-	const most = 200
-	runes := []rune(name)
-	if len(runes) <= most {
-		return name
+// Save writes the row of a file that Store.Add has stored, under the id the caller gave it.
+func Save(ctx context.Context, tx *db.Tx, municipality int64, f File) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO media (municipality_id, media_id, direction, mime, name, size, sha256, state, width, height, duration_ms, thumbnail, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+		municipality, f.ID, string(Out), f.MIME, f.Name, f.Size, f.SHA256, string(Ready), f.Width, f.Height, f.Duration.Milliseconds(), f.Thumbnail, tx.Now())
+	if err != nil {
+		return fmt.Errorf("save file %d: %w", f.ID, err)
 	}
-	return string(runes[len(runes)-most:]) // the end tells the type
+	return nil
 }

@@ -7,44 +7,70 @@ import (
 	"net/http"
 	"os"
 	"time"
+
+	"github.com/gabriel-vasile/mimetype"
+
+	"github.com/filodiretto/filodiretto/internal/db"
 )
 
-// shown are the types a browser may show by itself. Anything else is only ever saved.
-var shown = map[string]bool{
-	"image/jpeg": true, "image/png": true, "image/gif": true, "image/webp": true,
-	"audio/ogg": true, "audio/mpeg": true, "audio/mp4": true, "audio/aac": true, "audio/amr": true, "audio/x-m4a": true,
-	"video/mp4": true, "video/3gpp": true,
-}
-
 // ServeContent answers with the content of a file, or its thumbnail. What came from outside never runs
-// in the desk's pages: no type is guessed, nothing but pictures, sounds and films is shown, and whatever
-// it is stands in a sandbox of its own. The caller has checked who asks, and closes content.
+// in the desk's pages: no type is guessed, only pictures, sounds and films are shown, everything else is
+// saved, and whatever it is stands in a sandbox of its own. The caller has checked who asks, may have
+// set Cache-Control, and closes content.
 func ServeContent(w http.ResponseWriter, r *http.Request, f File, content *os.File, thumbnail bool) {
-	kind, tag := f.MIME, f.SHA256
+	contentType, tag := f.MIME, f.SHA256
 	if thumbnail {
-		kind, tag = "image/jpeg", tag+"-t"
+		contentType, tag = thumbnailType(content), tag+"-thumbnail"
 	}
+	contentType = harmless(contentType)
 	disposition := "attachment"
-	if shown[kind] {
+	if shown(contentType) {
 		disposition = "inline"
 	}
 	h := w.Header()
-	h.Set("Content-Type", kind)
+	h.Set("Content-Type", contentType)
 	h.Set("Content-Disposition", mime.FormatMediaType(disposition, map[string]string{"filename": f.filename()}))
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	h.Set("Cache-Control", "private, max-age=86400")
 	h.Set("ETag", `"`+tag+`"`)
+	if h.Get("Cache-Control") == "" {
+		h.Set("Cache-Control", "private, max-age=86400")
+	}
 	http.ServeContent(w, r, "", time.Time{}, content)
 }
 
+// shown are the types a browser may show by itself.
+func shown(contentType string) bool {
+	_, picture := decoders[contentType]
+	return picture || class(contentType) == "audio" || class(contentType) == "video"
+}
+
+// harmless is the type to send. What is written in text may be a page or a script, under whatever name:
+// it is sent as bytes to save.
+func harmless(contentType string) string {
+	if m := mimetype.Lookup(contentType); m == nil || isText(m) {
+		return unknown
+	}
+	return contentType
+}
+
+// thumbnailType is the type of one of our own thumbnails.
+func thumbnailType(content *os.File) string {
+	var mark [1]byte
+	if _, err := content.ReadAt(mark[:], 0); err == nil && mark[0] == 0x89 { // PNG's first byte
+		return "image/png"
+	}
+	return "image/jpeg"
+}
+
+// filename is under which name the file is saved.
 func (f File) filename() string {
 	if f.Name != "" {
 		return f.Name
 	}
-	if endings, err := mime.ExtensionsByType(f.MIME); err == nil && len(endings) > 0 {
-		return "file" + endings[0]
+	if m := mimetype.Lookup(f.MIME); m != nil {
+		return db.FormatID(f.ID) + m.Extension()
 	}
-	return "file"
+	return db.FormatID(f.ID)
 }

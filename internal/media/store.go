@@ -10,46 +10,85 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 
+	"github.com/filodiretto/filodiretto/internal/db"
 	"github.com/filodiretto/filodiretto/internal/fault"
 )
 
-// MaxFile is the largest file that is taken, in bytes: WhatsApp's own limit.
-const MaxFile = 100 << 20
-
-// Store keeps contents on disk, each once, by municipality and the hash of the content.
+// Store keeps contents on disk, each once: DIR/MUNICIPALITY/ab/abcd…, named by the SHA-256 of the
+// content, and its thumbnail beside it. Several processes may share one.
 type Store struct {
-	dir string
+	dir      string
+	decoding chan struct{} // one picture at a time: decoded ones are large
 }
 
-// NewStore keeps contents under dir.
+const (
+	incomingDir     = "incoming"
+	thumbnailSuffix = ".thumbnail"
+	abandoned       = 24 * time.Hour // after which an incoming file is nobody's
+)
+
+// NewStore keeps contents under dir, which only this user can read. It removes what was on its way in
+// when a process died.
 func NewStore(dir string) (*Store, error) {
-	if err := os.MkdirAll(filepath.Join(dir, "incoming"), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(dir, incomingDir), 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder of media: %w", err)
 	}
-	return &Store{dir: dir}, nil
+	s := &Store{dir: dir, decoding: make(chan struct{}, 1)}
+	if err := s.sweep(time.Now().Add(-abandoned)); err != nil {
+		return nil, fmt.Errorf("tidy the folder of media: %w", err)
+	}
+	return s, nil
 }
 
-func (s *Store) path(municipality int64, hash string) string {
-	return filepath.Join(s.dir, strconv.FormatInt(municipality, 10), hash[:2], hash)
+func (s *Store) sweep(before time.Time) error {
+	files, err := os.ReadDir(filepath.Join(s.dir, incomingDir))
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		info, err := f.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // it has arrived
+		}
+		if err != nil {
+			return err
+		}
+		if info.ModTime().After(before) {
+			continue
+		}
+		if err := os.Remove(filepath.Join(s.dir, incomingDir, f.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
-const thumbnailSuffix = ".thumb.jpg"
+// place is where a content lies. A hash that is none could lead out of the folder.
+func (s *Store) place(municipality int64, sha string) (string, error) {
+	if b, err := hex.DecodeString(sha); err != nil || len(b) != sha256.Size {
+		return "", ErrNotFound
+	}
+	return filepath.Join(s.dir, strconv.FormatInt(municipality, 10), sha[:2], sha), nil
+}
 
-// Open opens the content of a file, or its thumbnail. The caller closes it.
+// Open opens the content of a file that is ready, or its thumbnail; the caller closes it. Where there
+// is none, it is ErrNotFound.
 func (s *Store) Open(municipality int64, f File, thumbnail bool) (*os.File, error) {
-	if len(f.SHA256) != hex.EncodedLen(sha256.Size) {
+	name, err := s.place(municipality, f.SHA256)
+	if err != nil || f.State != Ready {
 		return nil, ErrNotFound
 	}
-	name := s.path(municipality, f.SHA256)
 	if thumbnail {
 		name += thumbnailSuffix
 	}
 	file, err := os.Open(name)
-	if errors.Is(err, os.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, ErrNotFound.With(err)
 	}
 	if err != nil {
@@ -58,96 +97,177 @@ func (s *Store) Open(municipality int64, f File, thumbnail bool) (*os.File, erro
 	return file, nil
 }
 
-// The failures of adding a file.
+// The failures of attaching a file.
 var (
-	ErrTooLarge = fault.New(fault.TooLarge, "error.file_too_large")
+	ErrTooLarge = errors.New("the file is larger than WhatsApp takes") // within a fault.TooLarge
 	ErrEmpty    = fault.New(fault.Invalid, "error.file_empty")
 	ErrType     = fault.New(fault.Invalid, "error.file_type")
 )
 
-// Add stores what the office wants to send and says what it is; Save then writes it down, under an id the
-// caller gives it. It must be of a
-// type and size that WhatsApp takes.
-func (s *Store) Add(_ context.Context, municipality int64, name string, r io.Reader) (File, error) {
+// Keep is Add and Save in one, with a new id.
+func (s *Store) Keep(ctx context.Context, d *db.DB, municipality int64, name string, r io.Reader) (File, error) {
+	f, err := s.Add(ctx, municipality, name, r)
+	if err != nil {
+		return File{}, err
+	}
+	f.ID = d.IDs.New()
+	return f, d.Update(ctx, func(ctx context.Context, tx *db.Tx) error { return Save(ctx, tx, municipality, f) })
+}
+
+// Add stores what an operator attaches, if WhatsApp takes files of its type and size from a business,
+// and says what it is. The caller gives it an id and saves its row; without a row it is harmless.
+func (s *Store) Add(ctx context.Context, municipality int64, name string, r io.Reader) (File, error) {
 	in, err := s.receive()
 	if err != nil {
 		return File{}, err
 	}
 	defer in.discard()
-	if _, err := io.Copy(in, io.LimitReader(r, MaxFile+1)); err != nil {
-		return File{}, fmt.Errorf("read a file: %w", err)
+	if _, err := io.Copy(in, io.LimitReader(r, maxSize+1)); err != nil {
+		return File{}, fmt.Errorf("read an attached file: %w", err)
 	}
-	f := File{Name: clipName(filepath.Base(name)), Size: in.size, State: Ready}
-	if err := in.examine(&f); err != nil {
+	if in.size > maxSize {
+		return File{}, tooLarge("> "+megabytes(maxSize), maxSize)
+	}
+	f := File{Direction: Out, State: Ready, Name: safeName(name)}
+	small, err := s.examine(ctx, in, &f)
+	var no final
+	switch {
+	case in.size == 0:
+		return File{}, ErrEmpty
+	case errors.As(err, &no):
+		return File{}, ErrType.With(err)
+	case err != nil:
+		return File{}, fmt.Errorf("examine an attached file: %w", err)
+	}
+	if err := sendableAs(f); err != nil {
 		return File{}, err
 	}
-	if err := sendable(f); err != nil {
-		return File{}, err
-	}
-	return f, in.keep(s, municipality, &f)
+	return f, s.keep(municipality, in, small, &f)
 }
 
-// incoming is a file on its way in: written, hashed, and then kept or forgotten.
+func sendableAs(f File) error {
+	limit, ok := sendable[f.MIME]
+	switch {
+	case !ok, f.MIME == "audio/ogg" && f.Duration == 0, class(f.MIME) == "image" && f.Width == 0:
+		return ErrType // of the sounds in Ogg WhatsApp takes Opus only
+	case f.Size > limit:
+		return tooLarge(megabytes(f.Size), limit)
+	}
+	return nil
+}
+
+func tooLarge(size string, limit int64) error {
+	return fault.New(fault.TooLarge, "error.too_large", "size", size, "max", megabytes(limit)).With(ErrTooLarge)
+}
+
+func megabytes(bytes int64) string {
+	return strconv.FormatInt((bytes+1<<20-1)>>20, 10) + " MB"
+}
+
+// incoming is a file on its way in: written and hashed, then kept or discarded.
 type incoming struct {
 	file *os.File
 	hash hash.Hash
 	size int64
-	kept bool
 }
 
 func (s *Store) receive() (*incoming, error) {
-	file, err := os.CreateTemp(filepath.Join(s.dir, "incoming"), "*")
+	f, err := os.CreateTemp(filepath.Join(s.dir, incomingDir), "*") // 0600
 	if err != nil {
 		return nil, fmt.Errorf("make a file for media: %w", err)
 	}
-	return &incoming{file: file, hash: sha256.New()}, nil
+	return &incoming{file: f, hash: sha256.New()}, nil
 }
 
-// Write takes a part of the content, up to the limit.
-func (in *incoming) Write(p []byte) (int, error) {
-	if in.size += int64(len(p)); in.size > MaxFile {
-		return 0, ErrTooLarge
-	}
-	in.hash.Write(p)
-	return in.file.Write(p)
+func (in *incoming) Write(b []byte) (int, error) {
+	n, err := in.file.Write(b)
+	in.hash.Write(b[:n])
+	in.size += int64(n)
+	return n, err
 }
 
+// restart forgets what has come so far.
+func (in *incoming) restart() error {
+	in.hash.Reset()
+	in.size = 0
+	return errors.Join(in.file.Truncate(0), rewind(in.file))
+}
+
+func (in *incoming) sum() []byte { return in.hash.Sum(nil) }
+
+// discard closes the file, and removes it unless it was kept.
 func (in *incoming) discard() {
 	_ = in.file.Close()
-	if !in.kept {
-		_ = os.Remove(in.file.Name())
-	}
+	_ = os.Remove(in.file.Name()) // kept, it has another name
 }
 
-// keep moves the file to its place, durable before anybody is told of it. What is there already is the
-// same content.
-func (in *incoming) keep(s *Store, municipality int64, f *File) error {
-	f.SHA256 = hex.EncodeToString(in.hash.Sum(nil))
-	name := s.path(municipality, f.SHA256)
-	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+// keep moves a content to its place, durable before anybody is told of it. One that is there already is
+// the same.
+func (s *Store) keep(municipality int64, in *incoming, small []byte, f *File) error {
+	f.SHA256, f.Size = hex.EncodeToString(in.sum()), in.size
+	name, err := s.place(municipality, f.SHA256)
+	if err != nil {
+		return err
+	}
+	if err := s.makeFolder(filepath.Dir(name)); err != nil {
 		return fmt.Errorf("make a folder for media: %w", err)
 	}
-	if err := in.file.Sync(); err != nil {
-		return fmt.Errorf("write media: %w", err)
+	f.Thumbnail = len(small) > 0
+	if f.Thumbnail {
+		if err := s.write(name+thumbnailSuffix, small); err != nil {
+			return fmt.Errorf("keep a thumbnail: %w", err)
+		}
 	}
-	if f.Thumbnail = in.thumbnail(f, name+thumbnailSuffix); f.Thumbnail {
-		f.Thumbnail = syncFile(name+thumbnailSuffix) == nil
+	if have, err := os.Stat(name); err == nil && have.Size() == in.size {
+		return nil
 	}
-	if err := os.Rename(in.file.Name(), name); err != nil {
+	if err := s.move(in.file, name); err != nil {
 		return fmt.Errorf("keep media: %w", err)
 	}
-	in.kept = true
-	return syncFile(filepath.Dir(name))
+	return nil
 }
 
-// syncFile makes a file or a folder durable.
-func syncFile(name string) error {
-	f, err := os.Open(name)
+func (s *Store) write(name string, content []byte) (err error) {
+	f, err := os.CreateTemp(filepath.Join(s.dir, incomingDir), "*")
 	if err != nil {
-		return fmt.Errorf("sync %s: %w", filepath.Base(name), err)
+		return err
 	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("sync %s: %w", filepath.Base(name), err)
+	defer func() { // a name that was moved is no longer there
+		_ = f.Close()
+		_ = os.Remove(f.Name())
+	}()
+	if _, err := f.Write(content); err != nil {
+		return err
 	}
-	return nil
+	return s.move(f, name)
+}
+
+// move gives a written file its name. A crash leaves it whole under the name, or not at all.
+func (s *Store) move(f *os.File, name string) error {
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), name); err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(name))
+}
+
+// makeFolder makes a folder below the store's, and makes its name durable in those above it.
+func (s *Store) makeFolder(dir string) error {
+	if _, err := os.Stat(dir); err == nil {
+		return nil
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	return errors.Join(syncFolder(filepath.Dir(dir)), syncFolder(s.dir))
+}
+
+func syncFolder(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }

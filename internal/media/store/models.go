@@ -3,32 +3,3 @@
 //   sqlc v1.31.1
 
 package store
-
-import (
-	"time"
-)
-
-type Medium struct {
-	MunicipalityID int64
-	MediaID        int64
-	MessageID      int64
-	Number         string
-	Direction      string
-	ExternalID     string
-	Url            string
-	Mime           string
-	Name           string
-	Size           int64
-	Sha256         string
-	DeclaredSha256 string
-	State          string
-	Reason         string
-	Width          int32
-	Height         int32
-	DurationMs     int32
-	Thumbnail      bool
-	UploadedID     string
-	UploadedFor    string
-	UploadedUntil  *time.Time
-	CreatedAt      time.Time
-}

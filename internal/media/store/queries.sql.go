@@ -10,150 +10,12 @@ import (
 	"time"
 )
 
-const add = `-- name: Add :exec
-INSERT INTO media (municipality_id, media_id, direction, mime, name, size, sha256, state, width, height, duration_ms, thumbnail, created_at)
-VALUES ($1, $2, 'out', $3, $4, $5, $6, 'ready', $7, $8, $9, $10, $11)
-`
-
-type AddParams struct {
-	MunicipalityID int64
-	MediaID        int64
-	Mime           string
-	Name           string
-	Size           int64
-	Sha256         string
-	Width          int32
-	Height         int32
-	DurationMs     int32
-	Thumbnail      bool
-	CreatedAt      time.Time
-}
-
-func (q *Queries) Add(ctx context.Context, arg AddParams) error {
-	_, err := q.db.ExecContext(ctx, add,
-		arg.MunicipalityID,
-		arg.MediaID,
-		arg.Mime,
-		arg.Name,
-		arg.Size,
-		arg.Sha256,
-		arg.Width,
-		arg.Height,
-		arg.DurationMs,
-		arg.Thumbnail,
-		arg.CreatedAt,
-	)
-	return err
-}
-
-const media = `-- name: Media :one
-
-SELECT municipality_id, media_id, message_id, number, direction, external_id, url, mime, name, size, sha256, declared_sha256, state, reason, width, height, duration_ms, thumbnail, uploaded_id, uploaded_for, uploaded_until, created_at FROM media WHERE municipality_id = $1 AND media_id = $2
-`
-
-type MediaParams struct {
-	MunicipalityID int64
-	MediaID        int64
-}
-
-// SPDX-License-Identifier: AGPL-3.0-or-later
-func (q *Queries) Media(ctx context.Context, arg MediaParams) (Medium, error) {
-	row := q.db.QueryRowContext(ctx, media, arg.MunicipalityID, arg.MediaID)
-	var i Medium
-	err := row.Scan(
-		&i.MunicipalityID,
-		&i.MediaID,
-		&i.MessageID,
-		&i.Number,
-		&i.Direction,
-		&i.ExternalID,
-		&i.Url,
-		&i.Mime,
-		&i.Name,
-		&i.Size,
-		&i.Sha256,
-		&i.DeclaredSha256,
-		&i.State,
-		&i.Reason,
-		&i.Width,
-		&i.Height,
-		&i.DurationMs,
-		&i.Thumbnail,
-		&i.UploadedID,
-		&i.UploadedFor,
-		&i.UploadedUntil,
-		&i.CreatedAt,
-	)
-	return i, err
-}
-
-const setEnded = `-- name: SetEnded :execrows
-UPDATE media SET state = $1, reason = $2, url = ''
-WHERE municipality_id = $3 AND media_id = $4 AND state = 'pending'
-`
-
-type SetEndedParams struct {
-	State          string
-	Reason         string
-	MunicipalityID int64
-	MediaID        int64
-}
-
-func (q *Queries) SetEnded(ctx context.Context, arg SetEndedParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, setEnded,
-		arg.State,
-		arg.Reason,
-		arg.MunicipalityID,
-		arg.MediaID,
-	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
-}
-
-const setReady = `-- name: SetReady :execrows
-UPDATE media SET state = 'ready', mime = $1, size = $2, sha256 = $3, width = $4, height = $5,
-  duration_ms = $6, thumbnail = $7, url = ''
-WHERE municipality_id = $8 AND media_id = $9 AND state = 'pending'
-`
-
-type SetReadyParams struct {
-	Mime           string
-	Size           int64
-	Sha256         string
-	Width          int32
-	Height         int32
-	DurationMs     int32
-	Thumbnail      bool
-	MunicipalityID int64
-	MediaID        int64
-}
-
-func (q *Queries) SetReady(ctx context.Context, arg SetReadyParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, setReady,
-		arg.Mime,
-		arg.Size,
-		arg.Sha256,
-		arg.Width,
-		arg.Height,
-		arg.DurationMs,
-		arg.Thumbnail,
-		arg.MunicipalityID,
-		arg.MediaID,
-	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
-}
-
-const setUploaded = `-- name: SetUploaded :exec
+const rememberUpload = `-- name: RememberUpload :exec
 UPDATE media SET uploaded_id = $1, uploaded_for = $2, uploaded_until = $3
 WHERE municipality_id = $4 AND media_id = $5
 `
 
-type SetUploadedParams struct {
+type RememberUploadParams struct {
 	UploadedID     string
 	UploadedFor    string
 	UploadedUntil  *time.Time
@@ -161,8 +23,8 @@ type SetUploadedParams struct {
 	MediaID        int64
 }
 
-func (q *Queries) SetUploaded(ctx context.Context, arg SetUploadedParams) error {
-	_, err := q.db.ExecContext(ctx, setUploaded,
+func (q *Queries) RememberUpload(ctx context.Context, arg RememberUploadParams) error {
+	_, err := q.db.ExecContext(ctx, rememberUpload,
 		arg.UploadedID,
 		arg.UploadedFor,
 		arg.UploadedUntil,
@@ -170,4 +32,49 @@ func (q *Queries) SetUploaded(ctx context.Context, arg SetUploadedParams) error 
 		arg.MediaID,
 	)
 	return err
+}
+
+const settle = `-- name: Settle :execrows
+
+
+UPDATE media SET
+  state = $1, reason = $2, mime = $3, size = $4, sha256 = $5, width = $6, height = $7,
+  duration_ms = $8, thumbnail = $9, url = ''
+WHERE municipality_id = $10 AND media_id = $11 AND state = 'pending'
+`
+
+type SettleParams struct {
+	State          string
+	Reason         string
+	Mime           string
+	Size           int64
+	Sha256         string
+	Width          int32
+	Height         int32
+	DurationMs     int32
+	Thumbnail      bool
+	MunicipalityID int64
+	MediaID        int64
+}
+
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// Only what is pending is settled: a second run of the job, or a second instance, changes nothing.
+func (q *Queries) Settle(ctx context.Context, arg SettleParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, settle,
+		arg.State,
+		arg.Reason,
+		arg.Mime,
+		arg.Size,
+		arg.Sha256,
+		arg.Width,
+		arg.Height,
+		arg.DurationMs,
+		arg.Thumbnail,
+		arg.MunicipalityID,
+		arg.MediaID,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
