@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/filodiretto/filodiretto/internal/locale"
 )
@@ -47,26 +48,16 @@ func itoa(n int) string { return strconv.Itoa(n) }
 
 // initials are the first letters of the first and last word, for an avatar; "" where there is no letter.
 func initials(name string) string {
-	var first, last rune
+	var letters []rune
 	for _, word := range strings.Fields(name) {
-		for _, r := range word {
-			if unicode.IsLetter(r) {
-				if first == 0 {
-					first = r
-				} else {
-					last = r
-				}
-			}
-			break
+		if first, _ := utf8.DecodeRuneInString(word); unicode.IsLetter(first) {
+			letters = append(letters, unicode.ToUpper(first))
 		}
 	}
-	if last != 0 {
-		return string(unicode.ToUpper(first)) + string(unicode.ToUpper(last))
+	if len(letters) > 2 {
+		letters = []rune{letters[0], letters[len(letters)-1]}
 	}
-	if first != 0 {
-		return string(unicode.ToUpper(first))
-	}
-	return ""
+	return string(letters)
 }
 
 func firstName(name string) string {
