@@ -78,6 +78,7 @@ func (s *server) getMedia(ctx context.Context, in *mediaID) (*content, error) {
 	return &content{func(hc huma.Context) {
 		defer func() { _ = file.Close() }() // it was only read
 		r, w := humago.Unwrap(hc)
+		w.Header().Del("Cache-Control") // a file never changes: whoever asked may keep it
 		media.ServeContent(w, r, f, file, false)
 	}}, nil
 }
