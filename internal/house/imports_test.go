@@ -17,12 +17,13 @@ const module = "github.com/filodiretto/filodiretto/"
 // layers is the map of the house. A package may import those of the layers above it in this list,
 // and nothing of its own layer but what beside names.
 var layers = [][]string{
-	{"db", "fault", "locale", "secret", "whatsapp"},
+	{"db", "examples", "fault", "locale", "secret", "whatsapp"},
 	{"calendar", "contact", "journal", "media", "municipality", "staff"},
 	{"conversation"},
 	{"dialogue"},
 	{"broadcast"},
 	{"api", "inbound", "outbound", "web"},
+	{"demo"},
 	{"app"},
 }
 
