@@ -53,16 +53,17 @@ func webhookBody(a *account, updates []update) []byte {
 }
 
 func appendMessagesEntry(b []byte, a *account, updates []update) []byte {
-	byNumber := map[string][]update{}
-	var order []string
+	var order []changeKey
+	changes := map[changeKey][]update{}
 	for _, u := range updates {
 		if u.Value != nil {
 			continue
 		}
-		if byNumber[u.Number] == nil {
-			order = append(order, u.Number)
+		key := changeKey{u.Number, u.Contact != nil}
+		if changes[key] == nil {
+			order = append(order, key)
 		}
-		byNumber[u.Number] = append(byNumber[u.Number], u)
+		changes[key] = append(changes[key], u)
 	}
 	if len(order) == 0 {
 		return b
@@ -70,11 +71,17 @@ func appendMessagesEntry(b []byte, a *account, updates []update) []byte {
 	b = append(b, `{"id":`...)
 	b = appendString(b, a.id)
 	b = append(b, `,"changes":[`...)
-	for _, id := range order {
+	for _, key := range order {
 		b = appendComma(b)
-		b = appendMessagesChange(b, a, id, byNumber[id])
+		b = appendMessagesChange(b, a, key.number, changes[key])
 	}
 	return append(b, `]}`...)
+}
+
+// changeKey keeps apart what cannot stand in one change: failures and system messages come without contacts.
+type changeKey struct {
+	number   string
+	contacts bool
 }
 
 func appendMessagesChange(b []byte, a *account, numberID string, updates []update) []byte {

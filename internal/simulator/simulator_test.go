@@ -34,8 +34,12 @@ type sim struct {
 	url string
 }
 
+// start runs a simulator that posts one webhook at a time unless told otherwise, so that tests may look at their order.
 func start(t *testing.T, opts simulator.Options) *sim {
 	t.Helper()
+	if opts.WebhookParallel == 0 {
+		opts.WebhookParallel = 1
+	}
 	server, err := simulator.New(opts)
 	if err != nil {
 		t.Fatal(err)

@@ -60,8 +60,8 @@ type delivery struct {
 // hookFigures count an account's webhooks.
 type hookFigures struct {
 	Delivered int64 `json:"delivered"` // updates answered 200
-	Posts     int64 `json:"posts"`     // POSTs made, tries and duplicates included
-	Failures  int64 `json:"failures"`  // POSTs not answered 200
+	Posts     int64 `json:"posts"`     // POSTs made, repetitions and duplicates included
+	Failures  int64 `json:"failures"`  // POSTs not answered 200, which are repeated
 	Dropped   int64 `json:"dropped"`   // updates given up
 	Pending   int64 `json:"pending"`   // updates not answered 200 yet
 }
@@ -229,10 +229,9 @@ func (h *hooks) try(ctx context.Context, d *delivery) {
 	copies := h.s.faults.extraCopies()
 	var group sync.WaitGroup
 	for range copies {
-		group.Go(func() { h.count(h.post(ctx, d)) })
+		group.Go(func() { _ = h.post(ctx, d) }) // the original decides what becomes of the delivery
 	}
 	err := h.post(ctx, d)
-	h.count(err)
 	group.Wait()
 	if ctx.Err() != nil {
 		return // saved as open, tried again by the next start
@@ -252,15 +251,6 @@ func (h *hooks) begin(d *delivery) bool {
 	return h.open[d.ID] == d
 }
 
-func (h *hooks) count(err error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.done.Posts++
-	if err != nil {
-		h.done.Failures++
-	}
-}
-
 func (h *hooks) settle(d *delivery) {
 	h.mu.Lock()
 	delete(h.open, d.ID)
@@ -274,20 +264,19 @@ func (h *hooks) settle(d *delivery) {
 
 func (h *hooks) retry(d *delivery, err error) {
 	h.s.log.Info("webhook not accepted", "waba", h.a.id, "try", d.Tries+1, "error", err)
+	h.s.saver.touch()
 	h.mu.Lock()
-	d.Tries++
+	defer h.mu.Unlock()
+	h.done.Failures++
 	if h.s.clock.Now().Sub(d.First) > keepTrying {
 		delete(h.open, d.ID)
 		h.done.Dropped += int64(d.Updates)
-		h.mu.Unlock()
 		return
 	}
+	d.Tries++
 	d.waiting = true
-	wait := h.s.delays().backoff(d.Tries)
 	try := d.Tries
-	h.mu.Unlock()
-	h.s.saver.touch()
-	h.s.schedule.after(wait, func() { h.startIfWaiting(d, try) })
+	h.s.schedule.after(h.s.delays().backoff(try), func() { h.startIfWaiting(d, try) })
 }
 
 // startIfWaiting posts d again unless that has happened meanwhile because the callback changed.
@@ -336,6 +325,9 @@ func (h *hooks) figures() hookFigures {
 }
 
 func (h *hooks) post(ctx context.Context, d *delivery) error {
+	h.mu.Lock()
+	h.done.Posts++
+	h.mu.Unlock()
 	target := h.target(d.Number)
 	if target == "" {
 		return errors.New("no callback is set")

@@ -183,6 +183,7 @@ func TestOverrides(t *testing.T) {
 	s.ok("POST", "/v26.0/"+waba+"/subscribed_apps", nil)
 	s.write(maria, object{"text": "Due"})
 	eventually(t, "the app's callback", func() bool { return len(app.items(t, "messages")) == 1 })
+	eventually(t, "the answer", func() bool { return s.hooks()["pending"] == 0.0 })
 	s.ok("DELETE", "/v26.0/"+waba+"/subscribed_apps", nil)
 	s.write(maria, object{"text": "Tre"})
 	if data := s.ok("GET", "/v26.0/"+waba+"/subscribed_apps", nil)["data"].([]any); len(data) != 0 || s.hooks()["pending"] != 0.0 {
@@ -204,7 +205,7 @@ func TestAnyChangeCanBeSent(t *testing.T) {
 
 func TestStateLasts(t *testing.T) {
 	dir, d := t.TempDir(), newDesk(t)
-	opts := simulator.Options{Delays: quick(), Data: dir}
+	opts := simulator.Options{Delays: quick(), Data: dir, WebhookParallel: 1}
 	d.setAnswer(func(int) int { return 500 })
 	var user any
 	var mediaID string
@@ -226,8 +227,9 @@ func TestStateLasts(t *testing.T) {
 		user = s.ok("POST", "/simulator/citizens", object{"phone": maria, "name": "Maria"})["user_id"]
 		mediaID = s.write(maria, object{"image": true})
 		s.ok("PUT", "/simulator/faults", object{"refuse": list(object{"code": 131000, "times": 5})})
+		eventually(t, "the first try", func() bool { return s.hooks()["failures"] == 1.0 })
 		s.ok("POST", "/simulator/clock", object{"advance": "2h"})
-		eventually(t, "the tries", func() bool { return len(d.all()) >= 2 })
+		eventually(t, "the second", func() bool { return len(d.all()) >= 2 })
 	})
 	d.setAnswer(func(int) int { return 200 })
 	before := len(d.all())
@@ -260,7 +262,7 @@ func TestStatusesGoOnAfterARestart(t *testing.T) {
 	delays := quick()
 	delays.Delivered = time.Hour
 	for i := range 2 {
-		server, err := simulator.New(simulator.Options{Delays: delays, Data: dir})
+		server, err := simulator.New(simulator.Options{Delays: delays, Data: dir, WebhookParallel: 1})
 		if err != nil {
 			t.Fatal(err)
 		}
