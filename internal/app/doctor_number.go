@@ -133,7 +133,18 @@ func (v numberExamination) explain(err error) string {
 	case locale.GraphError(g.Code) != "graph.unknown":
 		return v.reason(g.Code)
 	}
-	return fmt.Sprintf("Meta: %s (%d)", cmp.Or(g.UserMessage, g.Message, g.Details), g.Code)
+	says := strings.TrimPrefix(cmp.Or(g.UserMessage, g.Message, g.Details), fmt.Sprintf("(#%d) ", g.Code))
+	return fmt.Sprintf("Meta: %s (%d)", v.quiet(says), g.Code)
+}
+
+// quiet hides the number's secrets in what others say: Meta quotes the addresses it called.
+func (v numberExamination) quiet(text string) string {
+	for _, secret := range []municipality.Secret{v.number.AccessToken, v.number.AppSecret, v.number.VerifyToken} {
+		if secret != "" {
+			text = strings.ReplaceAll(text, secret.Reveal(), secret.String())
+		}
+	}
+	return text
 }
 
 func (v numberExamination) token(ctx context.Context) bool {

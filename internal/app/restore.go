@@ -93,12 +93,20 @@ func (r *restore) checkEmpty(ctx context.Context) error {
 	if rows > 0 {
 		return errors.New("the database is not empty, and a backup never replaces what is there: give an empty one (FILODIRETTO_DATABASE) and an empty folder (FILODIRETTO_DATA)")
 	}
-	if entries, err := os.ReadDir(r.mediaFolder()); err == nil && len(entries) > 0 {
-		return fmt.Errorf("%s is not empty, and a backup never replaces what is there: give an empty folder (FILODIRETTO_DATA)", r.mediaFolder())
-	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	return r.checkNoMedia()
+}
+
+// checkNoMedia lets empty folders be, which serve makes when it starts.
+func (r *restore) checkNoMedia() error {
+	return filepath.WalkDir(r.mediaFolder(), func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil
+		case err == nil && !entry.IsDir():
+			return fmt.Errorf("%s is there already, and a backup never replaces what is there: give an empty folder (FILODIRETTO_DATA)", path)
+		}
 		return err
-	}
-	return nil
+	})
 }
 
 func (r *restore) mediaFolder() string { return filepath.Join(r.Data, "media") }
@@ -107,7 +115,7 @@ func (r *restore) mediaFolder() string { return filepath.Join(r.Data, "media") }
 func (r *restore) place(ctx context.Context, s *staged) error {
 	media := filepath.Join(s.folder, "media")
 	if _, err := os.Stat(media); err == nil {
-		if err := os.Remove(r.mediaFolder()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := os.RemoveAll(r.mediaFolder()); err != nil { // empty folders, see checkNoMedia
 			return err
 		}
 		if err := errors.Join(os.Rename(media, r.mediaFolder()), syncFolder(r.Data)); err != nil {
