@@ -20,7 +20,7 @@ import (
 func BenchmarkSends(b *testing.B) {
 	account := simulator.DefaultAccount()
 	account.Throughput = "UNLIMITED"
-	server, err := simulator.New(simulator.Options{Delays: quick(), Accounts: []simulator.Account{account}})
+	server, err := simulator.New(simulator.Options{Delays: quick(), Accounts: []simulator.Account{account}, Data: b.TempDir()})
 	if err != nil {
 		b.Fatal(err)
 	}

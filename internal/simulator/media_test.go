@@ -4,16 +4,19 @@ package simulator_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"image"
 	_ "image/jpeg"
 	"io"
 	"mime/multipart"
 	"net/http"
+	"net/http/httptest"
 	"net/textproto"
 	"strconv"
 	"strings"
@@ -185,11 +188,70 @@ func TestMediaOfCitizens(t *testing.T) {
 	}
 }
 
+func TestVoiceNotesArePlayed(t *testing.T) {
+	s, d := start(t, simulator.Options{Delays: quick()}), newDesk(t)
+	s.connect(d)
+	s.write(maria, object{"text": "Salve"})
+	voice := s.uploaded("audio/ogg", "nota.ogg", sampleOf(s, "audio"))
+	s.sent(object{"type": "audio", "audio": object{"id": voice, "voice": true}})
+	eventually(t, "played", func() bool {
+		items := d.items(t, "statuses")
+		return len(items) == 4 && items[3]["status"] == "played" && items[3]["pricing"] == nil
+	})
+}
+
+func TestLinkedMedia(t *testing.T) {
+	s, d := start(t, simulator.Options{Delays: quick()}), newDesk(t)
+	s.connect(d)
+	photo := sampleOf(s, "image")
+	host := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/mappa.jpg" {
+			w.Header().Set("Content-Type", "image/jpeg")
+			_, _ = w.Write(photo)
+			return
+		}
+		http.NotFound(w, r)
+	}))
+	t.Cleanup(host.Close)
+	s.write(maria, object{"text": "Salve"})
+	s.sent(object{"type": "image", "image": object{"link": host.URL + "/mappa.jpg"}})
+	s.sent(object{"type": "image", "image": object{"link": host.URL + "/niente.jpg"}})
+	eventually(t, "both outcomes", func() bool { return len(d.items(t, "statuses")) == 4 })
+	failed := 0
+	for _, st := range d.items(t, "statuses") {
+		if st["status"] == "failed" && st["errors"].([]any)[0].(object)["code"] == 131053.0 {
+			failed++
+		}
+	}
+	if failed != 1 {
+		t.Errorf("%d failures in %v", failed, d.items(t, "statuses"))
+	}
+}
+
 func TestMediaFaults(t *testing.T) {
 	s := start(t, simulator.Options{Delays: quick()})
 	data := sampleOf(s, "image")
 	id := s.uploaded("image/jpeg", "foto.jpg", data)
 	url := s.ok("GET", "/v26.0/"+id, nil)["url"].(string)
+	s.ok("PUT", "/simulator/faults", object{"media_hang": true})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		req, _ := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+		req.Header.Set("Authorization", "Bearer simulator")
+		_, err := http.DefaultClient.Do(req)
+		ended <- err
+	}()
+	s.ok("GET", "/v26.0/"+id, nil)
+	select {
+	case err := <-ended:
+		t.Errorf("a host that hangs has answered: %v", err)
+	default:
+	}
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("a host that hangs: %v", err)
+	}
 	s.ok("PUT", "/simulator/faults", object{"media_wrong": true})
 	if status, got := s.fetch(url, "simulator"); status != 200 || bytes.Equal(got, data) {
 		t.Errorf("wrong content: %d, %d bytes", status, len(got))

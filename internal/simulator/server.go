@@ -4,7 +4,23 @@
 // and the phones of citizens on a page. It speaks HTTP only and shares no type with the client it is used against,
 // so that a wrong field name cannot pass on both sides.
 //
-// Graph API under /v26.0/… (and unversioned), phones at /, control for tests under /simulator/….
+// The Graph API is under /v26.0/… (and unversioned), the phones are at /, and tests control it under /simulator/…:
+//
+//	POST accounts                     an account with a number; GET lists them with what their webhooks came to
+//	PUT  numbers/{id}                 throughput, status, quality of a number
+//	PUT  templates                    what Meta does to a template by itself: pause, disable, recategorise
+//	PUT  webhook                      the callback of an account; POST delivers any change to it
+//	POST citizens                     a citizen, or a change of one; GET lists them, GET citizens/{phone} is one
+//	POST citizens/{phone}/messages    what the citizen writes; GET is the chat, oldest first
+//	POST citizens/{phone}/read        the citizen opens the chat
+//	POST citizens/{phone}/change_number
+//	POST messages/{id}/played         the citizen plays a voice note
+//	GET  requests                     what the Graph API received
+//	PUT  faults, PUT delays           trouble and pace; GET shows them, faults with what each means
+//	POST clock                        {"advance": "24h"}
+//	POST reset
+//
+// A {phone} is a phone with or without "+", a business-scoped user id, or @username.
 package simulator
 
 import (
@@ -229,6 +245,7 @@ func (s *Server) routes() http.Handler {
 		"POST /simulator/accounts":                       s.postAccount,
 		"GET /simulator/accounts":                        s.getAccounts,
 		"PUT /simulator/numbers/{number}":                s.putNumber,
+		"PUT /simulator/templates":                       s.putTemplate,
 		"PUT /simulator/webhook":                         s.putWebhook,
 		"POST /simulator/webhook":                        s.postWebhook,
 		"POST /simulator/citizens":                       s.postCitizen,

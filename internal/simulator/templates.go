@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
@@ -507,4 +508,66 @@ func (t *template) sendability() string {
 		return "AVAILABLE"
 	}
 	return "BLOCKED"
+}
+
+// templateStatuses are those a template may be put into by hand.
+var templateStatuses = []string{"PENDING", "APPROVED", "REJECTED", "PAUSED", "DISABLED", "IN_APPEAL", "ARCHIVED", "LOCKED"}
+
+// putTemplate does to a template what Meta does by itself: pause, disable, archive, recategorise.
+func (s *Server) putTemplate(r *http.Request) (int, any, error) {
+	var in struct {
+		WABA     string  `json:"waba_id"`
+		Name     string  `json:"name"`
+		Language string  `json:"language"`
+		Status   *string `json:"status"`
+		Category *string `json:"category"`
+		Quality  *string `json:"quality"`
+		Reason   *string `json:"reason"`
+	}
+	if err := readControl(r, &in); err != nil {
+		return 0, nil, err
+	}
+	if in.Status != nil && !slices.Contains(templateStatuses, *in.Status) {
+		return 0, nil, badRequest("status must be one of %s", strings.Join(templateStatuses, ", "))
+	}
+	if in.Category != nil && !slices.Contains(categories, *in.Category) {
+		return 0, nil, badRequest("category must be one of %s", strings.Join(categories, ", "))
+	}
+	a := s.dir.account(cmp.Or(in.WABA, DefaultAccount().WABA))
+	if a == nil {
+		return 0, nil, notFound("account %s is not known", in.WABA)
+	}
+	a.mu.Lock()
+	t := a.findTemplate(in.Name, in.Language)
+	if t == nil {
+		a.mu.Unlock()
+		return 0, nil, notFound("template %s in %s is not known", in.Name, in.Language)
+	}
+	changed := *t // a send may be reading t
+	setIf(&changed.Status, in.Status)
+	setIf(&changed.Quality, in.Quality)
+	setIf(&changed.RejectedReason, in.Reason)
+	var updates []update
+	if in.Category != nil && *in.Category != t.Category {
+		changed.PreviousCategory, changed.Category = t.Category, *in.Category
+		updates = append(updates, s.categoryUpdate(&changed))
+	}
+	if changed.Status != t.Status {
+		updates = append(updates, s.templateUpdate(&changed))
+	}
+	a.templates[t.ID] = &changed
+	view := changed.node()
+	a.mu.Unlock()
+	a.hooks.add(updates...)
+	s.saver.touch()
+	return http.StatusOK, view, nil
+}
+
+// categoryUpdate is the webhook about a category that Meta has changed.
+func (s *Server) categoryUpdate(t *template) update {
+	id, _ := strconv.ParseInt(t.ID, 10, 64) // our own ids are numbers
+	return update{Field: "template_category_update", At: s.clock.Now().Unix(), Value: marshal(map[string]any{
+		"message_template_id": id, "message_template_name": t.Name, "message_template_language": t.Language,
+		"previous_category": t.PreviousCategory, "new_category": t.Category,
+	})}
 }

@@ -76,6 +76,26 @@ func TestTemplateLife(t *testing.T) {
 	eventually(t, "the rejection", func() bool { v := d.values(t); return v[len(v)-1]["event"] == "REJECTED" })
 }
 
+func TestTemplatesChangedByMeta(t *testing.T) {
+	s, d := start(t, simulator.Options{Delays: quick()}), newDesk(t)
+	s.connect(d)
+	for status, want := range map[string]int{"PAUSED": 132015, "DISABLED": 132016, "ARCHIVED": 132001, "APPROVED": 0} {
+		s.ok("PUT", "/simulator/templates", object{"name": "hello_world", "language": "en_US", "status": status})
+		if _, answer := s.send(template("hello_world", "en_US")); code(answer) != want {
+			t.Errorf("%s: %v, want code %d", status, answer, want)
+		}
+	}
+	s.ok("PUT", "/simulator/templates", object{"name": "avviso", "language": "it", "category": "MARKETING"})
+	eventually(t, "the new category", func() bool {
+		for _, v := range d.values(t) {
+			if v["previous_category"] == "UTILITY" && v["new_category"] == "MARKETING" {
+				return true
+			}
+		}
+		return false
+	})
+}
+
 func TestTemplateSends(t *testing.T) {
 	s := start(t, simulator.Options{Delays: quick()})
 	s.ok("POST", templatesPath, emergency())
