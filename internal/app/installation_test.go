@@ -160,8 +160,15 @@ func (in *installation) cmd(ctx context.Context, args ...string) *exec.Cmd {
 // command runs the program to its end and returns what it printed.
 func (in *installation) command(args ...string) string {
 	in.t.Helper()
+	return in.commandWith("", args...)
+}
+
+// commandWith is command with something to read.
+func (in *installation) commandWith(input string, args ...string) string {
+	in.t.Helper()
 	var out, problems bytes.Buffer
 	c := in.cmd(in.t.Context(), args...)
+	c.Stdin = strings.NewReader(input)
 	c.Stdout, c.Stderr = &out, &problems
 	if err := c.Run(); err != nil {
 		in.t.Fatalf("filodiretto %v: %v\n%s%s", args, err, out.String(), problems.String())

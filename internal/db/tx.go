@@ -140,7 +140,8 @@ func (t *Tx) NewID() int64 { return t.d.IDs.New() }
 // Notify publishes n once the transaction has committed.
 func (t *Tx) Notify(n Notice) { t.notices = append(t.notices, n) }
 
-// Enqueue leaves a background job that commits with the transaction. Jobs carry ids only.
+// Enqueue leaves a background job that commits with the transaction. Jobs carry ids only, written as
+// strings (`json:",string"`): on PostgreSQL a number passes through a float and loses its last digits.
 func (t *Tx) Enqueue(ctx context.Context, args river.JobArgs, opts *river.InsertOpts) error {
 	if _, err := t.d.jobs.InsertTx(ctx, t.tx, args, opts); err != nil {
 		return fmt.Errorf("enqueue %s: %w", args.Kind(), err)

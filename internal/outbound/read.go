@@ -14,8 +14,8 @@ import (
 
 // ReadArgs is the job that tells WhatsApp that a citizen's message, and all before it, were read.
 type ReadArgs struct {
-	Municipality int64 `json:"municipality"`
-	Message      int64 `json:"message"`
+	Municipality int64 `json:"municipality,string"`
+	Message      int64 `json:"message,string"`
 }
 
 // Kind names the job.
@@ -68,7 +68,7 @@ func (s *Sender) mark(ctx context.Context, municipality, id int64, typing bool) 
 
 // SyncArgs is the job that brings an account's templates and the health of its numbers up to date.
 type SyncArgs struct {
-	Municipality int64 `json:"municipality"`
+	Municipality int64 `json:"municipality,string"`
 }
 
 // Kind names the job.
