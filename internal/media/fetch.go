@@ -49,11 +49,12 @@ type Service struct{ o Options }
 // NewService makes a service. Its jobs run once Workers has been called.
 func NewService(o Options) *Service { return &Service{o: o} }
 
-// FetchArgs is the job that fetches a file. The row is the truth: a replay is harmless.
+// FetchArgs is the job that fetches a file. The row is the truth: a replay is harmless. The ids are
+// written as strings: the queue loses the last digits of numbers as long as ours.
 type FetchArgs struct {
-	Municipality int64 `json:"municipality"`
-	Media        int64 `json:"media"`
-	Conversation int64 `json:"conversation"` // whose thread is told; 0 for none
+	Municipality int64 `json:"municipality,string"`
+	Media        int64 `json:"media,string"`
+	Conversation int64 `json:"conversation,string"` // whose thread is told; 0 for none
 }
 
 // Kind names the job in the queue.

@@ -22,6 +22,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -53,11 +54,13 @@ policy: {version: "1", text: "Informativa."}
 // host is Graph and the host of the files in one, which knows what it holds by id.
 type host struct {
 	*httptest.Server
+	mu       sync.Mutex // of the counts
 	content  map[string][]byte
 	asked    map[string]int // how often a file's address was asked for
 	fetched  int
 	uploaded int
 	fetch    func(w http.ResponseWriter, r *http.Request) bool // answers in place of the host when it says so
+	answer   func(w http.ResponseWriter)                       // answers in place of Graph
 }
 
 func newHost(t *testing.T) *host {
@@ -65,7 +68,13 @@ func newHost(t *testing.T) *host {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v26.0/{id}", func(w http.ResponseWriter, r *http.Request) {
 		id := r.PathValue("id")
+		h.mu.Lock()
 		h.asked[id]++
+		h.mu.Unlock()
+		if h.answer != nil {
+			h.answer(w)
+			return
+		}
 		content, ok := h.content[id]
 		if !ok {
 			w.WriteHeader(http.StatusBadRequest)
@@ -75,7 +84,9 @@ func newHost(t *testing.T) *host {
 		_, _ = fmt.Fprintf(w, `{"messaging_product":"whatsapp","id":%q,"url":%q,"mime_type":"image/jpeg","file_size":"%d"}`, id, h.URL+"/files/"+id, len(content))
 	})
 	mux.HandleFunc("GET /files/{id}", func(w http.ResponseWriter, r *http.Request) {
+		h.mu.Lock()
 		h.fetched++
+		h.mu.Unlock()
 		if r.Header.Get("Authorization") != "Bearer token" {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
@@ -108,6 +119,8 @@ type desk struct {
 	dir     string
 	store   *media.Store
 	service *media.Service
+
+	directory *municipality.Directory
 }
 
 func each(t *testing.T, f func(t *testing.T, k *desk), options ...dbtest.Option) {
@@ -130,6 +143,7 @@ func each(t *testing.T, f func(t *testing.T, k *desk), options ...dbtest.Option)
 		if err != nil {
 			t.Fatal(err)
 		}
+		k.directory = directory
 		if k.store, err = media.NewStore(k.dir); err != nil {
 			t.Fatal(err)
 		}
@@ -168,6 +182,11 @@ func (k *desk) get(id int64) (f media.File) {
 		return err
 	})
 	return f
+}
+
+func hashOf(content []byte) string {
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:])
 }
 
 func photo(t *testing.T, w, h int) []byte {

@@ -18,7 +18,7 @@ import (
 
 const (
 	maxPixels     = 50_000_000
-	maxPixelBytes = 160 << 20 // that decoding for a thumbnail may take
+	maxPixelBytes = 192 << 20 // that decoding for a thumbnail may take
 	thumbnailSide = 640       // pixels
 	jpegQuality   = 82
 )
