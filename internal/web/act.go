@@ -10,6 +10,7 @@ import (
 
 	"github.com/a-h/templ"
 
+	"github.com/filodiretto/filodiretto/internal/contact"
 	"github.com/filodiretto/filodiretto/internal/conversation"
 	"github.com/filodiretto/filodiretto/internal/db"
 	"github.com/filodiretto/filodiretto/internal/fault"
@@ -196,4 +197,64 @@ func (s *Server) setKind(w http.ResponseWriter, r *http.Request, v *visit) error
 	return s.act(w, r, v, func(ctx context.Context, tx *db.Tx, id int64) error {
 		return conversation.SetKind(ctx, tx, v.actor, id, kind)
 	})
+}
+
+const (
+	citizenRenamed staff.Action = "contact.renamed"
+	citizenNoted   staff.Action = "contact.noted"
+)
+
+// setCitizen keeps the name and the note by which the office knows somebody.
+func (s *Server) setCitizen(w http.ResponseWriter, r *http.Request, v *visit) error {
+	citizenID, err := id(r)
+	if err != nil {
+		return err
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if err := r.ParseForm(); err != nil {
+		return fault.New(fault.Invalid, "error.invalid").With(err)
+	}
+	name, note := strings.TrimSpace(r.PostForm.Get("name")), strings.TrimSpace(r.PostForm.Get("note"))
+	var shown int64
+	err = s.DB.Update(r.Context(), func(ctx context.Context, tx *db.Tx) error {
+		c, err := contact.Get(ctx, tx, v.municipality.ID, citizenID)
+		if err != nil {
+			return err
+		}
+		if err := setCitizen(ctx, tx, v, c, name, note); err != nil {
+			return err
+		}
+		past, err := conversation.OfContact(ctx, tx, v.municipality.ID, c.ID, 1)
+		if len(past) > 0 {
+			shown = openOr(r, past[0].ID)
+			tx.Notify(db.Notice{Topic: db.Conversation, Municipality: v.municipality.ID, ID: past[0].ID})
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if shown == 0 {
+		return errNotFound
+	}
+	return s.acted(w, r, v, shown)
+}
+
+// setCitizen writes what has changed, each with its row in the trail.
+func setCitizen(ctx context.Context, tx *db.Tx, v *visit, c contact.Contact, name, note string) error {
+	if name != "" && name != nameOf(c) {
+		if err := contact.Rename(ctx, tx, v.municipality.ID, c.ID, name); err != nil {
+			return err
+		}
+		if err := staff.Record(ctx, tx, v.actor, citizenRenamed, "contact", db.FormatID(c.ID), nil); err != nil {
+			return err
+		}
+	}
+	if note == c.Note {
+		return nil
+	}
+	if err := contact.SetNote(ctx, tx, v.municipality.ID, c.ID, note); err != nil {
+		return err
+	}
+	return staff.Record(ctx, tx, v.actor, citizenNoted, "contact", db.FormatID(c.ID), nil)
 }

@@ -270,16 +270,22 @@ func (b *browser) post(path string, form url.Values, headers ...header) answer {
 
 func (b *browser) ask(method, path string, form url.Values, headers ...header) answer {
 	b.Helper()
+	if form != nil {
+		headers = append([]header{{"Content-Type", "application/x-www-form-urlencoded"}}, headers...)
+	}
+	return b.do(method, path, strings.NewReader(form.Encode()), headers...)
+}
+
+// do asks for a path under this desk, or with two slashes for one of the server.
+func (b *browser) do(method, path string, body io.Reader, headers ...header) answer {
+	b.Helper()
 	address := b.server.URL + "/desk/" + b.slug + path
 	if strings.HasPrefix(path, "//") {
 		address = b.server.URL + path[1:]
 	}
-	r, err := http.NewRequestWithContext(b.Context(), method, address, strings.NewReader(form.Encode()))
+	r, err := http.NewRequestWithContext(b.Context(), method, address, body)
 	if err != nil {
 		b.Fatal(err)
-	}
-	if form != nil {
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
 	r.Header.Set("Sec-Fetch-Site", "same-origin")
 	r.Header.Set("Accept-Language", "it")
@@ -291,11 +297,11 @@ func (b *browser) ask(method, path string, form url.Values, headers ...header) a
 		b.Fatal(err)
 	}
 	defer func() { _ = w.Body.Close() }()
-	body, err := io.ReadAll(w.Body)
+	content, err := io.ReadAll(w.Body)
 	if err != nil {
 		b.Fatal(err)
 	}
-	return answer{T: b.T, status: w.StatusCode, header: w.Header, body: string(body), log: b.log}
+	return answer{T: b.T, status: w.StatusCode, header: w.Header, body: string(content), log: b.log}
 }
 
 // want fails unless the answer has the status.

@@ -60,6 +60,7 @@ func (s *Server) routes() http.Handler {
 
 	member("POST /desk/{slug}/messages/{id}/resend", staff.Converse, s.resend)
 	member("POST /desk/{slug}/messages/{id}/reaction", staff.Converse, s.react)
+	member("POST /desk/{slug}/citizens/{id}", staff.Converse, s.setCitizen)
 	member("GET /desk/{slug}/media/{id}", staff.Converse, s.file)
 	member("GET /desk/{slug}/media/{id}/thumbnail", staff.Converse, s.thumbnail)
 

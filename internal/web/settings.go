@@ -97,11 +97,10 @@ func quality(q string) string {
 
 // graphSentence says what an error of Meta's means and what to do.
 func graphSentence(l locale.Language, code int) string {
-	key := locale.GraphError(code)
 	if code == 0 {
-		key = "graph.unavailable"
+		return l.T("desk.message.failed")
 	}
-	return l.T(key, "code", code)
+	return l.T(locale.GraphError(code), "code", code)
 }
 
 func (s *Server) quarantine(w http.ResponseWriter, r *http.Request, v *visit) error {

@@ -218,7 +218,7 @@ func loadCitizen(ctx context.Context, tx *db.Tx, v *visit, c conversation.Conver
 	if err != nil {
 		return page.Citizen{}, err
 	}
-	citizen := page.Citizen{ID: db.FormatID(person.ID), Name: nameOf(person), Since: person.CreatedAt}
+	citizen := page.Citizen{ID: db.FormatID(person.ID), Name: nameOf(person), Since: person.CreatedAt, Notes: person.Note}
 	if person.Phone != "" {
 		citizen.Addresses = append(citizen.Addresses, contact.DisplayPhone(person.Phone))
 	}
@@ -298,8 +298,23 @@ func (s *Server) messages(ctx context.Context, tx *db.Tx, v *visit, c conversati
 			out = append(out, page.Message{ID: "e" + db.FormatID(e.ID), Side: page.Event, At: e.At, Text: text})
 		}
 	}
-	slices.SortStableFunc(out, func(a, b page.Message) int { return a.At.Compare(b.At) })
+	slices.SortStableFunc(out, before)
 	return out, nil
+}
+
+// before puts what happened above what was written at the same instant: who replies takes first.
+func before(a, b page.Message) int {
+	if order := a.At.Compare(b.At); order != 0 || a.Side == b.Side {
+		return order
+	}
+	switch page.Event {
+	case a.Side:
+		return -1
+	case b.Side:
+		return 1
+	default:
+		return 0
+	}
 }
 
 // react keeps the last reaction of each side; an empty one takes it away.

@@ -51,7 +51,7 @@ export function refreshThread() {
 function describe(e) {
   const { path, parameters, elt, boosted } = e.detail
   const messages = document.getElementById("messages")
-  if (boosted || !messages || !/\/(conversations|messages)\//.test(path)) return
+  if (boosted || !messages || !/\/(conversations|messages|citizens)\//.test(path)) return
   parameters.shown = messages.querySelectorAll(".bubble").length
   parameters.open = thread().dataset.conversation
   if (!elt.matches("[data-earlier]")) parameters.from = messages.dataset.first

@@ -4,6 +4,7 @@ package page
 
 import (
 	"context"
+	"strconv"
 	"strings"
 
 	"github.com/filodiretto/filodiretto/internal/locale"
@@ -25,5 +26,8 @@ func categoryKey(category string) locale.Key {
 }
 
 func variableLabel(ctx context.Context, v Variable) string {
+	if _, err := strconv.Atoi(v.Name); err == nil {
+		return t(ctx, "desk.template.place", "n", v.Name)
+	}
 	return t(ctx, "desk.template.variable", "name", readable(v.Name))
 }

@@ -171,8 +171,8 @@ func TestMessagesAreGrouped(t *testing.T) {
 
 func TestAddressesInTexts(t *testing.T) {
 	for text, want := range map[string][]string{
-		"niente":                                    nil,
-		"vedi https://a.example/x.":                 {"https://a.example/x"},
+		"niente":                    nil,
+		"vedi https://a.example/x.": {"https://a.example/x"},
 		"(https://a.example/x) e http://b.example,": {"https://a.example/x", "http://b.example"},
 		"HTTPS://A.EXAMPLE":                         {"HTTPS://A.EXAMPLE"},
 		"javascript:alert(1)":                       nil,
