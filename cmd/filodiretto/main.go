@@ -25,7 +25,7 @@ const (
 )
 
 type commands struct {
-	app.Settings
+	app.Settings `group:"Settings (flags or environment):"`
 
 	Serve    serveCommand    `cmd:"" help:"Run the desk."`
 	Simulate simulateCommand `cmd:"" help:"Run a pretend Meta: its API, its webhooks, and citizens' phones on a page."`
@@ -61,6 +61,7 @@ func (t *terminal) quiet() *slog.Logger {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // the first signal asks to finish; a second one ends at once
 	code := run(ctx, os.Args[1:])
 	stop()
 	os.Exit(code)

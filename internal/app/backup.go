@@ -183,7 +183,7 @@ func (b *backup) writeMedia(ctx context.Context) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil // no media yet, or one just removed
 		}
-		if err != nil || !entry.Type().IsRegular() {
+		if err := errors.Join(err, ctx.Err()); err != nil || !entry.Type().IsRegular() {
 			return err
 		}
 		hash, ok := contentHash(entry.Name())
@@ -203,7 +203,7 @@ func (b *backup) writeMedia(ctx context.Context) error {
 			b.missing++
 		}
 	}
-	return errors.Join(err, ctx.Err())
+	return err
 }
 
 // knownMedia are the hashes in the database, none of them found yet.

@@ -350,9 +350,10 @@ func TestBackupWhileEverythingWrites(t *testing.T) {
 		})
 		running.Go(func() {
 			for i := 0; ctx.Err() == nil; i++ {
-				_, err := j.Process(ctx, 20, func(ctx context.Context, tx *db.Tx, entries []journal.Entry) ([]journal.Bad, error) {
+				_, err := j.Process(ctx, 1, func(ctx context.Context, tx *db.Tx, entries []journal.Entry) ([]journal.Bad, error) {
 					for _, e := range entries {
-						id, err := o.receive(ctx, tx, "393332000000", string(e.Body), "dal giornale")
+						// each from another citizen, so that each opens a conversation
+						id, err := o.receive(ctx, tx, fmt.Sprint("39", 3_330_000_000+e.ID%1_000_000_000), string(e.Body), "dal giornale")
 						if err != nil {
 							return nil, err
 						}
@@ -400,6 +401,11 @@ func TestBackupWhileEverythingWrites(t *testing.T) {
 				t.Errorf("%s is marked as done and is no message", body)
 			}
 		}
+		torn := after.rows(after.d.View, `SELECT message_id FROM message m WHERE NOT EXISTS
+			(SELECT 1 FROM conversation c WHERE c.municipality_id = m.municipality_id AND c.conversation_id = m.conversation_id)`)
+		if len(torn) > 0 {
+			t.Errorf("%d messages belong to no conversation: the tables are of different moments", len(torn))
+		}
 		if queued := after.rows(after.d.View, "SELECT 1 FROM message WHERE status IN (10, 20)"); len(queued) > 0 {
 			t.Errorf("%d messages would be sent", len(queued))
 		}
@@ -418,7 +424,7 @@ func TestNothingIsSentAfterRestore(t *testing.T) {
 		back.try("", "restore", file).want(t, 0)
 		back.control(http.MethodPut, "webhook", map[string]any{"url": back.url + "/webhooks/whatsapp/" + back.slug, "app_secret": "simulator", "verify_token": "simulator"}, nil)
 		back.start()
-		id := back.newestConversation(back.openConversations(1))
+		id := back.openConversations(1)[0]
 		status, body := back.call(t.Context(), http.MethodPost, "/api/v1/conversations/"+id+"/messages", map[string]any{"text": "nuova risposta"}, "new")
 		if status != http.StatusAccepted {
 			t.Fatalf("a new reply is answered %d %s", status, body)
@@ -430,11 +436,6 @@ func TestNothingIsSentAfterRestore(t *testing.T) {
 			t.Errorf("on the wire are %d messages, want only the new one", len(sent))
 		}
 	})
-}
-
-func (in *installation) newestConversation(ids []string) string {
-	in.t.Helper()
-	return ids[0] // the listing begins with the newest activity
 }
 
 func TestRestoreTellsOfTheKey(t *testing.T) {
@@ -450,8 +451,10 @@ func TestRestoreTellsOfTheKey(t *testing.T) {
 	other.try("", "migrate").want(t, 0) // makes another key
 	other.try("", "restore", file).want(t, 0, "does not open the secrets", "Put the key file")
 	other.try("", "doctor").want(t, 1, "Bring back the key")
-	other.bringKey(in)
+	other.try("", "apply", other.file("prova.yaml", testFile)).want(t, 0, "access_token changed")
 	other.try("", "token", "list").want(t, 0, "prova")
+	without.bringKey(in)
+	without.try("", "token", "list").want(t, 0, "prova")
 }
 
 // What is not whole, or not for here, is refused, and leaves the installation as empty as it was.

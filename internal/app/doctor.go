@@ -17,7 +17,9 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/filodiretto/filodiretto/internal/conversation"
 	"github.com/filodiretto/filodiretto/internal/db"
+	"github.com/filodiretto/filodiretto/internal/journal"
 	"github.com/filodiretto/filodiretto/internal/locale"
 	"github.com/filodiretto/filodiretto/internal/municipality"
 	"github.com/filodiretto/filodiretto/internal/secret"
@@ -201,7 +203,31 @@ func (e *examination) database(ctx context.Context) *db.DB {
 	}
 	e.well("doctor.database", "engine", d.Engine)
 	e.well("doctor.migrations", "n", len(schema))
+	e.road(bounded, d)
 	return d
+}
+
+// longWait is how long nothing waits where a desk runs.
+const longWait = time.Minute
+
+// road looks for what came in, or is to go out, and stays where it is.
+func (e *examination) road(ctx context.Context, d *db.DB) {
+	in, err := journal.New(d, e.log).Lag(ctx)
+	var out time.Duration
+	if err == nil {
+		err = d.View(ctx, func(ctx context.Context, tx *db.Tx) error {
+			_, out, err = conversation.Waiting(ctx, tx)
+			return err
+		})
+	}
+	switch {
+	case err != nil:
+		e.fail("doctor.database_unusable", "error", err)
+	case max(in, out) > longWait:
+		e.warn("doctor.waiting", "in", e.lang.Duration(in), "out", e.lang.Duration(out))
+	default:
+		e.well("doctor.flowing")
+	}
 }
 
 const (

@@ -20,7 +20,7 @@ func TestDoctorFindsEverythingWell(t *testing.T) {
 	each(t, func(t *testing.T, in *installation) {
 		in.start()
 		r := in.try("", "doctor")
-		r.want(t, 0, "✓ Database", "✓ Key", "✓ The clock", "✓ Meta", "✓ The secrets", "✓ Webhook", "the token is valid", "connected", "its webhooks come here",
+		r.want(t, 0, "✓ Database", "✓ No message is held up", "✓ Key", "✓ The clock", "✓ Meta", "✓ The secrets", "✓ Webhook", "the token is valid", "connected", "its webhooks come here",
 			"2 approved", "Everything that is needed works")
 		if strings.Contains(r.out, "✗") || strings.Contains(r.out, "{") {
 			t.Errorf("it says\n%s", r.out)
