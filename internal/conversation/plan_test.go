@@ -210,7 +210,7 @@ func walkTheRoad(t *testing.T, k *desk) {
 		k.must(step)
 	}
 	k.must(func(ctx context.Context, tx *db.Tx) error {
-		ids, merges, err := contact.Resolve(ctx, tx, comune, []contact.Person{{UserID: "IT.1", At: k.now}})
+		ids, _, err := contact.Resolve(ctx, tx, comune, []contact.Person{{UserID: "IT.1", At: k.now}})
 		if err != nil {
 			return err
 		}

@@ -25,15 +25,16 @@ const (
 
 // The failures of writing.
 var (
-	ErrEmpty        = fault.New(fault.Invalid, "error.message_empty")
-	ErrTooLong      = fault.New(fault.Invalid, "error.message_too_long", MaxText)
-	ErrCaption      = fault.New(fault.Invalid, "error.caption_too_long", MaxCaption)
-	ErrNoteTooLong  = fault.New(fault.Invalid, "error.note_too_long", MaxNote)
-	ErrWindowClosed = fault.New(fault.Invalid, "error.window_closed")
-	ErrNotSendable  = fault.New(fault.Invalid, "error.message_type")
-	ErrNotResend    = fault.New(fault.Conflict, "error.message_not_resendable")
-	ErrNotCancel    = fault.New(fault.Conflict, "error.message_not_cancellable")
-	ErrQuoted       = fault.New(fault.Invalid, "error.quoted_not_found")
+	ErrEmpty         = fault.New(fault.Invalid, "error.message_empty")
+	ErrTooLong       = fault.New(fault.Invalid, "error.message_too_long", MaxText)
+	ErrCaption       = fault.New(fault.Invalid, "error.caption_too_long", MaxCaption)
+	ErrNoteTooLong   = fault.New(fault.Invalid, "error.note_too_long", MaxNote)
+	ErrWindowClosed  = fault.New(fault.Invalid, "error.window_closed")
+	ErrNotSendable   = fault.New(fault.Invalid, "error.message_type")
+	ErrNotResend     = fault.New(fault.Conflict, "error.message_not_resendable")
+	ErrNotCancel     = fault.New(fault.Conflict, "error.message_not_cancellable")
+	ErrNumberRetired = fault.New(fault.Conflict, "error.number_retired")
+	ErrQuoted        = fault.New(fault.Invalid, "error.quoted_not_found")
 )
 
 // Outgoing is what somebody wants sent to the citizen of a conversation.
@@ -70,7 +71,7 @@ func Send(ctx context.Context, tx *db.Tx, actor staff.Actor, id int64, out Outgo
 	if err != nil {
 		return Message{}, err
 	}
-	if err := maySend(tx, actor, c, out); err != nil {
+	if err := maySend(ctx, tx, actor, c, out); err != nil {
 		return Message{}, err
 	}
 	m, err := compose(ctx, tx, actor, c, out, key)
@@ -140,7 +141,7 @@ func visible(s string) bool {
 	return false
 }
 
-func maySend(tx *db.Tx, actor staff.Actor, c Conversation, out Outgoing) error {
+func maySend(ctx context.Context, tx *db.Tx, actor staff.Actor, c Conversation, out Outgoing) error {
 	switch {
 	case !actor.May(staff.Converse):
 		return ErrForbidden
@@ -150,6 +151,19 @@ func maySend(tx *db.Tx, actor staff.Actor, c Conversation, out Outgoing) error {
 		return ErrResolved
 	case out.Type != TypeTemplate && !c.WindowOpen(tx.Now()):
 		return ErrWindowClosed
+	}
+	return inUse(ctx, tx, actor.Municipality, c.Number)
+}
+
+// inUse refuses a number that is no longer in the municipality's file: nothing would ever leave by it.
+func inUse(ctx context.Context, tx *db.Tx, municipality int64, number string) error {
+	var n int
+	err := tx.QueryRowContext(ctx, `SELECT count(*) FROM number WHERE municipality_id = $1 AND phone_number_id = $2 AND retired`, municipality, number).Scan(&n)
+	if err != nil {
+		return fmt.Errorf("look up number %s: %w", number, err)
+	}
+	if n > 0 {
+		return ErrNumberRetired
 	}
 	return nil
 }

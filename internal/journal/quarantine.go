@@ -32,7 +32,8 @@ type Item struct {
 // ErrNoItem is the failure for an item this municipality does not have.
 var ErrNoItem = fault.New(fault.NotFound, "error.quarantine_not_found")
 
-// Unsolved lists what is in quarantine, the newest first; before is the last id of the page before, 0 begins.
+// Unsolved lists what is in quarantine, the newest first, with the first 16 KiB of each body; before is the
+// last id of the page before, 0 begins.
 func Unsolved(ctx context.Context, tx *db.Tx, municipality, before int64, limit int) ([]Item, error) {
 	if before == 0 {
 		before = math.MaxInt64
@@ -43,7 +44,8 @@ func Unsolved(ctx context.Context, tx *db.Tx, municipality, before int64, limit 
 	}
 	out := make([]Item, len(rows))
 	for i, r := range rows {
-		out[i] = fromRow(r)
+		out[i] = Item{ID: r.QuarantineID, EntryID: r.EntryID, Place: r.Place, Reason: r.Reason, Detail: r.Detail, Body: r.Body,
+			At: r.At.UTC(), ReplayedAt: r.ReplayedAt, SolvedAt: r.SolvedAt}
 	}
 	return out, nil
 }

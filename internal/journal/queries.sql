@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: AGPL-3.0-or-later
 
 -- name: Unsolved :many
-SELECT * FROM quarantine
+SELECT quarantine_id, entry_id, reason, place, detail, CAST(substr(body, 1, 16384) AS text) AS body, at, replayed_at, solved_at FROM quarantine
 WHERE municipality_id = @municipality_id AND solved_at IS NULL AND quarantine_id < CAST(@before AS bigint)
 ORDER BY quarantine_id DESC LIMIT @page;
 

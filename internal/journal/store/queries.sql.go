@@ -142,7 +142,7 @@ func (q *Queries) ReplayEntry(ctx context.Context, arg ReplayEntryParams) (int64
 
 const unsolved = `-- name: Unsolved :many
 
-SELECT municipality_id, quarantine_id, entry_id, place, reason, detail, body, at, replayed_at, solved_at FROM quarantine
+SELECT quarantine_id, entry_id, reason, place, detail, CAST(substr(body, 1, 16384) AS text) AS body, at, replayed_at, solved_at FROM quarantine
 WHERE municipality_id = $1 AND solved_at IS NULL AND quarantine_id < CAST($2 AS bigint)
 ORDER BY quarantine_id DESC LIMIT $3
 `
@@ -153,22 +153,33 @@ type UnsolvedParams struct {
 	Page           int32
 }
 
+type UnsolvedRow struct {
+	QuarantineID int64
+	EntryID      int64
+	Reason       string
+	Place        string
+	Detail       string
+	Body         string
+	At           time.Time
+	ReplayedAt   *time.Time
+	SolvedAt     *time.Time
+}
+
 // SPDX-License-Identifier: AGPL-3.0-or-later
-func (q *Queries) Unsolved(ctx context.Context, arg UnsolvedParams) ([]Quarantine, error) {
+func (q *Queries) Unsolved(ctx context.Context, arg UnsolvedParams) ([]UnsolvedRow, error) {
 	rows, err := q.db.QueryContext(ctx, unsolved, arg.MunicipalityID, arg.Before, arg.Page)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []Quarantine
+	var items []UnsolvedRow
 	for rows.Next() {
-		var i Quarantine
+		var i UnsolvedRow
 		if err := rows.Scan(
-			&i.MunicipalityID,
 			&i.QuarantineID,
 			&i.EntryID,
-			&i.Place,
 			&i.Reason,
+			&i.Place,
 			&i.Detail,
 			&i.Body,
 			&i.At,
