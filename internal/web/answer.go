@@ -92,8 +92,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	status := statuses[kind]
 	w.Header().Del("HX-Push-Url")
 	if part(r) {
-		w.Header().Set("HX-Retarget", "#alerts")
-		w.Header().Set("HX-Reswap", "innerHTML")
+		retarget(w)
 		err = s.draw(w, r, status, page.Alert(sentence))
 	} else {
 		err = s.draw(w, r, status, s.failurePage(r, v, page.Failure{
@@ -104,6 +103,12 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		s.Log.Error("a failure could not be told", "route", r.Pattern, "error", err)
 		http.Error(w, sentence, status)
 	}
+}
+
+// retarget has the page's script show the answer as an alert, whatever it asked for.
+func retarget(w http.ResponseWriter) {
+	w.Header().Set("HX-Retarget", "#alerts")
+	w.Header().Set("HX-Reswap", "innerHTML")
 }
 
 func (s *Server) failurePage(r *http.Request, v *visit, f page.Failure) templ.Component {

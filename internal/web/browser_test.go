@@ -241,6 +241,33 @@ func TestOfflineAndBack(t *testing.T) {
 	p.WaitText("#messages", "Mentre eri via")
 }
 
+// A session that ends while somebody writes costs no word.
+func TestAnEndedSessionCostsNoWord(t *testing.T) {
+	d := newDesk(t, dbtest.SQLite(t))
+	luca := d.hire(d.rimini, "Luca Neri", staff.Operator)
+	id := d.writes(d.rimini, "Maria Bianchi", "393471234567", "Buongiorno")
+	p := d.enter("luca")
+	p.AllowConsole("401", "htmx:", "[object Event]")
+	p.Click(row(id))
+	p.WaitFor("#text")
+	if err := staff.NewSessions(d.db).DestroyStaff(t.Context(), luca.ID); err != nil {
+		t.Fatal(err)
+	}
+	p.Fill("#text", "Una risposta lunga e curata")
+	p.WaitText("#alerts", "La sessione è scaduta")
+	again := p.Tab()
+	again.Go(d.server.URL + "/desk/rimini/sign-in")
+	again.Fill("[name=email]", "luca@rimini.example")
+	again.Fill("[name=password]", password)
+	again.Click("[type=submit]")
+	again.WaitFor("#list")
+	if got := p.Value("#text"); got != "Una risposta lunga e curata" {
+		t.Errorf("the text is %q", got)
+	}
+	p.Click(".composer-send")
+	p.WaitText("#messages", "Una risposta lunga e curata")
+}
+
 // A first visit, fonts and scripts included, is light, and the next page lighter.
 func TestWeightOfPages(t *testing.T) {
 	d := newDesk(t, dbtest.SQLite(t))

@@ -24,7 +24,8 @@ const (
 	maxUpload   = 120 << 20 // bytes of a reply with its files; WhatsApp takes 100 MB
 	maxInMemory = 1 << 20   // of them; the rest waits on disk
 	maxFiles    = 10
-	maxKey      = 80 // characters of a draft's id
+	uploadTime  = 10 * time.Minute // for files over a slow line
+	maxKey      = 80               // characters of a draft's id
 )
 
 // send takes what the composer or the template picker sends. The draft's id is the message's key: the
@@ -35,6 +36,9 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, v *visit) error {
 		return err
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxUpload)
+	if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(uploadTime)); err != nil {
+		return err
+	}
 	if err := parse(r); err != nil {
 		return err
 	}

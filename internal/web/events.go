@@ -20,8 +20,6 @@ const (
 // events tells a browser which conversations changed. It says what changed and never what it looks
 // like: the page fetches that part, by the one way of drawing it, with the rights it then has.
 func (s *Server) events(w http.ResponseWriter, r *http.Request, v *visit) error {
-	s.open.Add(1)
-	defer s.open.Done()
 	mine := func(n db.Notice) bool {
 		return n.Municipality == v.municipality.ID && n.Topic == db.Conversation
 	}

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -54,7 +53,6 @@ type Server struct {
 
 	streams    context.Context // ends when the server stops
 	endStreams context.CancelFunc
-	open       sync.WaitGroup // streams that have not ended
 }
 
 // New makes a server. A binary built without assets fails here, and not at the first page.

@@ -56,7 +56,10 @@ func TestSigningOut(t *testing.T) {
 		b := d.signedIn(d.rimini, d.hire(d.rimini, "Luca Neri", staff.Operator))
 		b.post("/sign-out", nil).want(http.StatusSeeOther)
 		b.get("/inbox").want(http.StatusSeeOther)
-		b.get("/inbox", byScript).want(http.StatusUnauthorized)
+		told := b.get("/inbox", byScript).want(http.StatusUnauthorized).contains("La sessione è scaduta")
+		if told.header.Get("HX-Retarget") != "#alerts" {
+			t.Error("the page with the text would be gone")
+		}
 	})
 }
 

@@ -23,6 +23,12 @@ const (
 	maxExcerpt  = 4000 // characters of a raw body
 )
 
+// freeReplies are the free-form replies that Meta delivers free in a month, on each number, since they
+// began to cost. The figure is its partners', several of whom agree; Meta announced the price on 1 July 2026.
+const freeReplies = 1000
+
+var repliesCost = time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC)
+
 // settings sends a person to the first tab they may see.
 func (s *Server) settings(w http.ResponseWriter, r *http.Request, v *visit) error {
 	to := "/preferences"
@@ -79,6 +85,9 @@ func (s *Server) numbers(w http.ResponseWriter, r *http.Request, v *visit) error
 		health := v.municipality.Health(n.PhoneNumberID)
 		line := page.Line{Display: n.Display, Office: officeName(v.municipality, n.Office), Quality: quality(health.Quality),
 			Checked: orZero(health.CheckedAt), Month: v.now, Replies: int(delivered[n.PhoneNumberID])}
+		if !v.now.Before(repliesCost) {
+			line.Allowance = freeReplies
+		}
 		if code := stops[n.PhoneNumberID]; code != 0 {
 			line.Stopped = graphSentence(v.language, code)
 		}

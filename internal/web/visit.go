@@ -56,8 +56,7 @@ func (s *Server) desk(right staff.Right, h deskHandler) http.Handler {
 	return s.public(func(w http.ResponseWriter, r *http.Request) error {
 		v, err := s.visit(r)
 		if fault.KindOf(err) == fault.Unauthenticated {
-			s.askSignIn(w, r)
-			return nil
+			return s.askSignIn(w, r)
 		}
 		if err != nil {
 			return err
@@ -119,19 +118,21 @@ func (s *Server) municipalityOf(r *http.Request) (*municipality.Municipality, er
 	return m, nil
 }
 
-// askSignIn sends the person to the sign-in, and from there back to where they were. A request by the
-// page's script has the whole page go: the draft is on the server.
-func (s *Server) askSignIn(w http.ResponseWriter, r *http.Request) {
+// askSignIn sends the person to the sign-in, and from there back to where they were. A page with a
+// text being written stays: it is told to sign in beside, and then sends again.
+func (s *Server) askSignIn(w http.ResponseWriter, r *http.Request) error {
 	to := "/desk/" + url.PathEscape(r.PathValue("slug")) + "/sign-in"
 	switch {
-	case r.Header.Get("HX-Request") == "true":
-		w.Header().Set("HX-Redirect", to)
-		w.WriteHeader(http.StatusUnauthorized)
+	case part(r):
+		l := s.setting(r, nil).Language
+		retarget(w)
+		return s.draw(w, r, http.StatusUnauthorized, page.SignInAlert(l.T("error.session_expired"), to))
 	case r.Method != http.MethodGet || strings.HasSuffix(r.URL.Path, "/events"):
 		w.WriteHeader(http.StatusUnauthorized)
 	default:
 		http.Redirect(w, r, to+"?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
 	}
+	return nil
 }
 
 // setting is how pages of this request are written.

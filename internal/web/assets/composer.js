@@ -116,6 +116,7 @@ async function save() {
   const address = form().dataset.draftAddress
   try {
     const answer = await put(address)
+    if (answer.status === 401) document.getElementById("alerts").innerHTML = await answer.text()
     if (!answer.ok) throw new Error(String(answer.status))
     if (form()?.dataset.draftAddress !== address) return
     form().dataset.saved = written
@@ -145,7 +146,7 @@ function put(address) {
     typingShown = Date.now()
     body.set("typing", "1")
   }
-  return fetch(address, { method: "PUT", body, keepalive: true })
+  return fetch(address, { method: "PUT", body, keepalive: true, headers: { "HX-Request": "true" } })
 }
 
 function state(key) {

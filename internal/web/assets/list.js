@@ -22,7 +22,15 @@ export function startList() {
   })
   document.addEventListener("htmx:afterSwap", (e) => {
     if (e.detail.target.id === "pane") opened()
+    countUnread()
   })
+}
+
+// countUnread keeps the figure in the tab's title true.
+function countUnread() {
+  const unread = document.querySelectorAll("#rows .is-unread").length
+  const title = document.title.replace(/^\(\d+\) /, "")
+  document.title = unread > 0 ? `(${unread}) ${title}` : title
 }
 
 export function refreshList() {

@@ -12,6 +12,9 @@ export function onChange(f) {
   listeners.push(f)
 }
 
+// What a page says of time ("ancora 21 h") is told anew every five minutes.
+const agePage = 300000
+
 let seen = false
 const pending = new Set()
 
@@ -32,6 +35,7 @@ export function startLive() {
   })
   document.addEventListener("sse:refresh", () => tell(""))
   document.addEventListener("sse:conversation", (e) => tell(e.detail.data))
+  setInterval(() => document.hidden || tell(""), agePage)
   if (!document.hidden) connect()
 }
 
