@@ -8,16 +8,18 @@ cd "$(dirname "$0")/.."
 
 # licence_of FOLDER: the SPDX name of the licence text in it.
 licence_of() {
-	local text
-	text=$(cat "$1"/LICEN[CS]E* "$1"/COPYING* 2>/dev/null | tr -s '\n ' ' ' || true)
+	local name text
+	for name in LICENSE LICENSE.md LICENSE.txt COPYING; do
+		[ -f "$1/$name" ] && break
+	done
+	text=$(tr -s '\n ' ' ' <"$1/$name")
 	case $text in
+	*"Zero-Clause BSD"* | *"Permission to use, copy, modify, and/or distribute this software for any purpose with or without fee is hereby granted."*) echo 0BSD ;;
 	*"Apache License"*"Version 2.0"*) echo Apache-2.0 ;;
 	*"Mozilla Public License"*"2.0"*) echo MPL-2.0 ;;
 	*"Permission is hereby granted, free of charge"*) echo MIT ;;
-	*"Permission to use, copy, modify, and"*"distribute this software for any purpose"*) echo ISC ;;
 	*"Redistribution and use in source and binary forms"*"either the name"*) echo BSD-3-Clause ;;
 	*"Redistribution and use in source and binary forms"*) echo BSD-2-Clause ;;
-	*"unlicense.org"*) echo Unlicense ;;
 	*)
 		echo "scripts/notices.sh: no known licence in $1" >&2
 		return 1
@@ -27,6 +29,10 @@ licence_of() {
 
 go_modules() {
 	go list -deps -f '{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}} {{.Dir}}{{end}}{{end}}' ./cmd/filodiretto | sort -u
+}
+
+page_packages() {
+	node -p 'Object.entries(require("./package.json").dependencies).map(d => d.join(" ")).sort().join("\n")'
 }
 
 {
@@ -53,13 +59,10 @@ go_modules() {
 		| package | version | licence |
 		| --- | --- | --- |
 	HEAD
-	node -e '
-		const root = require("./package.json");
-		for (const name of Object.keys(root.dependencies).sort()) {
-			const p = require(`./node_modules/${name}/package.json`);
-			console.log(`| \`${name}\` | ${p.version} | ${p.license} |`);
-		}
-	'
+	page_packages | while read -r name version; do
+		licence=$(licence_of "node_modules/$name")
+		echo "| \`$name\` | $version | $licence |"
+	done
 	cat <<-'TAIL'
 
 		The font Titillium Web (in bootstrap-italia) is under the SIL Open Font License 1.1.
