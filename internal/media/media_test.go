@@ -124,33 +124,43 @@ type desk struct {
 }
 
 func each(t *testing.T, f func(t *testing.T, k *desk), options ...dbtest.Option) {
+	t.Helper()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
-		key, err := secret.Load(filepath.Join(t.TempDir(), "key"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		parsed, err := municipality.ParseFile("prova.yaml", []byte(file), func(string) (string, bool) { return "", false })
-		if err != nil {
-			t.Fatal(err)
-		}
-		k := &desk{t: t, d: d, host: newHost(t), dir: t.TempDir()}
-		k.update(func(ctx context.Context, tx *db.Tx) error {
-			m, _, err := municipality.Apply(ctx, tx, key, parsed)
-			k.m = m.ID
-			return err
-		})
-		directory, err := municipality.NewDirectory(t.Context(), d, key)
-		if err != nil {
-			t.Fatal(err)
-		}
-		k.directory = directory
-		if k.store, err = media.NewStore(k.dir); err != nil {
-			t.Fatal(err)
-		}
-		client := whatsapp.NewClient(whatsapp.ClientOptions{GraphURL: k.host.URL, Timeout: time.Second})
-		k.service = media.NewService(media.Options{DB: d, Store: k.store, Client: client, Directory: directory, Log: slog.New(slog.DiscardHandler)})
+		h := newHost(t)
+		k := newDesk(t, d, file, h.URL)
+		k.host = h
 		f(t, k)
 	}, options...)
+}
+
+// newDesk is a municipality whose files come from graph.
+func newDesk(t *testing.T, d *db.DB, text, graph string) *desk {
+	t.Helper()
+	key, err := secret.Load(filepath.Join(t.TempDir(), "key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := municipality.ParseFile("prova.yaml", []byte(text), func(string) (string, bool) { return "", false })
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := &desk{t: t, d: d, dir: t.TempDir()}
+	k.update(func(ctx context.Context, tx *db.Tx) error {
+		m, _, err := municipality.Apply(ctx, tx, key, parsed)
+		if err == nil {
+			k.m = m.ID
+		}
+		return err
+	})
+	if k.directory, err = municipality.NewDirectory(t.Context(), d, key); err != nil {
+		t.Fatal(err)
+	}
+	if k.store, err = media.NewStore(k.dir); err != nil {
+		t.Fatal(err)
+	}
+	client := whatsapp.NewClient(whatsapp.ClientOptions{GraphURL: graph, Timeout: 5 * time.Second})
+	k.service = media.NewService(media.Options{DB: d, Store: k.store, Client: client, Directory: k.directory, Log: slog.New(slog.DiscardHandler)})
+	return k
 }
 
 func (k *desk) update(f func(ctx context.Context, tx *db.Tx) error) {
