@@ -320,6 +320,25 @@ func (s *Server) resend(w http.ResponseWriter, r *http.Request, v *visit) error 
 	return s.acted(w, r, v, openOr(r, again.ConversationID))
 }
 
+// cancel takes back a message that has not left yet.
+func (s *Server) cancel(w http.ResponseWriter, r *http.Request, v *visit) error {
+	messageID, err := id(r)
+	if err != nil {
+		return err
+	}
+	var m conversation.Message
+	err = s.DB.Update(r.Context(), func(ctx context.Context, tx *db.Tx) error {
+		if m, err = conversation.GetMessage(ctx, tx, v.municipality.ID, messageID); err != nil {
+			return err
+		}
+		return conversation.Cancel(ctx, tx, v.actor, messageID)
+	})
+	if err != nil {
+		return err
+	}
+	return s.acted(w, r, v, openOr(r, m.ConversationID))
+}
+
 // openOr is the conversation that the page shows: a thread runs over all conversations of a citizen.
 func openOr(r *http.Request, conversationID int64) int64 {
 	if open, ok := db.ParseID(r.FormValue("open")); ok {

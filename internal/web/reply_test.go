@@ -106,6 +106,17 @@ func TestAFailedMessageIsReallySentAgainOnce(t *testing.T) {
 	})
 }
 
+func TestAQueuedMessageCanBeTakenBack(t *testing.T) {
+	each(t, func(d *desk) {
+		id := d.writes(d.rimini, "Maria Bianchi", "393471234567", "Buongiorno")
+		b := d.signedIn(d.rimini, d.hire(d.rimini, "Luca Neri", staff.Operator))
+		b.post(conversationPath(id, "/messages"), url.Values{"draft": {"d1"}, "text": {"Sbagliato"}}).want(http.StatusSeeOther)
+		back := regexp.MustCompile(`/messages/\d+/cancel`).FindString(b.get(conversationPath(id, "")).body)
+		b.post(back, nil, byScript).want(http.StatusOK).contains("annullato").lacks("Annulla l’invio")
+		b.post(back, nil, byScript).want(http.StatusConflict)
+	})
+}
+
 func TestAReactionStandsUnderItsMessage(t *testing.T) {
 	each(t, func(d *desk) {
 		id := d.writes(d.rimini, "Maria Bianchi", "393471234567", "Grazie!")

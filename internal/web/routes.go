@@ -59,6 +59,7 @@ func (s *Server) routes() http.Handler {
 	member("GET "+conversation+"/templates", staff.Converse, s.templates)
 
 	member("POST /desk/{slug}/messages/{id}/resend", staff.Converse, s.resend)
+	member("POST /desk/{slug}/messages/{id}/cancel", staff.Converse, s.cancel)
 	member("POST /desk/{slug}/messages/{id}/reaction", staff.Converse, s.react)
 	member("POST /desk/{slug}/citizens/{id}", staff.Converse, s.setCitizen)
 	member("GET /desk/{slug}/media/{id}", staff.Converse, s.file)

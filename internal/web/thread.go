@@ -179,6 +179,7 @@ func composerOf(v *visit, c conversation.Conversation, d conversation.Draft) pag
 		Note:         d.Mode == "note",
 		Limit:        conversation.MaxText,
 		NoAutomation: v.municipality.File.Automation == municipality.AutomationNone,
+		Keywords:     len(v.municipality.File.Lists) > 0,
 	}
 	if composer.Draft == "" {
 		composer.Draft = rand.Text()

@@ -253,3 +253,11 @@ func mapAddress(s *Spot) string {
 func closing(ctx context.Context, closes time.Time) bool {
 	return closes.Sub(setting(ctx).Now) < soon
 }
+
+// pictureAddress is the thumbnail, but for a sticker: only the original is transparent.
+func pictureAddress(ctx context.Context, m Message) string {
+	if m.Type == Sticker {
+		return at(ctx, "media", m.Media.ID)
+	}
+	return at(ctx, "media", m.Media.ID, "thumbnail")
+}

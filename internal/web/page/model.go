@@ -138,6 +138,7 @@ type Composer struct {
 	Note         bool   // the draft is an internal note
 	Block        Block
 	NoAutomation bool
+	Keywords     bool   // all the same, a citizen's own keyword is answered: there are lists
 	Signature    string // added below each reply, "" for none
 	Limit        int    // characters
 	Resolvable   bool   // "Invia e risolvi" is offered
