@@ -171,11 +171,10 @@ func TestLargerThanWhatsAppAllowsIsRefused(t *testing.T) {
 			t.Errorf("announced: %v, fetched %d times", err, k.host.fetched)
 		}
 
-		k.host.answer = nil
-		k.host.fetch = func(w http.ResponseWriter, _ *http.Request) bool {
+		k.host.behaves(func(w http.ResponseWriter, _ *http.Request) bool {
 			w.Header().Set("Content-Length", "104857601")
 			return true
-		}
+		}, nil)
 		sent := k.expect(media.Expected{ExternalID: "m1", MIME: "video/mp4"})
 		if err := k.fetch(sent); err != nil {
 			t.Errorf("sent: %v", err)

@@ -54,7 +54,7 @@ policy: {version: "1", text: "Informativa."}
 // host is Graph and the host of the files in one, which knows what it holds by id.
 type host struct {
 	*httptest.Server
-	mu       sync.Mutex // of the counts
+	mu       sync.Mutex // of the counts and of who answers
 	content  map[string][]byte
 	asked    map[string]int // how often a file's address was asked for
 	fetched  int
@@ -70,9 +70,10 @@ func newHost(t *testing.T) *host {
 		id := r.PathValue("id")
 		h.mu.Lock()
 		h.asked[id]++
+		answer := h.answer
 		h.mu.Unlock()
-		if h.answer != nil {
-			h.answer(w)
+		if answer != nil {
+			answer(w)
 			return
 		}
 		content, ok := h.content[id]
@@ -86,12 +87,13 @@ func newHost(t *testing.T) *host {
 	mux.HandleFunc("GET /files/{id}", func(w http.ResponseWriter, r *http.Request) {
 		h.mu.Lock()
 		h.fetched++
+		fetch := h.fetch
 		h.mu.Unlock()
 		if r.Header.Get("Authorization") != "Bearer token" {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
-		if h.fetch != nil && h.fetch(w, r) {
+		if fetch != nil && fetch(w, r) {
 			return
 		}
 		body, ok := h.content[r.PathValue("id")]
@@ -109,6 +111,13 @@ func newHost(t *testing.T) *host {
 	h.Server = httptest.NewServer(mux)
 	t.Cleanup(h.Close)
 	return h
+}
+
+// behaves changes who answers, between requests.
+func (h *host) behaves(fetch func(w http.ResponseWriter, r *http.Request) bool, answer func(w http.ResponseWriter)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.fetch, h.answer = fetch, answer
 }
 
 type desk struct {
@@ -317,7 +326,7 @@ func TestAHostInTroubleIsAskedAgain(t *testing.T) {
 				if err == nil || f.State != media.Pending {
 					t.Fatalf("%+v, %v", f, err)
 				}
-				k.host.fetch = nil
+				k.host.behaves(nil, nil)
 				if err := k.service.Fetch(t.Context(), media.FetchArgs{Municipality: k.m, Media: f.ID}); err != nil {
 					t.Fatal(err)
 				}
