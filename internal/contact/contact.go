@@ -156,7 +156,7 @@ func isBSUID(s string) bool {
 func Rename(ctx context.Context, tx *db.Tx, municipality, id int64, name string) error {
 	name = strings.TrimSpace(name)
 	if name == "" || utf8.RuneCountInString(name) > MaxName {
-		return fault.New(fault.Invalid, "error.contact_name", MaxName)
+		return fault.New(fault.Invalid, "error.contact_name", "max", MaxName)
 	}
 	n, err := store.New(tx).Rename(ctx, store.RenameParams{Name: name, UpdatedAt: tx.Now(), MunicipalityID: municipality, ContactID: id})
 	if err != nil {
@@ -171,7 +171,7 @@ func Rename(ctx context.Context, tx *db.Tx, municipality, id int64, name string)
 // SetNote sets what the office noted about the citizen.
 func SetNote(ctx context.Context, tx *db.Tx, municipality, id int64, note string) error {
 	if utf8.RuneCountInString(note) > MaxNote {
-		return fault.New(fault.Invalid, "error.contact_note", MaxNote)
+		return fault.New(fault.Invalid, "error.contact_note", "max", MaxNote)
 	}
 	n, err := store.New(tx).SetNote(ctx, store.SetNoteParams{Note: strings.TrimSpace(note), UpdatedAt: tx.Now(), MunicipalityID: municipality, ContactID: id})
 	if err != nil {

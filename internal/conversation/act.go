@@ -20,14 +20,14 @@ var (
 	ErrNotResolved  = fault.New(fault.Conflict, "error.conversation_open")
 	ErrOtherOpen    = fault.New(fault.Conflict, "error.conversation_other_open")
 	ErrNeedsReason  = fault.New(fault.Invalid, "error.resolve_needs_reason")
-	ErrReasonTooBig = fault.New(fault.Invalid, "error.reason_too_long", MaxReason)
+	ErrReasonTooBig = fault.New(fault.Invalid, "error.reason_too_long", "max", MaxReason)
 )
 
 // MaxReason is the longest reason in characters.
 const MaxReason = 500
 
 // heldBy is the failure for an act on a conversation that somebody else holds.
-func heldBy(name string) error { return fault.New(fault.Conflict, "error.held_by", name) }
+func heldBy(name string) error { return fault.New(fault.Conflict, "error.held_by", "name", name) }
 
 // HeldByOther reports whether err says that somebody else holds the conversation.
 func HeldByOther(err error) bool { return fault.Is(err, fault.Conflict, "error.held_by") }

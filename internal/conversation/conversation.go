@@ -256,3 +256,39 @@ func openElsewhere(ctx context.Context, tx *db.Tx, municipality int64, c Convers
 	}
 	return 0, err
 }
+
+// Marks are what an operator sees beside rows of the inbox.
+type Marks struct {
+	Draft  map[int64]bool // conversations in which the operator has typed something and not sent it
+	Failed map[int64]bool // conversations whose last message is ours and did not arrive
+}
+
+// MarksOf loads the marks of a page of the inbox.
+func MarksOf(ctx context.Context, tx *db.Tx, municipality, staffID int64, list []Conversation) (Marks, error) {
+	m := Marks{Draft: make(map[int64]bool), Failed: make(map[int64]bool)}
+	var drafts, sent [][]any
+	for _, c := range list {
+		drafts = append(drafts, []any{municipality, c.ID, staffID})
+		if c.LastDirection == Out {
+			sent = append(sent, []any{municipality, c.ID})
+		}
+	}
+	set := func(into map[int64]bool) func(int, db.Scanner) error {
+		return func(_ int, row db.Scanner) error {
+			var id int64
+			err := row.Scan(&id)
+			into[id] = true
+			return err
+		}
+	}
+	err := tx.Query(ctx, `SELECT conversation_id FROM draft WHERE municipality_id = $1 AND conversation_id = $2 AND staff_id = $3`, drafts, set(m.Draft))
+	if err != nil {
+		return Marks{}, fmt.Errorf("look for drafts: %w", err)
+	}
+	err = tx.Query(ctx, `SELECT c.conversation_id FROM conversation c JOIN message m ON m.municipality_id = c.municipality_id AND m.message_id = c.last_message_id
+		WHERE c.municipality_id = $1 AND c.conversation_id = $2 AND m.status = 60`, sent, set(m.Failed))
+	if err != nil {
+		return Marks{}, fmt.Errorf("look for what did not arrive: %w", err)
+	}
+	return m, nil
+}

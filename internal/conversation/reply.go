@@ -26,9 +26,9 @@ const (
 // The failures of writing.
 var (
 	ErrEmpty         = fault.New(fault.Invalid, "error.message_empty")
-	ErrTooLong       = fault.New(fault.Invalid, "error.message_too_long", MaxText)
-	ErrCaption       = fault.New(fault.Invalid, "error.caption_too_long", MaxCaption)
-	ErrNoteTooLong   = fault.New(fault.Invalid, "error.note_too_long", MaxNote)
+	ErrTooLong       = fault.New(fault.Invalid, "error.message_too_long", "max", MaxText)
+	ErrCaption       = fault.New(fault.Invalid, "error.caption_too_long", "max", MaxCaption)
+	ErrNoteTooLong   = fault.New(fault.Invalid, "error.note_too_long", "max", MaxNote)
 	ErrWindowClosed  = fault.New(fault.Invalid, "error.window_closed")
 	ErrNotSendable   = fault.New(fault.Invalid, "error.message_type")
 	ErrNotResend     = fault.New(fault.Conflict, "error.message_not_resendable")

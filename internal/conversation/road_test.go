@@ -367,8 +367,8 @@ func TestOtherMunicipalitiesSeeNothing(t *testing.T) {
 
 func TestSearchFindsStemsAndNames(t *testing.T) {
 	each(t, func(t *testing.T, k *desk) {
-		k.writes("393331234567", "wamid.1", "Quando si paga la carta d'identità in città?")
-		for _, query := range []string{"citta", "città", "carte", "pagare", "identita carta", "iden"} {
+		k.writes("393331234567", "wamid.1", "Quando si paga la carta d'identità in città? E nei luoghi con la buca?")
+		for _, query := range []string{"citta", "città", "carte", "pagare", "identita carta", "iden", "luogo", "buche"} {
 			k.must(func(ctx context.Context, tx *db.Tx) error {
 				found, err := conversation.Search(ctx, tx, comune, query, 10)
 				if err != nil || len(found) != 1 || found[0].Conversation.Contact.Name != "Maria" {

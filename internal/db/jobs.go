@@ -30,17 +30,21 @@ func (d *DB) openJobs() error {
 	return nil
 }
 
+// jobTimeout bounds a job; one that was at work when its process was killed is taken up again a minute later.
+const jobTimeout = 13 * time.Minute
+
 // Workers makes a client that works background jobs (media, schedules, retention): what may wait.
 // The road of a message does not go through it.
 func (d *DB) Workers(workers *river.Workers, periodic []*river.PeriodicJob) (*river.Client[*sql.Tx], error) {
 	c, err := river.NewClient(d.jobDriver(), &river.Config{
-		Logger:            d.log,
-		Workers:           workers,
-		PeriodicJobs:      periodic,
-		Queues:            map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 8}},
-		FetchPollInterval: 200 * time.Millisecond,
-		FetchCooldown:     50 * time.Millisecond,
-		JobTimeout:        15 * time.Minute,
+		Logger:               d.log,
+		Workers:              workers,
+		PeriodicJobs:         periodic,
+		Queues:               map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 8}},
+		FetchPollInterval:    200 * time.Millisecond,
+		FetchCooldown:        50 * time.Millisecond,
+		JobTimeout:           jobTimeout,
+		RescueStuckJobsAfter: jobTimeout + time.Minute,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open the workers: %w", err)

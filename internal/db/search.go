@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/blevesearch/snowballstem"
 	"github.com/blevesearch/snowballstem/italian"
@@ -102,30 +103,59 @@ func (t *Tx) Search(ctx context.Context, index Index, municipality int64, query 
 // to a form that begins with x.
 func scopeWord(municipality int64) string { return "m" + strconv.FormatInt(municipality, 36) }
 
+// stem brings a word of Italian to what its forms share. The h that keeps a sound before e and i goes
+// too, so that buche is found by buca and luoghi by luogo.
+func stem(word string) string {
+	env := snowballstem.NewEnv(word)
+	italian.Stem(env)
+	w := env.Current()
+	if strings.HasSuffix(w, "ch") || strings.HasSuffix(w, "gh") {
+		w = w[:len(w)-1]
+	}
+	return w
+}
+
 // words folds s into the words the index knows it by. Each begins with x, which keeps them apart from
 // the scope and from the query language.
 func (i Index) words(s string, most int) []string {
-	fields := strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	fields := strings.FieldsFunc(s, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 	if len(fields) > most {
 		fields = fields[:most]
 	}
-	fold := transform.Chain(norm.NFD, runes.Remove(runes.In(unicode.Mn)), norm.NFC)
 	out := fields[:0]
 	for _, w := range fields {
-		if i == MessageSearch {
-			env := snowballstem.NewEnv(w)
-			italian.Stem(env)
-			w = env.Current()
-		}
-		if folded, _, err := transform.String(fold, w); err == nil {
-			w = folded
-		}
-		if len(w) > 60 {
-			w = strings.ToValidUTF8(w[:60], "")
-		}
-		if w != "" {
+		if w = i.Word(w); w != "" {
 			out = append(out, "x"+w)
 		}
 	}
 	return out
+}
+
+// longestWord is in bytes; what is longer is found by its beginning.
+const longestWord = 60
+
+// Word is what the index takes a word for: lower case, without accents, and in texts without its ending.
+func (i Index) Word(w string) string {
+	w = strings.ToLower(w)
+	if i == MessageSearch {
+		w = stem(w)
+	}
+	if !ascii(w) {
+		if folded, _, err := transform.String(transform.Chain(norm.NFD, runes.Remove(runes.In(unicode.Mn)), norm.NFC), w); err == nil {
+			w = folded
+		}
+	}
+	if len(w) > longestWord {
+		w = strings.ToValidUTF8(w[:longestWord], "")
+	}
+	return w
+}
+
+func ascii(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }

@@ -34,9 +34,7 @@ func ServeContent(w http.ResponseWriter, r *http.Request, f File, content *os.Fi
 	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("ETag", `"`+tag+`"`)
-	if h.Get("Cache-Control") == "" {
-		h.Set("Cache-Control", "private, max-age=86400")
-	}
+	h.Set("Cache-Control", "private, no-cache") // kept, and shown only to who may still see it
 	http.ServeContent(w, r, "", time.Time{}, content)
 }
 

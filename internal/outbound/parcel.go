@@ -11,6 +11,7 @@ import (
 	"github.com/filodiretto/filodiretto/internal/contact"
 	"github.com/filodiretto/filodiretto/internal/conversation"
 	"github.com/filodiretto/filodiretto/internal/db"
+	"github.com/filodiretto/filodiretto/internal/fault"
 	"github.com/filodiretto/filodiretto/internal/media"
 	"github.com/filodiretto/filodiretto/internal/municipality"
 	"github.com/filodiretto/filodiretto/internal/whatsapp"
@@ -181,6 +182,10 @@ func (p *pump) upload(account whatsapp.Account, m conversation.Message) {
 func uploadOutcome(tx *db.Tx, m conversation.Message, err error) conversation.Outcome {
 	o := conversation.Outcome{MessageID: m.ID, ConversationID: m.ConversationID, Status: conversation.Queued, NextAt: tx.Now()}
 	if err == nil {
+		return o
+	}
+	if fault.KindOf(err) == fault.NotFound { // its content is gone: it was not restored
+		o.Status, o.ErrorDetail = conversation.Failed, err.Error()
 		return o
 	}
 	var graph *whatsapp.GraphError

@@ -56,8 +56,13 @@ func (s *Server) loadInbox(ctx context.Context, tx *db.Tx, r *http.Request, v *v
 	}
 	box := page.Inbox{View: view, Open: counts.Open, Mine: counts.Mine, Waiting: counts.Waiting, Office: filter.Office,
 		Offices: officeChoices(v.municipality), Next: formatCursor(after), Rows: make([]page.Row, len(list))}
+	marks, err := conversation.MarksOf(ctx, tx, v.municipality.ID, v.actor.ID, list)
+	if err != nil {
+		return page.Inbox{}, err
+	}
 	for i, c := range list {
 		box.Rows[i] = rowOf(v, c)
+		box.Rows[i].Draft, box.Rows[i].Failed = marks.Draft[c.ID], marks.Failed[c.ID]
 	}
 	if selected != 0 {
 		box.Selected = db.FormatID(selected)

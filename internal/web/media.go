@@ -13,6 +13,7 @@ import (
 
 	"github.com/filodiretto/filodiretto/internal/conversation"
 	"github.com/filodiretto/filodiretto/internal/db"
+	"github.com/filodiretto/filodiretto/internal/locale"
 	"github.com/filodiretto/filodiretto/internal/media"
 	"github.com/filodiretto/filodiretto/internal/web/page"
 )
@@ -33,7 +34,7 @@ func (s *Server) filesOf(ctx context.Context, tx *db.Tx, v *visit, messages []co
 	for id, f := range files {
 		out[id] = &page.Media{
 			ID: db.FormatID(id), State: mediaState(f.State), Name: f.Name, Format: formatOf(f), Bytes: f.Size,
-			Width: f.Width, Height: f.Height, Length: f.Duration, Thumbnail: f.Thumbnail, MIME: f.MIME,
+			Width: f.Width, Height: f.Height, Length: f.Duration, Thumbnail: f.Thumbnail, MIME: f.MIME, Reason: locale.Key(f.Reason),
 		}
 	}
 	return out, nil
@@ -94,7 +95,6 @@ func (s *Server) serveFile(w http.ResponseWriter, r *http.Request, v *visit, sma
 		return fmt.Errorf("open media %d: %w", f.ID, err)
 	}
 	defer func() { _ = content.Close() }() // it was only read
-	w.Header().Set("Cache-Control", "private, max-age=86400, immutable")
 	media.ServeContent(w, r, f, content, small)
 	return nil
 }

@@ -9,12 +9,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/blevesearch/snowballstem"
-	"github.com/blevesearch/snowballstem/italian"
-	"golang.org/x/text/runes"
-	"golang.org/x/text/transform"
-	"golang.org/x/text/unicode/norm"
-
 	"github.com/filodiretto/filodiretto/internal/contact"
 	"github.com/filodiretto/filodiretto/internal/conversation"
 	"github.com/filodiretto/filodiretto/internal/db"
@@ -71,12 +65,12 @@ func find(ctx context.Context, tx *db.Tx, v *visit, found *page.Found) error {
 func marked(text, query string) []page.Part {
 	wanted := map[string]bool{}
 	for _, w := range wordsOf(query) {
-		wanted[stem(query[w[0]:w[1]])] = true
+		wanted[db.MessageSearch.Word(query[w[0]:w[1]])] = true
 	}
 	var parts []page.Part
 	from := 0
 	for _, w := range wordsOf(text) {
-		if !wanted[stem(text[w[0]:w[1]])] {
+		if !wanted[db.MessageSearch.Word(text[w[0]:w[1]])] {
 			continue
 		}
 		if w[0] > from {
@@ -119,15 +113,4 @@ func wordsOf(text string) [][2]int {
 		words = append(words, [2]int{start, len(text)})
 	}
 	return words
-}
-
-// stem is a word as the index of messages knows it: in lower case, without its ending and accents.
-func stem(word string) string {
-	env := snowballstem.NewEnv(strings.ToLower(word))
-	italian.Stem(env)
-	folded, _, err := transform.String(transform.Chain(norm.NFD, runes.Remove(runes.In(unicode.Mn)), norm.NFC), env.Current())
-	if err != nil {
-		return word
-	}
-	return folded
 }

@@ -4,6 +4,7 @@ package web
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"strings"
 
@@ -69,7 +70,7 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request) error {
 		return fault.New(fault.Invalid, "error.invalid").With(err)
 	}
 	email := strings.TrimSpace(r.PostForm.Get("email"))
-	account, err := staff.SignIn(r.Context(), s.DB, email, r.PostForm.Get("password"), r.RemoteAddr)
+	account, err := staff.SignIn(r.Context(), s.DB, email, r.PostForm.Get("password"), clientAddress(r))
 	if err == nil && !s.worksAt(r.Context(), account.ID, m.ID) {
 		err = staff.ErrCredentials
 	}
@@ -212,4 +213,18 @@ func (s *Server) setPreferences(w http.ResponseWriter, r *http.Request, v *visit
 	})
 	http.Redirect(w, r, "/desk/"+v.municipality.Slug+"/preferences?saved", http.StatusSeeOther)
 	return nil
+}
+
+// clientAddress is the network address of who asks. Behind a reverse proxy on the same machine it is the
+// one that the proxy saw; nobody else's word is taken for it.
+func clientAddress(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil || !net.ParseIP(host).IsLoopback() {
+		return r.RemoteAddr
+	}
+	hops := strings.Split(r.Header.Get("X-Forwarded-For"), ",")
+	if last := strings.TrimSpace(hops[len(hops)-1]); net.ParseIP(last) != nil {
+		return net.JoinHostPort(last, "0")
+	}
+	return r.RemoteAddr
 }

@@ -235,6 +235,8 @@ func absentIcon(m Message) string {
 
 func absentText(ctx context.Context, m *Media) string {
 	switch {
+	case m != nil && m.Reason != "":
+		return t(ctx, m.Reason)
 	case m == nil || m.State == MediaFailed:
 		return t(ctx, "desk.media.failed")
 	case m.State == MediaRefused:

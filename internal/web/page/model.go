@@ -2,7 +2,11 @@
 
 package page
 
-import "time"
+import (
+	"time"
+
+	"github.com/filodiretto/filodiretto/internal/locale"
+)
 
 // Desk is the frame around every page of a signed-in person.
 type Desk struct {
@@ -224,6 +228,7 @@ type Media struct {
 	Length    time.Duration
 	Thumbnail bool
 	MIME      string
+	Reason    locale.Key // why it is not there
 }
 
 // MediaState is how far a file is.
