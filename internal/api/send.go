@@ -161,13 +161,12 @@ func (s *server) template(ctx context.Context, tx *db.Tx, c conversation.Convers
 	if err != nil {
 		return conversation.Outgoing{}, err
 	}
-	arguments, err := t.Bind(in.Parameters.Parameters)
+	texts, reads, err := t.Fill(in.Parameters.storable())
 	if err != nil {
 		return conversation.Outgoing{}, err
 	}
-	p := filled(arguments, in.Parameters.Named != nil)
-	return conversation.Outgoing{Type: conversation.TypeTemplate, Text: t.Render(p),
-		Template: &conversation.Template{Name: t.Name, Language: t.Language, Positional: p.List, Named: p.Named}}, nil
+	return conversation.Outgoing{Type: conversation.TypeTemplate, Text: reads,
+		Template: &conversation.Template{Name: t.Name, Language: t.Language, Texts: texts}}, nil
 }
 
 func (s *server) findTemplate(ctx context.Context, tx *db.Tx, c conversation.Conversation, in NewTemplate) (municipality.Template, error) {
@@ -194,20 +193,19 @@ func (s *server) findTemplate(ctx context.Context, tx *db.Tx, c conversation.Con
 	return t, nil
 }
 
-// filled are the parameters as they were bound, in the form in which they came.
-func filled(arguments []municipality.Argument, named bool) municipality.Parameters {
-	var p municipality.Parameters
-	if named {
-		p.Named = make(map[string]string, len(arguments))
+// storable are the parameters in texts that both engines keep.
+func (p Parameters) storable() municipality.Parameters {
+	out := municipality.Parameters{}
+	for _, text := range p.List {
+		out.List = append(out.List, storable(text))
 	}
-	for _, a := range arguments {
-		if named {
-			p.Named[a.Key] = storable(a.Text)
-		} else {
-			p.List = append(p.List, storable(a.Text))
+	for name, text := range p.Named {
+		if out.Named == nil {
+			out.Named = make(map[string]string, len(p.Named))
 		}
+		out.Named[name] = storable(text)
 	}
-	return p
+	return out
 }
 
 // file is a file that is ready and that the token may see.

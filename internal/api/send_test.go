@@ -14,6 +14,7 @@ import (
 	"github.com/filodiretto/filodiretto/internal/conversation"
 	"github.com/filodiretto/filodiretto/internal/db"
 	"github.com/filodiretto/filodiretto/internal/municipality"
+	"github.com/filodiretto/filodiretto/internal/whatsapp"
 )
 
 func TestSending(t *testing.T) {
@@ -101,7 +102,7 @@ func TestSendingAfterTheWindow(t *testing.T) {
 			approved("chiusura", "NAMED", `[{"type":"BODY","text":"Chiusi {{giorno}}."}]`),
 			approved("saluto", "POSITIONAL", `[{"type":"BODY","text":"Buongiorno."}]`),
 			approved("mappa", "POSITIONAL", `[{"type":"HEADER","format":"LOCATION"},{"type":"BODY","text":"Siamo qui."}]`),
-			municipality.Template{WABA: "200000000000001", Name: "sospeso", Language: "it", Status: "PAUSED", Components: json.RawMessage(`[{"type":"BODY","text":"Ciao"}]`)},
+			municipality.Template{WABA: "200000000000001", Template: whatsapp.Template{Name: "sospeso", Language: "it", Status: "PAUSED", Components: json.RawMessage(`[{"type":"BODY","text":"Ciao"}]`)}},
 		)
 		anna := d.writes(d.rimini, "393471234567", "A che ora aprite?")
 		d.clock.advance(24 * time.Hour)
@@ -149,8 +150,8 @@ func (d *desk) templates(listed ...municipality.Template) {
 }
 
 func approved(name, format, components string) municipality.Template {
-	return municipality.Template{WABA: "200000000000001", Name: name, Language: "it", ExternalID: "1" + name, Status: "APPROVED", Category: "UTILITY",
-		ParameterFormat: format, Components: json.RawMessage(components)}
+	return municipality.Template{WABA: "200000000000001", Template: whatsapp.Template{Name: name, Language: "it", ID: "1" + name, Status: "APPROVED", Category: "UTILITY",
+		ParameterFormat: format, Components: json.RawMessage(components)}}
 }
 
 func TestRepeatedRequestsSendOnce(t *testing.T) {

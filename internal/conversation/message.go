@@ -115,10 +115,9 @@ type Choice struct {
 
 // Template is the use of an approved template.
 type Template struct {
-	Name       string            `json:"name"`
-	Language   string            `json:"language"`
-	Positional []string          `json:"positional,omitempty"` // parameters in order
-	Named      map[string]string `json:"named,omitempty"`      // or by name
+	Name     string   `json:"name"`
+	Language string   `json:"language"`
+	Texts    []string `json:"texts,omitempty"` // of its variables, in their order
 }
 
 // ErrNoMessage is the failure for a message this municipality does not have.

@@ -12,23 +12,24 @@ import (
 	"github.com/filodiretto/filodiretto/internal/db"
 	"github.com/filodiretto/filodiretto/internal/dbtest"
 	"github.com/filodiretto/filodiretto/internal/fault"
+	"github.com/filodiretto/filodiretto/internal/whatsapp"
 )
 
 var (
-	emergency = Template{WABA: "1", Name: "avviso_emergenza", Language: "it", ExternalID: "9", Status: "APPROVED", Category: "UTILITY", ParameterFormat: "NAMED",
+	emergency = Template{WABA: "1", Template: whatsapp.Template{Name: "avviso_emergenza", Language: "it", ID: "9", Status: "APPROVED", Category: "UTILITY", ParameterFormat: "NAMED",
 		Components: json.RawMessage(`[
 			{"type":"HEADER","format":"TEXT","text":"Avviso del Comune"},
 			{"type":"BODY","text":"Chiusura di {{zona}} fino alle {{fino_a}}. Evitate {{zona}}.","example":{"body_text_named_params":[{"param_name":"zona","example":"Via Po"}]}},
 			{"type":"FOOTER","text":"Comune di Esempio"},
-			{"type":"BUTTONS","buttons":[{"type":"QUICK_REPLY","text":"Cancellami"},{"type":"URL","text":"Dettagli","url":"https://comune.example/a/{{1}}"}]}]`)}
-	positional = Template{WABA: "1", Name: "avviso", Language: "it", ExternalID: "8", Status: "APPROVED", Category: "UTILITY", ParameterFormat: "POSITIONAL",
-		Components: json.RawMessage(`[{"type":"BODY","text":"{{2}} scade il {{1}}."},{"type":"header","format":"text","text":"Avviso {{1}}"}]`)}
+			{"type":"BUTTONS","buttons":[{"type":"QUICK_REPLY","text":"Cancellami"},{"type":"URL","text":"Dettagli","url":"https://comune.example/a/{{1}}"}]}]`)}}
+	positional = Template{WABA: "1", Template: whatsapp.Template{Name: "avviso", Language: "it", ID: "8", Status: "APPROVED", Category: "UTILITY", ParameterFormat: "POSITIONAL",
+		Components: json.RawMessage(`[{"type":"BODY","text":"{{2}} scade il {{1}}."},{"type":"header","format":"text","text":"Avviso {{1}}"}]`)}}
 )
 
 func keys(t Template) string {
 	var out []string
 	for _, v := range t.Variables() {
-		out = append(out, v.Component+":"+v.Key+"="+v.Name)
+		out = append(out, v.Place+":"+v.Name)
 	}
 	return strings.Join(out, " ")
 }
@@ -38,11 +39,11 @@ func TestVariables(t *testing.T) {
 		template Template
 		want     string
 	}{
-		{emergency, "body:zona=zona body:fino_a=fino_a button:button_1=1"},
-		{positional, "header:1=1 body:2=1 body:3=2"},
-		{Template{Components: json.RawMessage(`[{"type":"BODY","text":"ciao"}]`)}, ""},
-		{Template{Components: json.RawMessage(`[{"type":"BODY","text":"{{10}} {{2}} {{1}}{{ 3 }} {x} {{}} {{ä}}"}]`)}, "body:1=1 body:2=2 body:3=3 body:4=10"},
-		{Template{Components: json.RawMessage(`nonsense`)}, ""},
+		{emergency, "body:zona body:fino_a button:button1"},
+		{positional, "header:header body:1 body:2"},
+		{Template{Template: whatsapp.Template{Components: json.RawMessage(`[{"type":"BODY","text":"ciao"}]`)}}, ""},
+		{Template{Template: whatsapp.Template{Components: json.RawMessage(`[{"type":"BODY","text":"{{10}} {{2}} {{1}}{{ 3 }} {x} {{}} {{ä}}"}]`)}}, "body:1 body:2 body:3 body:10"},
+		{Template{Template: whatsapp.Template{Components: json.RawMessage(`nonsense`)}}, ""},
 		{Template{}, ""},
 	} {
 		if got := keys(c.template); got != c.want {
@@ -58,42 +59,45 @@ func TestBindAndRender(t *testing.T) {
 		key        string // of the failure
 		reads      string
 	}{
-		"by name": {emergency, `{"zona":"Via Po","fino_a":"18:00","button_1":"x"}`, "",
+		"by name": {emergency, `{"zona":"Via Po","fino_a":"18:00","button1":"x"}`, "",
 			"Avviso del Comune\n\nChiusura di Via Po fino alle 18:00. Evitate Via Po.\n\nComune di Esempio"},
 		"by position":          {positional, `["7","15 marzo","La rata"]`, "", "Avviso 7\n\nLa rata scade il 15 marzo."},
-		"positions by key":     {positional, `{"1":"7","2":"15 marzo","3":"La rata"}`, "", "Avviso 7\n\nLa rata scade il 15 marzo."},
-		"names by position":    {emergency, `["Via Po","18:00","x"]`, "error.template_parameters", ""},
-		"one missing":          {positional, `["7","15 marzo"]`, "error.template_parameters", "Avviso 7\n\n{{2}} scade il 15 marzo."},
+		"positions by key":     {positional, `{"header":"7","1":"15 marzo","2":"La rata"}`, "", "Avviso 7\n\nLa rata scade il 15 marzo."},
+		"names by position":    {emergency, `["Via Po","18:00","x"]`, "", "Avviso del Comune\n\nChiusura di Via Po fino alle 18:00. Evitate Via Po.\n\nComune di Esempio"},
+		"one missing":          {positional, `["7","15 marzo"]`, "error.template_parameters", ""},
 		"one too many":         {positional, `["7","15 marzo","La rata","x"]`, "error.template_parameters", ""},
-		"one unknown":          {emergency, `{"zona":"Via Po","fino_a":"18:00","button_0":"x"}`, "error.template_parameters", ""},
-		"none":                 {positional, `[]`, "error.template_parameters", "Avviso {{1}}\n\n{{2}} scade il {{1}}."},
+		"one unknown":          {emergency, `{"zona":"Via Po","fino_a":"18:00","button0":"x"}`, "error.template_parameters", ""},
+		"none":                 {positional, `[]`, "error.template_parameters", ""},
 		"an empty one":         {positional, `["7"," ","La rata"]`, "error.template_parameter", ""},
 		"a line break":         {positional, `["7","15\nmarzo","La rata"]`, "error.template_parameter", ""},
 		"a tab":                {positional, `["7","15\tmarzo","La rata"]`, "error.template_parameter", ""},
 		"five blanks":          {positional, `["7","15     marzo","La rata"]`, "error.template_parameter", ""},
-		"four blanks":          {positional, `["7","15    marzo","La rata"]`, "", ""},
+		"four blanks":          {positional, `["7","15    marzo","La rata"]`, "", "Avviso 7\n\nLa rata scade il 15    marzo."},
 		"braces in a value":    {positional, `["7","{{2}}","{{1}}"]`, "", "Avviso 7\n\n{{1}} scade il {{2}}."},
 		"dollars in a value":   {positional, `["7","$1","${2}"]`, "", "Avviso 7\n\n${2} scade il $1."},
-		"none for no variable": {Template{Components: json.RawMessage(`[{"type":"BODY","text":"ciao"}]`)}, `[]`, "", "ciao"},
+		"none for no variable": {Template{Template: whatsapp.Template{Components: json.RawMessage(`[{"type":"BODY","text":"ciao"}]`)}}, `[]`, "", "ciao"},
 	} {
 		var p Parameters
 		if err := json.Unmarshal([]byte(c.parameters), &p); err != nil {
 			t.Fatal(err)
 		}
-		arguments, err := c.template.Bind(p)
+		texts, reads, err := c.template.Fill(p)
 		if c.key == "" && err != nil || c.key != "" && !fault.Is(err, fault.Invalid, c.key) {
 			t.Errorf("%s: got %v, want %q", name, err, c.key)
 		}
-		if c.key == "" && len(arguments) != len(c.template.Variables()) {
-			t.Errorf("%s: %d arguments", name, len(arguments))
+		if c.key == "" && len(texts) != len(c.template.Variables()) {
+			t.Errorf("%s: %d texts", name, len(texts))
 		}
-		if got := c.template.Render(p); c.reads != "" && got != c.reads {
-			t.Errorf("%s: reads %q, want %q", name, got, c.reads)
+		if c.reads != reads {
+			t.Errorf("%s: reads %q, want %q", name, reads, c.reads)
 		}
 		back, err := json.Marshal(p)
 		if err != nil || !sameJSON(string(back), c.parameters) {
 			t.Errorf("%s: written again as %s (%v)", name, back, err)
 		}
+	}
+	if got, want := positional.Preview(), "Avviso {{1}}\n\n{{2}} scade il {{1}}."; got != want {
+		t.Errorf("the preview is %q, want %q", got, want)
 	}
 	var p Parameters
 	for _, bad := range []string{`7`, `"x"`, `[1]`, `{"a":1}`, `[["x"]]`} {
@@ -119,7 +123,7 @@ func TestSupportedTemplates(t *testing.T) {
 		`[{"type":"HEADER","format":"TEXT","text":"x"}]`:                                                 false,
 		``: false,
 	} {
-		if got := (Template{Components: json.RawMessage(components)}).Supported(); got != want {
+		if got := (Template{Template: whatsapp.Template{Components: json.RawMessage(components)}}).Supported(); got != want {
 			t.Errorf("%s: %t", components, got)
 		}
 	}

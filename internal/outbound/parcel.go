@@ -145,18 +145,12 @@ func (p *pump) template(ctx context.Context, tx *db.Tx, m conversation.Message, 
 	if err != nil {
 		return err
 	}
-	components, err := whatsapp.TemplateComponents(definition(t), whatsapp.TemplateParameters{Positional: use.Positional, Named: use.Named})
+	components, err := whatsapp.TemplateComponents(t.Template, whatsapp.TemplateParameters{Positional: use.Texts})
 	if err != nil {
 		return err
 	}
 	out.Template = &whatsapp.OutgoingTemplate{Name: use.Name, Language: use.Language, Components: components}
 	return nil
-}
-
-// definition is the template as the wire knows it.
-func definition(t municipality.Template) whatsapp.Template {
-	return whatsapp.Template{ID: t.ExternalID, Name: t.Name, Language: t.Language, Status: t.Status, Category: t.Category,
-		ParameterFormat: t.ParameterFormat, Components: t.Components}
 }
 
 // upload brings a file to Meta, once at a time, and then lets the messages that wait for it go.

@@ -48,8 +48,7 @@ func (s *Sender) syncTemplates(ctx context.Context, id int64, account whatsapp.A
 	}
 	templates := make([]municipality.Template, len(listed))
 	for i, t := range listed {
-		templates[i] = municipality.Template{WABA: account.WABAID, Name: t.Name, Language: t.Language, ExternalID: t.ID, Status: t.Status,
-			Category: t.Category, ParameterFormat: t.ParameterFormat, Components: t.Components}
+		templates[i] = municipality.Template{WABA: account.WABAID, Template: t}
 	}
 	return s.d.Update(ctx, func(ctx context.Context, tx *db.Tx) error {
 		return municipality.SaveTemplates(ctx, tx, id, account.WABAID, templates)

@@ -181,32 +181,14 @@ func (s *Server) sendTemplate(r *http.Request, v *visit, conversationID int64, k
 		if !t.Approved() {
 			return municipality.ErrTemplateNotFound
 		}
-		parameters, template := filled(t, named)
-		if _, err := t.Bind(parameters); err != nil {
+		texts, reads, err := t.Fill(municipality.Parameters{Named: named})
+		if err != nil {
 			return err
 		}
-		_, err = conversation.Send(ctx, tx, v.actor, conversationID, conversation.Outgoing{
-			Type: conversation.TypeTemplate, Text: t.Render(parameters), Template: template, ClientKey: key,
-		})
+		_, err = conversation.Send(ctx, tx, v.actor, conversationID, conversation.Outgoing{Type: conversation.TypeTemplate, Text: reads,
+			Template: &conversation.Template{Name: t.Name, Language: t.Language, Texts: texts}, ClientKey: key})
 		return err
 	})
-}
-
-// filled puts the fields of the form in the form that the template takes: by position or by name.
-func filled(t municipality.Template, named map[string]string) (municipality.Parameters, *conversation.Template) {
-	use := &conversation.Template{Name: t.Name, Language: t.Language}
-	variables := t.Variables()
-	if len(variables) == 0 {
-		return municipality.Parameters{}, use
-	}
-	if t.ParameterFormat == "NAMED" {
-		use.Named = named
-		return municipality.Parameters{Named: named}, use
-	}
-	for _, variable := range variables {
-		use.Positional = append(use.Positional, named[variable.Key])
-	}
-	return municipality.Parameters{List: use.Positional}, use
 }
 
 func (s *Server) templates(w http.ResponseWriter, r *http.Request, v *visit) error {
@@ -236,9 +218,9 @@ func (s *Server) templates(w http.ResponseWriter, r *http.Request, v *visit) err
 }
 
 func templateChoice(t municipality.Template) page.TemplateChoice {
-	c := page.TemplateChoice{Name: t.Name, Language: t.Language, Category: t.Category, Body: t.Body(), Whole: t.Render(municipality.Parameters{})}
+	c := page.TemplateChoice{Name: t.Name, Language: t.Language, Category: t.Category, Body: t.Unfilled().Body, Whole: t.Preview()}
 	for _, variable := range t.Variables() {
-		c.Variables = append(c.Variables, page.Variable{Key: variable.Key, Name: variable.Name})
+		c.Variables = append(c.Variables, page.Variable{Key: variable.Name, Name: variable.Name})
 	}
 	return c
 }

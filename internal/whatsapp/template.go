@@ -207,6 +207,21 @@ func buttonVariable(index int, button gjson.Result) (Variable, bool) {
 	return v, true
 }
 
+// ButtonKinds are the kinds of the buttons, in order: URL, QUICK_REPLY, PHONE_NUMBER, COPY_CODE, FLOW, ….
+func (t Template) ButtonKinds() []string {
+	var kinds []string
+	for _, b := range t.parts().buttons {
+		kinds = append(kinds, strings.ToUpper(text(b.Get("type"))))
+	}
+	return kinds
+}
+
+// Unfilled is the template with its placeholders as they are written.
+func (t Template) Unfilled() RenderedTemplate {
+	p := t.parts()
+	return RenderedTemplate{Header: text(p.header.Get("text")), Body: text(p.body.Get("text")), Footer: text(p.footer.Get("text"))}
+}
+
 // values gives each variable its text, or says what is wrong.
 func (p TemplateParameters) values(vars []Variable) (map[string]string, error) {
 	given := p.Named
