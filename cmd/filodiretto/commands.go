@@ -8,6 +8,14 @@ type serveCommand struct{}
 
 func (serveCommand) Run(t *terminal) error { return app.Serve(t.ctx, t.settings, t.log(), nil) }
 
+type demoCommand struct {
+	Reset bool `help:"Begin anew."`
+}
+
+func (c demoCommand) Run(t *terminal) error {
+	return app.Demo(t.ctx, t.settings, app.DemoOptions{Reset: c.Reset}, t.out, t.quiet())
+}
+
 type simulateCommand struct {
 	Listen string `name:"simulator-listen" env:"FILODIRETTO_SIMULATOR_LISTEN" default:"127.0.0.1:8090" help:"Address of the simulator."`
 }

@@ -28,6 +28,7 @@ type commands struct {
 	app.Settings `group:"Settings (flags or environment):"`
 
 	Serve    serveCommand    `cmd:"" help:"Run the desk."`
+	Demo     demoCommand     `cmd:"" help:"Try it: the desk with five invented towns and a pretend Meta. Needs nothing."`
 	Simulate simulateCommand `cmd:"" help:"Run a pretend Meta: its API, its webhooks, and citizens' phones on a page."`
 	Apply    applyCommand    `cmd:"" help:"Create or update municipalities from their files, all of them or none."`
 	Migrate  migrateCommand  `cmd:"" help:"Bring the database up to date; every other command does so too."`

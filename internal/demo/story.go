@@ -143,7 +143,7 @@ func (s *Story) send(ctx context.Context, tx *db.Tx, k *desk, who staff.Actor, e
 		outgoing = conversation.Outgoing{Type: conversation.TypeReaction, Reaction: e.text, ReplyTo: m.lastIn.ID, ClientKey: outgoing.ClientKey}
 	case e.verb == template:
 		outgoing.Type = conversation.TypeTemplate
-		outgoing.Template = &conversation.Template{Name: e.text, Language: "it", Positional: e.variables}
+		outgoing.Template = &conversation.Template{Name: e.text, Language: "it", Texts: e.variables}
 		outgoing.Text = rendered(e.text, e.variables)
 	case e.file == "place:sede":
 		outgoing.Type, outgoing.Location = conversation.TypeLocation,
