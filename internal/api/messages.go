@@ -227,7 +227,7 @@ func newMessage(m conversation.Message, l locale.Language) Message {
 func newFailure(m conversation.Message, l locale.Language) Failure {
 	f := Failure{Code: m.ErrorCode, Detail: m.ErrorDetail}
 	if f.Detail == "" {
-		f.Detail = l.T(locale.GraphError(m.ErrorCode), "code", m.ErrorCode)
+		f.Detail = l.T(conversation.FailureKey(m.ErrorCode), "code", m.ErrorCode)
 	}
 	return f
 }

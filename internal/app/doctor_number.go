@@ -15,7 +15,6 @@ import (
 
 	"github.com/filodiretto/filodiretto/internal/conversation"
 	"github.com/filodiretto/filodiretto/internal/db"
-	"github.com/filodiretto/filodiretto/internal/locale"
 	"github.com/filodiretto/filodiretto/internal/municipality"
 	"github.com/filodiretto/filodiretto/internal/whatsapp"
 )
@@ -112,7 +111,7 @@ func (e *examination) stops(ctx context.Context, d *db.DB, m *municipality.Munic
 }
 
 func (e *examination) reason(code int) string {
-	return fmt.Sprintf("%s (%d)", e.lang.T(locale.GraphError(code), "code", code), code)
+	return fmt.Sprintf("%s (%d)", e.lang.T(conversation.FailureKey(code), "code", code), code)
 }
 
 // numberExamination is the part of the examination that is about one number.
@@ -130,7 +129,7 @@ func (v numberExamination) explain(err error) string {
 	switch {
 	case !errors.As(err, &g):
 		return err.Error()
-	case locale.GraphError(g.Code) != "graph.unknown":
+	case conversation.FailureKey(g.Code) != "graph.unknown_error":
 		return v.reason(g.Code)
 	}
 	says := strings.TrimPrefix(cmp.Or(g.UserMessage, g.Message, g.Details), fmt.Sprintf("(#%d) ", g.Code))

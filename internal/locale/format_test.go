@@ -169,30 +169,6 @@ func TestMatch(t *testing.T) {
 	}
 }
 
-// Every sentence for an error of Meta's exists, and none is left without a
-// code; the two that no code leads to are told by the sender itself.
-func TestGraphErrors(t *testing.T) {
-	reached := map[Key]bool{"graph.uncertain": true, "graph.unknown": true}
-	for code := range 3_000_000 {
-		reached[GraphError(code)] = true
-	}
-	for key := range reached {
-		if !Has(key) {
-			t.Errorf("%s has no text", key)
-		}
-	}
-	for key := range catalogue()[Italian] {
-		if strings.HasPrefix(string(key), "graph.") && !reached[key] {
-			t.Errorf("no code leads to %s", key)
-		}
-	}
-	for code, want := range map[int]Key{131047: "graph.window_closed", 131026: "graph.not_on_whatsapp", 190: "graph.token", 131042: "graph.payment", 130429: "graph.rate", 132015: "graph.template_paused", 10: "graph.permission", 299: "graph.permission", 300: "graph.unknown", -1: "graph.unknown"} {
-		if got := GraphError(code); got != want {
-			t.Errorf("%d is %s, want %s", code, got, want)
-		}
-	}
-}
-
 func at(t *testing.T, text string) time.Time {
 	t.Helper()
 	zone, err := time.LoadLocation("Europe/Rome")

@@ -109,7 +109,7 @@ func graphSentence(l locale.Language, code int) string {
 	if code == 0 {
 		return l.T("desk.message.failed")
 	}
-	return l.T(locale.GraphError(code), "code", code)
+	return l.T(conversation.FailureKey(code), "code", code)
 }
 
 func (s *Server) quarantine(w http.ResponseWriter, r *http.Request, v *visit) error {

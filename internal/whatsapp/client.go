@@ -122,7 +122,7 @@ func (e *GraphError) Advice() Advice {
 	case e.HTTPStatus == http.StatusTooManyRequests:
 		return Advice{Class: Slow, Reason: "rate_limited"}
 	case e.Transient:
-		return Advice{Class: Retry, Reason: "meta_error"}
+		return Advice{Class: Retry, Reason: "meta_unavailable"}
 	default:
 		return a
 	}

@@ -193,7 +193,7 @@ func scenes(ctx context.Context) map[string]templ.Component {
 		"search-none":     SearchPage(box, Found{Query: "unicorno"}),
 		"preferences":     PreferencesPage(settings, true),
 		"staff":           StaffPage(settings, []Member{{Name: "Anna Fabbri", Email: anna.Email, Role: "administrator", LastSeen: now}, {Name: "Luca Neri", Email: "luca.neri@comune.rimini.it", Role: "operator", Offices: []string{"Ufficio Tributi", "URP"}, LastSeen: ago(20 * time.Hour)}, {Name: "Chiara Zanni", Email: "chiara@comune.rimini.it", Role: "supervisor"}, {Name: "Ugo Rossi", Email: "ugo@comune.rimini.it", Role: "auditor", Disabled: true}}),
-		"numbers":         NumbersPage(settings, []Line{{Display: "+39 331 643 2314", Office: "URP", Quality: "GREEN", Month: now, Replies: 812, Allowance: 1000, Checked: ago(10 * time.Minute)}, {Display: "+39 0541 704704", Quality: "", Month: now, Replies: 12, Stopped: language(ctx).T("graph.token")}}),
+		"numbers":         NumbersPage(settings, []Line{{Display: "+39 331 643 2314", Office: "URP", Quality: "GREEN", Month: now, Replies: 812, Allowance: 1000, Checked: ago(10 * time.Minute)}, {Display: "+39 0541 704704", Quality: "", Month: now, Replies: 12, Stopped: language(ctx).T("graph.token_invalid")}}),
 		"quarantine":      QuarantinePage(settings, []HeldBack{{ID: "7311", At: ago(3 * time.Hour), Reason: "Non è JSON", Excerpt: `{"object":"whatsapp_business_account","entry":[{"id":`, Bytes: 2048}}, "next"),
 		"quarantine-none": QuarantinePage(settings, nil, ""),
 		"audit":           AuditPage(settings, []Act{{At: ago(time.Minute), Who: "Anna Fabbri", What: "ha preso la conversazione", On: "1", Address: "/desk/rimini/conversations/1", Seal: 4127}, {At: now, Who: "Luca Neri", What: "è entrato"}}, ""),
