@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/filodiretto/filodiretto/internal/conversation"
+	"github.com/filodiretto/filodiretto/internal/db"
+)
+
+// sentMessage is one of our messages that Meta accepted and tells of.
+type sentMessage struct {
+	id, external string
+	citizen      int
+}
+
+// history fills an installation with what years have brought: people, what they wrote and what they
+// were answered. It writes rows in sets, since the road would take an hour for them; that the road
+// makes the same rows is for the tests to say.
+type history struct {
+	in       *installation
+	citizens int
+	messages int
+	span     time.Duration // over which the messages are spread, until now
+	open     float64       // share of the conversations that are open
+	answered conversation.Status
+}
+
+// person is a citizen of the history and their conversation.
+type person struct {
+	contact, conversation int64
+	written               int // messages so far
+	last                  writtenMessage
+	open                  bool
+}
+
+type writtenMessage struct {
+	id        int64
+	at        time.Time
+	direction string
+	text      string
+}
+
+// columns of the rows that history writes; what is not named keeps its default.
+var (
+	contactColumns = []string{"municipality_id", "contact_id", "name", "phone", "created_at", "updated_at"}
+	addressColumns = []string{"municipality_id", "kind", "value", "contact_id", "since"}
+	messageColumns = []string{"municipality_id", "message_id", "conversation_id", "contact_id", "number", "direction", "type", "text",
+		"external_id", "status", "author_kind", "author_name", "at", "created_at", "next_at", "accepted_at"}
+	conversationColumns = []string{"municipality_id", "conversation_id", "number", "contact_id", "state", "unread", "opened_at", "waiting_since",
+		"last_inbound_at", "last_message_at", "last_message_id", "last_direction", "last_type", "last_text", "resolved_at"}
+	eventColumns = []string{"municipality_id", "event_id", "conversation_id", "contact_id", "number", "at", "kind", "actor_kind", "actor_id", "actor_name"}
+)
+
+// perTransaction bounds the rows that wait in memory.
+const perTransaction = 5000
+
+// write fills the installation and returns our own messages, oldest first.
+func (h history) write(ctx context.Context) ([]sentMessage, error) {
+	start := time.Now().UTC().Add(-h.span).Truncate(time.Microsecond)
+	people := make([]person, h.citizens)
+	if err := h.writePeople(ctx, people, start); err != nil {
+		return nil, err
+	}
+	var sent []sentMessage
+	step := h.span / time.Duration(h.messages+1)
+	for from := 0; from < h.messages; from += perTransaction {
+		part, err := h.writeMessages(ctx, people, start, step, from, min(h.messages, from+perTransaction))
+		if err != nil {
+			return nil, err
+		}
+		sent = append(sent, part...)
+	}
+	if err := h.writeConversations(ctx, people); err != nil {
+		return nil, err
+	}
+	return sent, h.settle(ctx)
+}
+
+// insert writes rows into a table as they are.
+func insert(ctx context.Context, tx *db.Tx, table string, columns []string, rows [][]any) error {
+	places := make([]string, len(columns))
+	for i := range places {
+		places[i] = "$" + strconv.Itoa(i+1)
+	}
+	_, err := tx.Exec(ctx, "INSERT INTO "+table+" ("+strings.Join(columns, ", ")+") VALUES ("+strings.Join(places, ", ")+")", rows)
+	if err != nil {
+		return fmt.Errorf("fill %s: %w", table, err)
+	}
+	return nil
+}
+
+func (h history) writePeople(ctx context.Context, people []person, at time.Time) error {
+	m := h.in.municipality
+	for from := 0; from < len(people); from += perTransaction {
+		err := h.in.d.Update(ctx, func(ctx context.Context, tx *db.Tx) error {
+			var contacts, addresses [][]any
+			var docs []db.Doc
+			for i := from; i < min(len(people), from+perTransaction); i++ {
+				people[i].contact, people[i].conversation, people[i].open = tx.NewID(), tx.NewID(), rand.Float64() < h.open
+				contacts = append(contacts, []any{m, people[i].contact, personName(i), phone(i), at, at})
+				addresses = append(addresses, []any{m, "phone", phone(i), people[i].contact, at})
+				docs = append(docs, db.Doc{ID: people[i].contact, Text: personName(i) + " " + phone(i) + " " + strings.TrimPrefix(phone(i), "39")})
+			}
+			if err := insert(ctx, tx, "contact", contactColumns, contacts); err != nil {
+				return err
+			}
+			if err := insert(ctx, tx, "contact_address", addressColumns, addresses); err != nil {
+				return err
+			}
+			return tx.Index(ctx, db.ContactSearch, m, docs, false)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeMessages writes the messages of a stretch of time. A few people write very much, and every third
+// message is an answer.
+func (h history) writeMessages(ctx context.Context, people []person, start time.Time, step time.Duration, from, to int) (sent []sentMessage, err error) {
+	m := h.in.municipality
+	err = h.in.d.Update(ctx, func(ctx context.Context, tx *db.Tx) error {
+		sent = nil
+		var rows [][]any
+		var docs []db.Doc
+		for i := from; i < to; i++ {
+			citizen := i % len(people)
+			if i >= len(people) {
+				citizen = int(float64(len(people)) * rand.Float64() * rand.Float64())
+			}
+			p := &people[citizen]
+			at := start.Add(step * time.Duration(i)).Truncate(time.Microsecond)
+			w := writtenMessage{id: tx.NewID(), at: at, direction: "in", text: prose(4 + rand.IntN(25))}
+			external := fmt.Sprintf("wamid.HBgLHISTORY%032d", w.id)
+			status, author, kind := conversation.Received, "", ""
+			var accepted *time.Time
+			if i%3 == 2 {
+				w.direction, status, author, kind, accepted = "out", h.answered, "Anna", "operator", &at
+				sent = append(sent, sentMessage{id: db.FormatID(w.id), external: external, citizen: citizen})
+			}
+			p.written++
+			p.last = w
+			rows = append(rows, []any{m, w.id, p.conversation, p.contact, phoneNumberID, w.direction, conversation.TypeText, w.text,
+				external, int16(status), kind, author, at, at, at, accepted})
+			docs = append(docs, db.Doc{ID: w.id, Text: w.text})
+		}
+		if err := insert(ctx, tx, "message", messageColumns, rows); err != nil {
+			return err
+		}
+		return tx.Index(ctx, db.MessageSearch, m, docs, false)
+	})
+	return sent, err
+}
+
+func (h history) writeConversations(ctx context.Context, people []person) error {
+	m := h.in.municipality
+	for from := 0; from < len(people); from += perTransaction {
+		err := h.in.d.Update(ctx, func(ctx context.Context, tx *db.Tx) error {
+			var rows, events [][]any
+			for _, p := range people[from:min(len(people), from+perTransaction)] {
+				if p.written == 0 {
+					continue
+				}
+				state, unread := "resolved", 0
+				var resolved, waiting *time.Time
+				if p.open {
+					state = "open"
+				} else {
+					resolved = &p.last.at
+				}
+				if p.open && p.last.direction == "in" {
+					waiting, unread = &p.last.at, 1
+				}
+				rows = append(rows, []any{m, p.conversation, phoneNumberID, p.contact, state, unread, p.last.at, waiting,
+					p.last.at, p.last.at, p.last.id, p.last.direction, conversation.TypeText, strings.ToValidUTF8(p.last.text[:min(len(p.last.text), 100)], ""), resolved})
+				events = append(events, []any{m, tx.NewID(), p.conversation, p.contact, phoneNumberID, p.last.at, "opened", "", 0, ""})
+			}
+			if err := insert(ctx, tx, "conversation", conversationColumns, rows); err != nil {
+				return err
+			}
+			return insert(ctx, tx, "conversation_event", eventColumns, events)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settle leaves the database as it is when its own housekeeping has come round.
+func (h history) settle(ctx context.Context) error {
+	steps := []string{"ANALYZE"}
+	if h.in.d.Engine == db.PostgreSQL {
+		steps = append(steps, "SELECT gin_clean_pending_list('message_search_vector')", "SELECT gin_clean_pending_list('contact_search_vector')")
+	}
+	for _, step := range steps {
+		if err := h.in.d.Update(ctx, func(ctx context.Context, tx *db.Tx) error {
+			_, err := tx.ExecContext(ctx, step)
+			return err
+		}); err != nil {
+			return fmt.Errorf("%s: %w", step, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+const (
+	manyConnections = 64
+	leastIntake     = 0.4
+)
+
+// measureIntake finds how many webhooks a second can be committed and answered, in turns with how many
+// can be verified and answered and nothing else.
+func measureIntake(ctx context.Context, b bench) (results []result, err error) {
+	limit, stop, err := startLimit(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer stop()
+	err = b.with(ctx, func(in *installation) error {
+		c := newCitizens(0, 20000)
+		var most, durable rates
+		lasting := b.long(2*time.Second, time.Second)
+		for range b.many(5, 2) {
+			l, err := closedLoop(ctx, limit, manyConnections, lasting, c.next)
+			if err := errors.Join(err, l.whole()); err != nil {
+				return err
+			}
+			most = append(most, l.rate())
+			if l, err = in.receive(ctx, each, func() (load, error) {
+				return closedLoop(ctx, in.webhook(), manyConnections, lasting, c.next)
+			}); err != nil {
+				return err
+			}
+			durable = append(durable, l.rate())
+		}
+		ratio := durable.median() / most.median()
+		results = append(results, result{row: "webhook intake, durable, 64 connections", engine: b.engine, figure: durable.String(),
+			limit: most.String(), ratio: fmt.Sprintf("%.2f", ratio), target: fmt.Sprintf("≥ %.1f", leastIntake), met: ratio >= leastIntake})
+		return nil
+	})
+	return results, err
+}
