@@ -18,6 +18,8 @@ const (
 	pairEvery    = 6 * time.Second
 	pairBurst    = 45
 	slice        = 100 * time.Millisecond // what is claimed at once is sent within this time
+
+	incomingShare = 0.9 // of the rate: a flood of messages leaves a tenth to the replies
 )
 
 // pace keeps a number below its rate. After Meta said that it was too fast it goes at half and comes
@@ -26,12 +28,14 @@ type pace struct {
 	mu     sync.Mutex
 	full   float64
 	bucket *rate.Limiter
+	counts *rate.Limiter // what comes in and is counted: at most incomingShare of the bucket
 	slowed time.Time
 	pairs  map[int64]*rate.Limiter
 }
 
 func newPace(perSecond float64) *pace {
-	return &pace{full: perSecond, bucket: rate.NewLimiter(rate.Limit(perSecond), burst(perSecond)), pairs: make(map[int64]*rate.Limiter)}
+	return &pace{full: perSecond, bucket: rate.NewLimiter(rate.Limit(perSecond), burst(perSecond)),
+		counts: rate.NewLimiter(rate.Limit(incomingShare*perSecond), burst(perSecond)), pairs: make(map[int64]*rate.Limiter)}
 }
 
 func burst(perSecond float64) int { return max(1, int(perSecond*slice.Seconds())) }
@@ -63,9 +67,10 @@ func (p *pace) spend(now time.Time, n int) {
 func (p *pace) took(n int) {
 	now := time.Now()
 	p.mu.Lock()
-	most := int(p.bucket.TokensAt(now)) + p.bucket.Burst()
+	n = max(0, min(n, int(p.counts.TokensAt(now))))
+	p.counts.ReserveN(now, n)
 	p.mu.Unlock()
-	p.spend(now, min(n, most))
+	p.spend(now, n)
 }
 
 // until is how long it takes until one message may be sent.
@@ -86,8 +91,7 @@ func (p *pace) setRate(perSecond float64) {
 		return
 	}
 	p.full = perSecond
-	p.bucket.SetLimit(rate.Limit(perSecond))
-	p.bucket.SetBurst(burst(perSecond))
+	p.limit(time.Now(), perSecond)
 }
 
 // slow halves the rate, at most once a second: many answers tell of one moment.
@@ -109,8 +113,10 @@ func (p *pace) recover(now time.Time) {
 }
 
 func (p *pace) limit(now time.Time, perSecond float64) {
-	p.bucket.SetLimitAt(now, rate.Limit(perSecond))
-	p.bucket.SetBurstAt(now, burst(perSecond))
+	for limiter, share := range map[*rate.Limiter]float64{p.bucket: 1, p.counts: incomingShare} {
+		limiter.SetLimitAt(now, rate.Limit(share*perSecond))
+		limiter.SetBurstAt(now, burst(perSecond))
+	}
 }
 
 // pair reports whether a message to the contact may go now, and otherwise how long it must wait.
