@@ -26,8 +26,9 @@ type Token struct {
 }
 
 const (
-	tokenPrefix = "fd_"       // so that scanners of repositories can recognise a leaked one
-	touchEvery  = time.Minute // a token used 100 times a second must not write 100 times a second
+	tokenPrefix  = "fd_"       // so that scanners of repositories can recognise a leaked one
+	touchEvery   = time.Minute // a token used 100 times a second must not write 100 times a second
+	notePatience = time.Second // that a use waits to be noted
 )
 
 // ErrToken is the failure of a token that is unknown or revoked.
@@ -128,12 +129,32 @@ func Authenticate(ctx context.Context, d *db.DB, raw string) (Actor, error) {
 		return Actor{}, fmt.Errorf("look up a token: %w", err)
 	}
 	if due {
-		err = d.UpdateLater(ctx, func(ctx context.Context, tx *db.Tx) error {
-			return store.New(tx).TouchToken(ctx, store.TouchTokenParams{UsedAt: new(tx.Now()), MunicipalityID: actor.Municipality, TokenID: actor.ID})
-		})
+		err = noteUse(ctx, d, actor)
 	}
 	if err != nil {
 		return Actor{}, fmt.Errorf("note the use of token %d: %w", actor.ID, err)
 	}
 	return actor, nil
+}
+
+// noteUse writes when a token was last used. It is a note only: while the database can't be written, it
+// keeps nobody from reading, and the next use is noted.
+func noteUse(ctx context.Context, d *db.DB, actor Actor) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), notePatience)
+	noted := make(chan error, 1)
+	go func() { // SQLite can't be called back from waiting for a lock
+		defer cancel()
+		noted <- d.UpdateLater(ctx, func(ctx context.Context, tx *db.Tx) error {
+			return store.New(tx).TouchToken(ctx, store.TouchTokenParams{UsedAt: new(tx.Now()), MunicipalityID: actor.Municipality, TokenID: actor.ID})
+		})
+	}()
+	select {
+	case err := <-noted:
+		if db.Unavailable(err) {
+			return nil
+		}
+		return err
+	case <-time.After(notePatience):
+		return nil
+	}
 }
