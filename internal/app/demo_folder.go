@@ -16,7 +16,7 @@ import (
 type demoFolder string
 
 const (
-	demoMarker = "demo.state"
+	demoMarker = "demo-state"
 	demoBegun  = "begun\n" // the story is being told; a demo that ended here begins anew
 	demoTold   = "told\n"
 )

@@ -38,6 +38,8 @@ const (
 	todayLasts = 20*time.Hour + 30*time.Minute
 	pastEnds   = 21 * time.Hour
 	pastDays   = 31
+	// settled is how long before the end of the past the last of its conversations begins: most end in time.
+	settled = 30 * time.Hour
 	// returnsAfter is more than the week within which a message continues the conversation before it.
 	returnsAfter = 8 * 24 * time.Hour
 	freeReplies  = 23*time.Hour + 45*time.Minute // of WhatsApp's 24
@@ -75,7 +77,7 @@ func (p *planner) past() []talk {
 	var talks []talk
 	starts := make([]time.Time, p.town.conversations)
 	for i := range starts {
-		starts[i] = p.moment(until)
+		starts[i] = p.moment(until.Add(-settled))
 	}
 	slices.SortFunc(starts, time.Time.Compare)
 	deck := &deck{rng: p.rng, scripts: p.suitable(p.lib.past)}
@@ -96,6 +98,9 @@ func (p *planner) today() []talk {
 	p.opens = day.next
 	var talks []talk
 	for _, s := range p.suitable(p.lib.today) {
+		if s.at > 100 && day.open() {
+			continue // nobody writes after closing time before it
+		}
 		start := day.place(s.at).Add(p.minutes(0, 3))
 		talks = append(talks, p.play(s, p.crowd.next(s.who), start, p.now.Add(-time.Minute)))
 	}
@@ -343,6 +348,9 @@ func (w workday) length() time.Duration {
 	return sum
 }
 
+// open tells whether the desk is at work, or has closed just now.
+func (w workday) open() bool { return w.now.Sub(w.hours[len(w.hours)-1].Close) < 20*time.Minute }
+
 // place is the time at so many hundredths of the working time; below 0 lies before it, above 100 after it.
 func (w workday) place(at int) time.Time {
 	first, last := w.hours[0].Open, w.hours[len(w.hours)-1].Close
@@ -350,10 +358,8 @@ func (w workday) place(at int) time.Time {
 	switch {
 	case at < 0:
 		return first.Add(part(first.Sub(w.from), at, 20))
-	case at > 100 && w.now.Sub(last) > 20*time.Minute:
-		return last.Add(part(w.now.Sub(last), at-100, 20))
 	case at > 100:
-		return w.now.Add(-time.Duration(125-at) * time.Minute)
+		return last.Add(part(w.now.Sub(last), at-100, 20))
 	}
 	left := part(w.length(), at, 100)
 	for _, i := range w.hours {

@@ -27,7 +27,7 @@ async function begin() {
   await loadFaults();
   const address = (wanted.get("citizen") || "").trim().replace(/^(?=\d)/, "+");
   const first = address || document.querySelector("#citizens [data-address]")?.dataset.address;
-  if (first) await openPhone(first);
+  if (first) await openPhone(first, Boolean(wanted.get("number")));
   else showEmpty();
   listen();
 }
@@ -36,6 +36,7 @@ let accounts = [];
 
 async function loadNumbers(wanted) {
   accounts = await api.accounts();
+  accounts.sort((a, b) => Boolean(b.webhook_url) - Boolean(a.webhook_url)); // those that lead to a desk first
   $("number").replaceChildren(...accounts.map((a) => el("option", { value: a.phone_number_id, "data-digits": a.display_number }, a.verified_name || a.display_number)));
   if (wanted && accounts.some((a) => a.phone_number_id === wanted)) $("number").value = wanted;
   useNumber();
@@ -83,12 +84,16 @@ async function loadCitizens() {
   markOpen();
 }
 
+// contents are the words for a last message without any.
+const contents = { "[image]": "Foto", "[audio]": "Messaggio vocale", "[video]": "Video", "[document]": "Documento", "[sticker]": "Sticker", "[location]": "Luogo",
+  "[contacts]": "Contatto", "[template]": "Modello" };
+
 function person(c) {
   return el("li", {}, el("button", { type: "button", "data-address": c.address },
     el("span", { class: "face small", "aria-hidden": "true" }, initials(c.name || "?")),
     el("span", { class: "who" },
       el("strong", {}, c.name || c.address),
-      el("small", {}, c.last_text || c.display || c.username || "")),
+      el("small", {}, contents[c.last_text] || c.last_text || c.display || c.username || "")),
     c.last_at ? el("span", { class: "when" }, time(c.last_at)) : null));
 }
 
@@ -103,8 +108,13 @@ function showEmpty() {
   $("mine").textContent = "Scelga o crei un cittadino per cominciare.";
 }
 
-async function openPhone(address) {
+async function openPhone(address, keepNumber) {
   open.citizen = await api.citizen(address);
+  const chats = open.citizen.numbers || [];
+  if (!keepNumber && chats.length > 0 && !chats.includes(open.number)) { // show a chat there is
+    $("number").value = chats[0];
+    useNumber();
+  }
   const label = [open.citizen.name, open.citizen.display || open.citizen.username].filter(Boolean).join(" · ");
   $("mine").textContent = "Telefono di " + label;
   $("phone-off").checked = Boolean(open.citizen.offline);
