@@ -33,6 +33,7 @@ func (s *Server) search(w http.ResponseWriter, r *http.Request, v *visit) error 
 		}
 	}
 	frame := s.frame(v, page.SectionInbox, v.language.T("desk.search.title"))
+	frame.Search = found.Query
 	return s.draw(w, r, http.StatusOK, page.SearchPage(frame, found))
 }
 

@@ -14,6 +14,7 @@ type Desk struct {
 	Service      string // what the citizens call it: "WhatsUrp"
 	Others       []Place
 	Person       Person
+	Search       string // what is being looked for
 	Open         bool   // the desk's hours, now
 	Hours        string // the same in words: "aperto fino alle 13:00"
 	Section      Section
