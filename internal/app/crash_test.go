@@ -86,6 +86,7 @@ func (in *installation) waitFor(d time.Duration) {
 // load is what is poured into the installation, and what was promised about it.
 type load struct {
 	in       *installation
+	pause    time.Duration // of each writer between two webhooks
 	end      context.CancelFunc
 	running  sync.WaitGroup
 	mu       sync.Mutex
@@ -94,9 +95,17 @@ type load struct {
 	sent     atomic.Int64
 }
 
-func (in *installation) pour(citizens []string) *load {
+// pour pours as much as goes in.
+func (in *installation) pour(citizens []string) *load { return in.load(citizens, 0) }
+
+// trickle leaves the machine some rest.
+func (in *installation) trickle(citizens []string) *load {
+	return in.load(citizens, 20*time.Millisecond)
+}
+
+func (in *installation) load(citizens []string, pause time.Duration) *load {
 	ctx, end := context.WithCancel(in.t.Context())
-	l := &load{in: in, end: end, stored: make(map[string]bool), accepted: make(map[string]string)}
+	l := &load{in: in, pause: pause, end: end, stored: make(map[string]bool), accepted: make(map[string]string)}
 	for w := range 4 {
 		l.running.Go(func() { l.write(ctx, w) })
 	}
@@ -114,6 +123,9 @@ func (l *load) stop() {
 // write delivers webhooks as Meta does: each again until it is answered 200, some of them twice.
 func (l *load) write(ctx context.Context, worker int) {
 	for i := 0; ctx.Err() == nil; i++ {
+		if l.pause > 0 {
+			l.in.waitFor(l.pause)
+		}
 		id := fmt.Sprintf("wamid.K%d-%d", worker, i)
 		body := inboundText(l.in.phoneNumberID, l.in.waba, fmt.Sprintf("39333100%04d", (worker*7919+i)%300), id, "messaggio "+id)
 		for ctx.Err() == nil {
@@ -222,6 +234,7 @@ func (in *installation) check(l *load) {
 	if len(l.stored) == 0 || len(l.accepted) == 0 {
 		t.Error("nothing was poured in: the test tested nothing")
 	}
+	in.oneRecipientEach()
 }
 
 func inboundText(phoneNumberID, waba, from, id, text string) []byte {
