@@ -207,7 +207,7 @@ func (r *rehearsal) serve(ctx context.Context, stop context.CancelCauseFunc) err
 
 // simulatorOptions give every town its account.
 func (r *rehearsal) simulatorOptions() simulator.Options {
-	o := simulator.Options{Listen: r.phones, URL: reachable(r.phones), Data: filepath.Join(r.Data, "simulator"), Log: r.log.With("part", "simulator"), Now: r.clock.Now}
+	o := simulator.Options{Listen: r.phones, URL: reachable(r.phones), Data: filepath.Join(r.Data, "simulator"), Log: r.log.With("part", "simulator"), Now: r.clock.Now, URLLife: 24 * time.Hour}
 	for _, t := range demo.Towns() {
 		a := t.Account()
 		account := simulator.Account{WABA: a.WABA, PhoneNumberID: a.PhoneNumberID, DisplayNumber: a.DisplayNumber, VerifiedName: "Comune di " + t.Name,

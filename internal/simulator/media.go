@@ -264,7 +264,7 @@ func (s *Server) getMedia(f *file, base string) (any, *graphError) {
 const downloadPath = "/whatsapp_business/attachments/"
 
 func (s *Server) downloadURL(f *file, base string) string {
-	ext := strconv.FormatInt(s.clock.Now().Add(urlLife).Unix(), 10)
+	ext := strconv.FormatInt(s.clock.Now().Add(cmp.Or(s.opts.URLLife, urlLife)).Unix(), 10)
 	q := url.Values{"mid": {f.ID}, "ext": {ext}, "hash": {s.media.hash(f.ID, ext)}}
 	return base + downloadPath + "?" + q.Encode()
 }

@@ -49,6 +49,8 @@ type Options struct {
 	Delays          *Delays // nil: DefaultDelays
 	WebhookBatch    int     // updates in one POST at most, 1000 unless set
 	WebhookParallel int     // POSTs at a time for one account, 8 unless set
+
+	URLLife time.Duration // of a file's address, 5 minutes unless set; more where Now makes leaps
 }
 
 // Delays are the times things take; negative means never.

@@ -41,7 +41,7 @@ export function bubble(message, find) {
     "data-message-id": message.id, "data-direction": message.direction, "data-type": message.type, "data-status": message.status,
   });
   if (message.reply_to) item.append(quoted(message.reply_to, find));
-  item.append(...content(message));
+  item.append(...content(message).filter((part) => part != null));
   item.append(el("p", { class: "meta" }, el("span", {}, time(message.at)), el("span", { class: "state" }, word(message))));
   if (message.error) item.append(el("p", { class: "problem" }, message.error.title));
   item.append(menu(message));
