@@ -103,9 +103,9 @@ func (c *crowd) phone(who string) string {
 	n := c.town*1000 + c.serial
 	switch who {
 	case "en":
-		return fmt.Sprintf("447700900%03d", (c.town*50+c.serial)%1000) // Ofcom, numbers for use in drama
+		return fmt.Sprintf("447700900%03d", (c.town*200+c.serial%200)%1000) // Ofcom, numbers for use in drama
 	case "de":
-		return fmt.Sprintf("4917139200%02d", n%100) // Bundesnetzagentur, media numbers
+		return fmt.Sprintf("4917139200%02d", (c.town*20+c.serial%20)%100) // Bundesnetzagentur, media numbers
 	}
 	prefix := []string{"347", "333", "320", "338", "349", "366", "392", "328"}[c.serial%8]
 	return fmt.Sprintf("39%s555%04d", prefix, n)
