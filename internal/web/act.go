@@ -120,6 +120,9 @@ func (s *Server) handOverDialog(w http.ResponseWriter, r *http.Request, v *visit
 	}
 	dialog := page.HandOver{Conversation: db.FormatID(conversationID), Offices: officeChoices(v.municipality)}
 	err = s.DB.View(r.Context(), func(ctx context.Context, tx *db.Tx) error {
+		if _, err := conversation.Get(ctx, tx, v.municipality.ID, conversationID); err != nil {
+			return err
+		}
 		colleagues, err := staff.Colleagues(ctx, tx, v.municipality.ID)
 		for _, c := range colleagues {
 			if c.ID != v.actor.ID {
