@@ -210,17 +210,18 @@ func (m Message) before(o Message) bool {
 	return cmp.Or(m.At.Compare(o.At), cmp.Compare(m.Place, o.Place), cmp.Compare(m.ID, o.ID)) < 0
 }
 
-// Touching a conversation with a message that is not its newest leaves what the list shows alone.
-const touchConversation = `UPDATE conversation SET state = 'open', unread = unread + $3,
-	resolved_at = CASE WHEN $4 THEN NULL ELSE resolved_at END, resolution = CASE WHEN $4 THEN '' ELSE resolution END,
-	holder_id = CASE WHEN $4 THEN 0 ELSE holder_id END, holder_name = CASE WHEN $4 THEN '' ELSE holder_name END,
-	waiting_since = CASE WHEN waiting_since IS NULL OR waiting_since > $5 THEN $5 ELSE waiting_since END,
-	last_inbound_at = CASE WHEN last_inbound_at IS NULL OR last_inbound_at < $6 THEN $6 ELSE last_inbound_at END,
-	last_message_id = CASE WHEN last_message_at <= $7 THEN $8 ELSE last_message_id END,
-	last_direction = CASE WHEN last_message_at <= $7 THEN 'in' ELSE last_direction END,
-	last_type = CASE WHEN last_message_at <= $7 THEN $9 ELSE last_type END,
-	last_text = CASE WHEN last_message_at <= $7 THEN $10 ELSE last_text END,
-	last_message_at = CASE WHEN last_message_at <= $7 THEN $7 ELSE last_message_at END
+// Touching a conversation with a message that is not its newest leaves what the list shows alone. One that
+// was resolved, be it in this very moment, is open again and free for anybody to take.
+const touchConversation = `UPDATE conversation SET unread = unread + $3,
+	holder_id = CASE WHEN state = 'open' THEN holder_id ELSE 0 END, holder_name = CASE WHEN state = 'open' THEN holder_name ELSE '' END,
+	state = 'open', resolved_at = NULL, resolution = '',
+	waiting_since = CASE WHEN waiting_since IS NULL OR waiting_since > $4 THEN $4 ELSE waiting_since END,
+	last_inbound_at = CASE WHEN last_inbound_at IS NULL OR last_inbound_at < $5 THEN $5 ELSE last_inbound_at END,
+	last_message_id = CASE WHEN last_message_at <= $6 THEN $7 ELSE last_message_id END,
+	last_direction = CASE WHEN last_message_at <= $6 THEN 'in' ELSE last_direction END,
+	last_type = CASE WHEN last_message_at <= $6 THEN $8 ELSE last_type END,
+	last_text = CASE WHEN last_message_at <= $6 THEN $9 ELSE last_text END,
+	last_message_at = CASE WHEN last_message_at <= $6 THEN $6 ELSE last_message_at END
 	WHERE municipality_id = $1 AND conversation_id = $2`
 
 func savePlaces(ctx context.Context, tx *db.Tx, municipality int64, places map[place]*found) error {
@@ -238,7 +239,7 @@ func savePlaces(ctx context.Context, tx *db.Tx, municipality int64, places map[p
 		if f.reopened {
 			events = append(events, Event{ConversationID: f.id, ContactID: p.contact, Number: p.number, At: f.openedAt, Kind: Reopened})
 		}
-		touched = append(touched, []any{municipality, f.id, t.unread, f.reopened, t.firstQuestion, t.lastInbound, t.last.At, t.last.ID, t.last.Type, preview(t.last.Text)})
+		touched = append(touched, []any{municipality, f.id, t.unread, t.firstQuestion, t.lastInbound, t.last.At, t.last.ID, t.last.Type, preview(t.last.Text)})
 		tx.Notify(db.Notice{Topic: db.Conversation, Municipality: municipality, ID: f.id})
 	}
 	slices.SortFunc(touched, func(a, b []any) int { return cmp.Compare(a[1].(int64), b[1].(int64)) })
@@ -326,6 +327,11 @@ func joinConversations(ctx context.Context, tx *db.Tx, municipality, from, into 
 	for _, step := range []string{
 		`UPDATE conversation SET
 			unread = conversation.unread + f.unread,
+			kind = CASE WHEN conversation.kind = '' THEN f.kind ELSE conversation.kind END,
+			office = CASE WHEN conversation.office = '' THEN f.office ELSE conversation.office END,
+			holder_name = CASE WHEN conversation.holder_id = 0 THEN f.holder_name ELSE conversation.holder_name END,
+			holder_id = CASE WHEN conversation.holder_id = 0 THEN f.holder_id ELSE conversation.holder_id END,
+			first_reply_at = CASE WHEN conversation.first_reply_at IS NULL THEN f.first_reply_at ELSE conversation.first_reply_at END,
 			waiting_since = CASE WHEN conversation.waiting_since IS NULL OR f.waiting_since < conversation.waiting_since THEN f.waiting_since ELSE conversation.waiting_since END,
 			last_inbound_at = CASE WHEN conversation.last_inbound_at IS NULL OR f.last_inbound_at > conversation.last_inbound_at THEN f.last_inbound_at ELSE conversation.last_inbound_at END,
 			last_message_id = CASE WHEN f.last_message_at > conversation.last_message_at THEN f.last_message_id ELSE conversation.last_message_id END,
@@ -336,6 +342,8 @@ func joinConversations(ctx context.Context, tx *db.Tx, municipality, from, into 
 		FROM conversation f WHERE f.municipality_id = $1 AND f.conversation_id = $2 AND conversation.municipality_id = $1 AND conversation.conversation_id = $3`,
 		`UPDATE message SET conversation_id = $3 WHERE municipality_id = $1 AND conversation_id = $2
 			AND contact_id = (SELECT c.contact_id FROM conversation c WHERE c.municipality_id = $1 AND c.conversation_id = $2)`,
+		`UPDATE draft SET conversation_id = $3 WHERE municipality_id = $1 AND conversation_id = $2 AND NOT EXISTS
+			(SELECT 1 FROM draft d WHERE d.municipality_id = $1 AND d.conversation_id = $3 AND d.staff_id = draft.staff_id)`,
 		`UPDATE conversation SET state = 'resolved', resolution = 'merged', resolved_at = last_message_at, unread = 0, waiting_since = NULL
 			WHERE municipality_id = $1 AND conversation_id = $2 AND CAST($3 AS bigint) <> 0`,
 	} {

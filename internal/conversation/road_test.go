@@ -396,3 +396,52 @@ func TestSearchFindsStemsAndNames(t *testing.T) {
 		})
 	})
 }
+
+// When a webhook ties two contacts together, their open conversations become one, with what was typed.
+func TestMergingKeepsEverything(t *testing.T) {
+	each(t, func(t *testing.T, k *desk) {
+		older := k.writes("393331234567", "wamid.1", "dal telefono").Conversation
+		var younger int64
+		k.must(func(ctx context.Context, tx *db.Tx) error {
+			ids, _, err := contact.Resolve(ctx, tx, comune, []contact.Person{{UserID: "IT.1A", At: k.now}})
+			if err != nil {
+				return err
+			}
+			r, err := conversation.Receive(ctx, tx, comune, []conversation.Message{{ID: tx.NewID(), ContactID: ids[0], Number: number, ExternalID: "wamid.2",
+				Type: conversation.TypeText, Text: "senza numero", At: k.now}})
+			younger = r[0].Conversation
+			return err
+		})
+		k.must(func(ctx context.Context, tx *db.Tx) error {
+			if err := conversation.Take(ctx, tx, anna(), younger); err != nil {
+				return err
+			}
+			return conversation.SaveDraft(ctx, tx, anna(), younger, conversation.Draft{Key: "d", Mode: "reply", Text: "Gentile"})
+		})
+		k.must(func(ctx context.Context, tx *db.Tx) error {
+			_, merges, err := contact.Resolve(ctx, tx, comune, []contact.Person{{Phone: "393331234567", UserID: "IT.1A", At: k.now}})
+			if err != nil {
+				return err
+			}
+			return conversation.Merge(ctx, tx, comune, merges)
+		})
+		c := k.get(older)
+		if c.Unread != 2 || c.HolderID != anna().ID || c.Contact.UserID != "IT.1A" {
+			t.Errorf("the older conversation is %+v", c)
+		}
+		k.must(func(ctx context.Context, tx *db.Tx) error {
+			d, err := conversation.GetDraft(ctx, tx, anna(), older)
+			if d.Text != "Gentile" {
+				t.Errorf("the draft is %+v", d)
+			}
+			page, _, err2 := conversation.Messages(ctx, tx, comune, c, conversation.Position{}, 10)
+			if len(page) != 2 || err2 != nil {
+				t.Errorf("messages %+v, %v", page, err2)
+			}
+			return err
+		})
+		if y := k.get(younger); y.State != conversation.Closed {
+			t.Errorf("the younger conversation is %v", y.State)
+		}
+	})
+}
