@@ -675,9 +675,12 @@ func (h *downloads) file() string {
 // wait waits until n requests hung in all.
 func (h *downloads) wait(n int) {
 	h.t.Helper()
-	(&installation{t: h.t}).until("a download hangs", func() bool {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		return h.hung >= n
-	})
+	(&installation{t: h.t}).until("a download hangs", func() bool { return h.begun() >= n })
+}
+
+// begun is how many requests hung in all.
+func (h *downloads) begun() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.hung
 }
