@@ -172,6 +172,8 @@ func (d *DB) openPostgres() error {
 	}
 	cfg.RuntimeParams["application_name"] = "filodiretto"
 	cfg.RuntimeParams["timezone"] = "UTC"
+	cfg.RuntimeParams["lock_timeout"] = "20s"
+	cfg.RuntimeParams["idle_in_transaction_session_timeout"] = "60s"
 	d.Engine = PostgreSQL
 	d.main = stdlib.OpenDB(*cfg)
 	d.main.SetMaxOpenConns(16)
@@ -183,11 +185,11 @@ func (d *DB) openPostgres() error {
 
 // redact keeps the password of an address out of errors and logs.
 func redact(dsn string) string {
-	at := strings.LastIndexByte(dsn, '@')
-	if at < 0 {
-		return dsn
+	dsn, _, _ = strings.Cut(dsn, "?") // a password may stand there too
+	if at := strings.LastIndexByte(dsn, '@'); at >= 0 {
+		return "postgres://…" + dsn[at:]
 	}
-	return "postgres://…" + dsn[at:]
+	return dsn
 }
 
 // Close gives back the leases and closes every connection.
@@ -225,6 +227,9 @@ func (d *DB) Owner() string { return d.owner }
 // Unavailable reports whether err says that the database can't be reached or written just now,
 // so that trying again later may help.
 func Unavailable(err error) bool {
+	if errors.Is(err, ErrAgain) { // lost five races in a row
+		return true
+	}
 	var se *sqlite.Error
 	if errors.As(err, &se) {
 		switch se.Code() & 0xff {

@@ -126,8 +126,9 @@ func TestTheClockGoingBackMakesNoOldID(t *testing.T) {
 	if second := d.IDs.New(); second <= first {
 		t.Errorf("%d came after %d", second, first)
 	}
-	if at := db.IDTime(first); !at.Equal(time.Date(2026, 3, 29, 1, 0, 0, 0, time.UTC)) {
-		t.Errorf("the id tells %v", at)
+	at := time.Date(2026, 3, 29, 1, 0, 0, 0, time.UTC)
+	if first < db.FirstID(at) || first >= db.FirstID(at.Add(time.Millisecond)) {
+		t.Errorf("the id %d does not tell its time", first)
 	}
 }
 
@@ -209,6 +210,49 @@ func TestUpdateRunsAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// Writers that can wait get their turn beside those that never stop.
+func TestWhoCanWaitIsNotForgotten(t *testing.T) {
+	d := dbtest.SQLite(t)
+	ctx, stop := context.WithCancel(t.Context())
+	var busy sync.WaitGroup
+	for range 3 {
+		busy.Go(func() {
+			for ctx.Err() == nil {
+				_ = d.Update(ctx, func(context.Context, *db.Tx) error { return nil })
+			}
+		})
+	}
+	for range 20 {
+		if err := d.UpdateLater(t.Context(), func(context.Context, *db.Tx) error { return nil }); err != nil {
+			t.Error(err)
+		}
+	}
+	stop()
+	busy.Wait()
+}
+
+// Who missed notices is told to look at everything, also when nothing comes after the burst.
+func TestMissedNoticesBecomeARefresh(t *testing.T) {
+	d := dbtest.SQLite(t)
+	news := d.Hub.Subscribe(func(db.Notice) bool { return true })
+	defer news.Close()
+	for i := range 300 {
+		if err := d.Update(t.Context(), func(_ context.Context, tx *db.Tx) error {
+			tx.Notify(db.Notice{Topic: db.Conversation, ID: int64(i)})
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refreshed := false
+	for len(news.C) > 0 {
+		refreshed = (<-news.C).Topic == db.Refresh || refreshed
+	}
+	if !refreshed {
+		t.Error("44 notices were missed without a word")
+	}
 }
 
 func TestBatchesKeepTheirOrder(t *testing.T) {

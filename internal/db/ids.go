@@ -43,9 +43,6 @@ func (i *IDs) New() int64 {
 	return i.ms<<(instanceBits+counterBits) | i.instance<<counterBits | i.n
 }
 
-// IDTime is the time in id, to the millisecond.
-func IDTime(id int64) time.Time { return time.UnixMilli(id >> (instanceBits + counterBits)).UTC() }
-
 // FirstID is the smallest id that can carry the time t.
 func FirstID(t time.Time) int64 { return t.UnixMilli() << (instanceBits + counterBits) }
 
@@ -73,24 +70,15 @@ const (
 
 var errNoInstance = errors.New("all 256 instance numbers are in use")
 
-// leaseIDs takes a free instance number and keeps its lease while run lasts. The lease outlives
-// three missed renewals; two processes with one number could make the same id.
+// leaseIDs takes a free instance number and keeps its lease while run lasts. The lease outlives three
+// missed renewals; who finds that it was lost, after a pause of the machine, goes on with another number:
+// two processes with one could make the same id.
 func (d *DB) leaseIDs(ctx, run context.Context) error {
-	number := -1
-	for i := range instances {
-		ok, err := d.Lease(ctx, instanceName(i), instanceLease)
-		if err != nil {
-			return fmt.Errorf("lease an instance number: %w", err)
-		}
-		if ok {
-			number = i
-			break
-		}
+	number, err := d.freeInstance(ctx)
+	if err != nil {
+		return err
 	}
-	if number < 0 {
-		return errNoInstance
-	}
-	d.IDs = &IDs{now: d.now, instance: int64(number)}
+	d.IDs = &IDs{now: d.now, instance: number}
 	d.done.Go(func() {
 		for {
 			select {
@@ -98,7 +86,13 @@ func (d *DB) leaseIDs(ctx, run context.Context) error {
 				return
 			case <-time.After(instanceLease / 4):
 			}
-			if _, err := d.Lease(run, instanceName(number), instanceLease); err != nil && run.Err() == nil {
+			held, err := d.Lease(run, instanceName(number), instanceLease)
+			if err == nil && !held {
+				if number, err = d.freeInstance(run); err == nil {
+					d.IDs.become(number)
+				}
+			}
+			if err != nil && run.Err() == nil {
 				d.log.Warn("the lease of the instance number was not renewed", "error", err)
 			}
 		}
@@ -106,22 +100,49 @@ func (d *DB) leaseIDs(ctx, run context.Context) error {
 	return nil
 }
 
-func instanceName(i int) string { return "instance:" + strconv.Itoa(i) }
+func (d *DB) freeInstance(ctx context.Context) (int64, error) {
+	for i := range int64(instances) {
+		held, err := d.Lease(ctx, instanceName(i), instanceLease)
+		if err != nil {
+			return 0, fmt.Errorf("lease an instance number: %w", err)
+		}
+		if held {
+			return i, nil
+		}
+	}
+	return 0, errNoInstance
+}
 
-// Lease takes or renews the lease called name for this process and ttl of real time, and reports
-// whether this process holds it now. Leases use the machine's clock, not the one tests can set.
+// become goes on with another instance number.
+func (i *IDs) become(instance int64) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.instance = instance
+}
+
+func instanceName(i int64) string { return "instance:" + strconv.FormatInt(i, 10) }
+
+// Leases run by one clock: PostgreSQL's, whatever those of the instances say, or the machine's on SQLite.
+const (
+	leasePostgreSQL = `INSERT INTO lease (name, owner, until) VALUES ($1, $2, clock_timestamp() + make_interval(secs => $3))
+		ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, until = excluded.until
+		WHERE lease.owner = excluded.owner OR lease.until < clock_timestamp()`
+	leaseSQLite = `INSERT INTO lease (name, owner, until) VALUES ($1, $2, CAST(unixepoch('subsec') * 1000000 AS integer) + CAST($3 * 1000000 AS integer))
+		ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, until = excluded.until
+		WHERE lease.owner = excluded.owner OR lease.until < CAST(unixepoch('subsec') * 1000000 AS integer)`
+)
+
+// Lease takes or renews the lease called name for this process and ttl, and reports whether this process
+// holds it now. It does not run by the clock that tests set.
 func (d *DB) Lease(ctx context.Context, name string, ttl time.Duration) (bool, error) {
+	statement := leaseSQLite
+	if d.Engine == PostgreSQL {
+		statement = leasePostgreSQL
+	}
 	held := false
 	err := d.Update(ctx, func(ctx context.Context, tx *Tx) error {
-		now := time.Now().UTC().Truncate(time.Microsecond)
-		res, err := tx.ExecContext(ctx, `INSERT INTO lease (name, owner, until) VALUES ($1, $2, $3)
-			ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, until = excluded.until
-			WHERE lease.owner = excluded.owner OR lease.until < $4`, name, d.owner, now.Add(ttl), now)
-		if err != nil {
-			return err
-		}
-		n, err := res.RowsAffected()
-		held = n > 0
+		n, err := tx.Exec(ctx, statement, [][]any{{name, d.owner, ttl.Seconds()}})
+		held = err == nil && n[0] > 0
 		return err
 	})
 	if err != nil {

@@ -5,10 +5,13 @@ package db
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Topic says what a notice is about.
@@ -37,6 +40,8 @@ type Hub struct {
 	mu   sync.Mutex
 	subs map[*Subscription]struct{}
 	out  chan Notice // to the other instances; nil on SQLite
+
+	overflow atomic.Bool // out was full: the others get a Refresh
 }
 
 // Subscription receives notices on C. One that doesn't keep up gets a Refresh in place of what it missed.
@@ -44,7 +49,6 @@ type Subscription struct {
 	C      chan Notice
 	hub    *Hub
 	wanted func(Notice) bool
-	missed bool
 }
 
 func newHub() *Hub { return &Hub{subs: make(map[*Subscription]struct{})} }
@@ -78,20 +82,20 @@ func (h *Hub) deliver(ns ...Notice) {
 	}
 }
 
+// offer runs under the hub's lock. When there is no room, what waits and n become one Refresh.
 func (s *Subscription) offer(n Notice) {
-	if s.missed {
-		select {
-		case s.C <- Notice{Topic: Refresh}:
-			s.missed = false
-		default:
-			return
-		}
-	}
 	select {
 	case s.C <- n:
+		return
 	default:
-		s.missed = true
 	}
+	for len(s.C) > 0 {
+		select {
+		case <-s.C:
+		default:
+		}
+	}
+	s.C <- Notice{Topic: Refresh}
 }
 
 func (d *DB) publish(ns []Notice) {
@@ -105,13 +109,11 @@ func (d *DB) publish(ns []Notice) {
 	for _, n := range ns {
 		select {
 		case d.Hub.out <- n:
-		default: // the sweep of the others finds it
+		default:
+			d.Hub.overflow.Store(true)
 		}
 	}
 }
-
-// Publish tells of something that has committed by other means.
-func (d *DB) Publish(n Notice) { d.publish([]Notice{n}) }
 
 const (
 	channel       = "filodiretto"
@@ -150,6 +152,9 @@ func (d *DB) sendNotices(run context.Context) {
 			case <-timer:
 				break collect
 			}
+		}
+		if d.Hub.overflow.Swap(false) {
+			batch = map[Notice]struct{}{{Topic: Refresh}: {}}
 		}
 		for _, payload := range payloads(d.owner, batch) {
 			if _, err := d.main.ExecContext(run, "SELECT pg_notify($1, $2)", channel, payload); err != nil && run.Err() == nil {
@@ -208,13 +213,32 @@ func (d *DB) listenOnce(run context.Context) error {
 	}
 	d.Hub.deliver(Notice{Topic: Refresh})
 	for {
-		n, err := conn.WaitForNotification(run)
+		n, err := waitOrPing(run, conn)
 		if err != nil {
 			return err
+		}
+		if n == nil {
+			continue
 		}
 		var e envelope
 		if json.Unmarshal([]byte(n.Payload), &e) == nil && e.From != d.owner {
 			d.Hub.deliver(e.Notices...)
 		}
 	}
+}
+
+// pingEvery finds a connection that is gone without a word: it would hear nothing for ever.
+const pingEvery = 30 * time.Second
+
+// waitOrPing returns the next notification, or nil after a while in which there was none.
+func waitOrPing(run context.Context, conn *pgx.Conn) (*pgconn.Notification, error) {
+	wait, cancel := context.WithTimeout(run, pingEvery)
+	defer cancel()
+	n, err := conn.WaitForNotification(wait)
+	if err == nil || run.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+		return n, err
+	}
+	answer, cancelPing := context.WithTimeout(run, 10*time.Second)
+	defer cancelPing()
+	return nil, conn.Ping(answer)
 }

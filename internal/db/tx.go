@@ -64,10 +64,16 @@ func (d *DB) ViewJournal(ctx context.Context, f func(ctx context.Context, tx *Tx
 	return d.run(ctx, d.jreads, nil, &sql.TxOptions{ReadOnly: true}, f)
 }
 
+// updateTime bounds a write, its wait for the writer and its repetitions.
+const updateTime = 60 * time.Second
+
 func (d *DB) update(ctx context.Context, g *gate, later bool, pool *sql.DB, st *statements, f func(context.Context, *Tx) error) error {
 	if ctx.Value(inside{}) != nil {
 		return errNested
 	}
+	// A connection that hangs must not hold a loop for as long as the kernel is patient.
+	ctx, cancel := context.WithTimeout(ctx, updateTime)
+	defer cancel()
 	if d.Engine == SQLite {
 		if err := g.enter(ctx, later); err != nil {
 			return err
@@ -240,6 +246,12 @@ func (s *statements) prepare(ctx context.Context) {
 	s.mu.Unlock()
 	for _, q := range wish {
 		st, err := s.db.PrepareContext(ctx, q)
+		if ctx.Err() != nil { // for the next one
+			s.mu.Lock()
+			s.wish = append(s.wish, q)
+			s.mu.Unlock()
+			continue
+		}
 		if err != nil {
 			continue // it runs unprepared, and says then what is wrong with it
 		}
@@ -249,12 +261,16 @@ func (s *statements) prepare(ctx context.Context) {
 	}
 }
 
-// gate lets one writer in at a time, and those who cannot wait before those who can.
+// gate lets one writer in at a time, and those who cannot wait before those who can; but not for ever:
+// after a few of the first it is the turn of one who waits.
 type gate struct {
 	mu           sync.Mutex
 	busy         bool
+	streak       int // of those who could not wait, while somebody waited
 	first, later []chan struct{}
 }
+
+const maxStreak = 4
 
 func (g *gate) enter(ctx context.Context, later bool) error {
 	g.mu.Lock()
@@ -298,13 +314,20 @@ func (g *gate) giveUp(turn chan struct{}) {
 func (g *gate) leave() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for _, q := range []*[]chan struct{}{&g.first, &g.later} {
-		if len(*q) > 0 {
-			next := (*q)[0]
-			*q = (*q)[1:]
-			close(next)
-			return
-		}
+	next := &g.first
+	if len(g.first) == 0 || len(g.later) > 0 && g.streak >= maxStreak {
+		next = &g.later
 	}
-	g.busy = false
+	switch {
+	case len(*next) == 0:
+		g.busy = false
+		return
+	case next == &g.later, len(g.later) == 0:
+		g.streak = 0
+	default:
+		g.streak++
+	}
+	turn := (*next)[0]
+	*next = (*next)[1:]
+	close(turn)
 }

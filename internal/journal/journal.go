@@ -205,15 +205,23 @@ func (j *Journal) processFiles(ctx context.Context, limit int, work worker) (int
 	return len(entries), err
 }
 
-// processSingly finds the one entry that fails among those of a batch.
+// processSingly finds the one entry that fails among those of a batch. Only the very entry that failed goes
+// to quarantine: by the second look another instance may hold it, and the first that waits be another.
 func (j *Journal) processSingly(ctx context.Context, limit int, work worker) (int, error) {
 	total := 0
 	for range limit {
-		n, err := j.process(ctx, 1, work)
+		var failed int64
+		n, err := j.process(ctx, 1, func(ctx context.Context, tx *db.Tx, entries []Entry) ([]Bad, error) {
+			failed = entries[0].ID
+			return work(ctx, tx, entries)
+		})
 		if err != nil && !db.Unavailable(err) && ctx.Err() == nil {
-			j.log.Error("a journal entry could not be processed; it is in quarantine", "error", err)
-			n, err = j.process(ctx, 1, func(_ context.Context, _ *db.Tx, entries []Entry) ([]Bad, error) {
+			n, err = j.process(ctx, 1, func(ctx context.Context, tx *db.Tx, entries []Entry) ([]Bad, error) {
 				e := entries[0]
+				if e.ID != failed {
+					return work(ctx, tx, entries)
+				}
+				j.log.Error("a journal entry could not be processed; it is in quarantine", "entry", e.ID, "error", err)
 				return []Bad{{Municipality: e.Municipality, Entry: e.ID, Reason: "failed", Detail: "It could not be processed; the log says why.", Body: e.Body}}, nil
 			})
 		}

@@ -15,6 +15,8 @@ CREATE TABLE contact (
   PRIMARY KEY (municipality_id, contact_id)
 );
 
+CREATE INDEX contact_merged ON contact (municipality_id, merged_into) WHERE merged_into <> 0;
+
 CREATE TABLE contact_address (
   municipality_id bigint NOT NULL,
   kind text NOT NULL, -- phone (digits), bsuid, parent

@@ -30,7 +30,7 @@ CREATE INDEX conversation_contact ON conversation (municipality_id, contact_id, 
 CREATE INDEX conversation_inbox ON conversation (municipality_id, state, last_message_at, conversation_id);
 CREATE INDEX conversation_held ON conversation (municipality_id, holder_id, last_message_at, conversation_id) WHERE state = 'open' AND holder_id <> 0;
 CREATE INDEX conversation_waiting ON conversation (municipality_id, waiting_since, conversation_id) WHERE state = 'open' AND waiting_since IS NOT NULL;
-CREATE INDEX conversation_office ON conversation (municipality_id, office, last_message_at, conversation_id) WHERE state = 'open' AND office <> '';
+CREATE INDEX conversation_office ON conversation (municipality_id, office, state, last_message_at, conversation_id) WHERE office <> '';
 
 CREATE TABLE message (
   municipality_id bigint NOT NULL,
@@ -55,8 +55,8 @@ CREATE TABLE message (
   place integer NOT NULL DEFAULT 0, -- in its payload
   created_at timestamptz NOT NULL,
   next_at timestamptz NOT NULL, -- not to be sent before
-  attempts integer NOT NULL DEFAULT 0,
-  lease_owner text NOT NULL DEFAULT '',
+  attempts integer NOT NULL DEFAULT 0, -- claims; the fence of settling
+  tries integer NOT NULL DEFAULT 0, -- times it was written to the wire
   sending_at timestamptz,
   accepted_at timestamptz,
   sent_at timestamptz,

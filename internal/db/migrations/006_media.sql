@@ -26,4 +26,3 @@ CREATE TABLE media (
   PRIMARY KEY (municipality_id, media_id)
 );
 CREATE INDEX media_pending ON media (municipality_id, media_id) WHERE state = 'pending';
-CREATE INDEX media_content ON media (municipality_id, sha256) WHERE sha256 <> '';
