@@ -51,3 +51,22 @@ func sentAt(at, now time.Time) time.Time {
 	}
 	return at.UTC().Truncate(time.Microsecond)
 }
+
+// lookAgainAfter is when a file that is still pending may have lost its job; a job is at work for less.
+const lookAgainAfter = 2 * time.Hour
+
+// LookAgain leaves a job for each file that has been pending for long and lost its own.
+func LookAgain(ctx context.Context, tx *db.Tx, municipality int64) error {
+	var jobs []river.JobArgs
+	err := tx.Query(ctx, `SELECT media_id FROM media WHERE municipality_id = $1 AND state = 'pending' AND created_at < $2 ORDER BY media_id LIMIT 200`,
+		[][]any{{municipality, tx.Now().Add(-lookAgainAfter)}}, func(_ int, row db.Scanner) error {
+			args := FetchArgs{Municipality: municipality}
+			err := row.Scan(&args.Media)
+			jobs = append(jobs, args)
+			return err
+		})
+	if err != nil {
+		return fmt.Errorf("look for files that are still pending: %w", err)
+	}
+	return tx.EnqueueMany(ctx, jobs)
+}

@@ -52,16 +52,18 @@ func NewService(o Options) *Service { return &Service{o: o} }
 // FetchArgs is the job that fetches a file. The row is the truth: a replay is harmless. The ids are
 // written as strings: the queue loses the last digits of numbers as long as ours.
 type FetchArgs struct {
-	Municipality int64 `json:"municipality,string"`
-	Media        int64 `json:"media,string"`
+	Municipality int64 `json:"municipality,string" river:"unique"`
+	Media        int64 `json:"media,string" river:"unique"`
 	Conversation int64 `json:"conversation,string"` // whose thread is told; 0 for none
 }
 
 // Kind names the job in the queue.
 func (FetchArgs) Kind() string { return "fetch_media" }
 
-// InsertOpts lets the job be tried for as long as WhatsApp keeps the file.
-func (FetchArgs) InsertOpts() river.InsertOpts { return river.InsertOpts{MaxAttempts: attempts} }
+// InsertOpts lets the job be tried for as long as WhatsApp keeps the file; there is one for a file.
+func (FetchArgs) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{MaxAttempts: attempts, UniqueOpts: river.UniqueOpts{ByArgs: true}}
+}
 
 type fetchWorker struct {
 	river.WorkerDefaults[FetchArgs]

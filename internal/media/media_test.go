@@ -431,3 +431,35 @@ func TestServedSafely(t *testing.T) {
 		}
 	}
 }
+
+// A file whose job was lost gets another one; one that still has its own doesn't.
+func TestALostJobIsFound(t *testing.T) {
+	now := time.Now()
+	each(t, func(t *testing.T, k *desk) {
+		jobs := func() (n int) {
+			t.Helper()
+			k.update(func(ctx context.Context, tx *db.Tx) error {
+				return tx.QueryRowContext(ctx, `SELECT count(*) FROM river_job WHERE kind = 'fetch_media'`).Scan(&n)
+			})
+			return n
+		}
+		lookAgain := func() {
+			t.Helper()
+			k.update(func(ctx context.Context, tx *db.Tx) error { return media.LookAgain(ctx, tx, k.m) })
+		}
+		k.update(func(ctx context.Context, tx *db.Tx) error {
+			return media.Expect(ctx, tx, k.m, []media.Expected{{MediaID: tx.NewID(), MessageID: tx.NewID(), ConversationID: 9, Number: "1001", ExternalID: "m1", At: tx.Now()}})
+		})
+		now = now.Add(3 * time.Hour)
+		if lookAgain(); jobs() != 1 {
+			t.Errorf("%d jobs for a file that has one", jobs())
+		}
+		k.update(func(ctx context.Context, tx *db.Tx) error {
+			_, err := tx.ExecContext(ctx, `DELETE FROM river_job WHERE kind = 'fetch_media'`)
+			return err
+		})
+		if lookAgain(); jobs() != 1 {
+			t.Errorf("%d jobs for a file whose own was lost", jobs())
+		}
+	}, func(o *db.Options) { o.Now = func() time.Time { return now } })
+}
