@@ -34,7 +34,7 @@ func TestSending(t *testing.T) {
 		c := d.get(anna.path()).want(http.StatusOK)
 		equal(t, "holder", c.at("holder"), nil) // a token is an author, never a holder
 		d.update(func(ctx context.Context, tx *db.Tx) error {
-			due, err := conversation.Claim(ctx, tx, d.rimini.ID, d.rimini.number, "test", conversation.Emergency, conversation.Broadcast, 10)
+			due, err := conversation.Claim(ctx, tx, d.rimini.ID, d.rimini.number, conversation.Emergency, conversation.Broadcast, 10)
 			if err == nil && (len(due) != 1 || db.FormatID(due[0].ID) != id) {
 				t.Errorf("the outbox holds %v", due)
 			}
@@ -159,7 +159,7 @@ func TestRepeatedRequestsSendOnce(t *testing.T) {
 		anna := d.writes(d.rimini, "393471234567", "A che ora aprite?")
 		first := d.post(anna.path("/messages"), `{"text":"Alle 8:30"}`, key("k1")).want(http.StatusAccepted)
 		d.update(func(ctx context.Context, tx *db.Tx) error { // the message goes on; the answer stays what it was
-			_, err := conversation.Claim(ctx, tx, d.rimini.ID, d.rimini.number, "test", conversation.Emergency, conversation.Broadcast, 10)
+			_, err := conversation.Claim(ctx, tx, d.rimini.ID, d.rimini.number, conversation.Emergency, conversation.Broadcast, 10)
 			return err
 		})
 		again := d.post(anna.path("/messages"), `{"text":"Alle 8:30"}`, key("k1")).want(http.StatusAccepted)

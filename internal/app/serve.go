@@ -22,6 +22,7 @@ import (
 	"github.com/riverqueue/river"
 
 	"github.com/filodiretto/filodiretto/internal/api"
+	"github.com/filodiretto/filodiretto/internal/conversation"
 	"github.com/filodiretto/filodiretto/internal/db"
 	"github.com/filodiretto/filodiretto/internal/inbound"
 	"github.com/filodiretto/filodiretto/internal/journal"
@@ -108,7 +109,10 @@ func newDesk(ctx context.Context, g *ground) (*desk, error) {
 	if err := k.openWorkers(files); err != nil {
 		return nil, err
 	}
-	k.pages, err = web.New(web.Options{DB: g.d, Directory: k.directory, Media: store, Sender: k.sender, Journal: k.journal, PublicURL: g.Public(), Log: g.log.With("part", "web")})
+	k.pages, err = web.New(web.Options{DB: g.d, Directory: k.directory, Media: store, Sender: k.sender, Journal: k.journal, PublicURL: g.Public(), Log: g.log.With("part", "web"),
+		ReadJob: func(municipality, message int64) river.JobArgs {
+			return outbound.ReadArgs{Municipality: municipality, Message: message}
+		}})
 	if err != nil {
 		return nil, err
 	}
@@ -230,7 +234,9 @@ func (w *upkeepWorker) Work(ctx context.Context, _ *river.Job[upkeepArgs]) error
 			return tx.Enqueue(ctx, outbound.SyncArgs{Municipality: m.ID}, nil)
 		}))
 		_, err := w.k.journal.Drop(ctx, m.ID)
-		errs = append(errs, err)
+		errs = append(errs, err, w.k.d.UpdateLater(ctx, func(ctx context.Context, tx *db.Tx) error {
+			return errors.Join(conversation.DropEarly(ctx, tx, m.ID), media.LookAgain(ctx, tx, m.ID))
+		}))
 	}
 	return errors.Join(errs...)
 }

@@ -72,10 +72,10 @@ func reduce(changes []Change) map[target]Change {
 }
 
 // advanceMessage is the one place where a status from outside is written: by rank, forward only. It
-// keeps the time of each stage, and gives up the lease of a message whose send is thereby settled.
+// keeps the time of each stage.
 const advanceMessage = `UPDATE message SET status = CAST($5 AS integer),
 	external_id = CASE WHEN external_id = '' THEN $2 ELSE external_id END,
-	error_code = $6, error_detail = $7, lease_owner = '',
+	error_code = $6, error_detail = $7,
 	sent_at = CASE WHEN sent_at IS NULL AND CAST($5 AS integer) >= 50 AND CAST($5 AS integer) <> 60 THEN $8 ELSE sent_at END,
 	delivered_at = CASE WHEN delivered_at IS NULL AND CAST($5 AS integer) >= 70 THEN $8 ELSE delivered_at END,
 	read_at = CASE WHEN read_at IS NULL AND CAST($5 AS integer) >= 80 THEN $8 ELSE read_at END,
@@ -92,12 +92,16 @@ func advance(ctx context.Context, tx *db.Tx, municipality int64, which string, c
 	}
 	seen := make(map[int64]bool)
 	delivered := make(map[Tally]int64)
-	err := tx.Query(ctx, advanceMessage+which+` RETURNING conversation_id, type, counted`, rows, func(i int, row db.Scanner) error {
-		var id int64
+	var failed []int64
+	err := tx.Query(ctx, advanceMessage+which+` RETURNING message_id, conversation_id, type, counted`, rows, func(i int, row db.Scanner) error {
+		var message, id int64
 		var kind string
 		var counted int
-		err := row.Scan(&id, &kind, &counted)
+		err := row.Scan(&message, &id, &kind, &counted)
 		seen[id] = true
+		if changes[i].Status == Failed {
+			failed = append(failed, message)
+		}
 		if counted == 1 && kind != TypeTemplate && kind != TypeReaction {
 			delivered[Tally{Day: changes[i].At.UTC().Format(time.DateOnly), Number: changes[i].Number, Name: FreeDelivered}]++
 		}
@@ -109,6 +113,9 @@ func advance(ctx context.Context, tx *db.Tx, municipality int64, which string, c
 	delete(seen, 0)
 	for id := range seen {
 		changed(tx, municipality, id)
+	}
+	if err := unanswered(ctx, tx, municipality, failed); err != nil {
+		return err
 	}
 	return AddTallies(ctx, tx, municipality, delivered)
 }

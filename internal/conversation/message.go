@@ -67,8 +67,9 @@ type Message struct {
 	At             time.Time // WhatsApp's time, or ours of writing it
 	Place          int       // in its payload: orders messages of the same second
 	NextAt         time.Time // not to be sent before
-	Attempts       int
-	ErrorCode      int // Graph's, 0 is none
+	Attempts       int       // claims
+	Tries          int       // times it was written to the wire
+	ErrorCode      int       // Graph's, 0 is none
 	ErrorDetail    string
 	SendingAt      *time.Time
 	SentAt         *time.Time
@@ -124,14 +125,14 @@ type Template struct {
 var ErrNoMessage = fault.New(fault.NotFound, "error.message_not_found")
 
 const messageColumns = `m.message_id, m.conversation_id, m.contact_id, m.number, m.direction, m.type, m.text, m.detail, m.media_id,
-	m.reply_to, m.external_id, m.status, m.lane, m.author_kind, m.author_id, m.author_name, m.at, m.place, m.next_at, m.attempts,
+	m.reply_to, m.external_id, m.status, m.lane, m.author_kind, m.author_id, m.author_name, m.at, m.place, m.next_at, m.attempts, m.tries,
 	m.error_code, m.error_detail, m.sending_at, m.sent_at, m.delivered_at, m.read_at, m.client_key`
 
 func scanMessage(row db.Scanner) (Message, error) {
 	var m Message
 	var detail db.JSON
 	err := row.Scan(&m.ID, &m.ConversationID, &m.ContactID, &m.Number, &m.Direction, &m.Type, &m.Text, &detail, &m.MediaID,
-		&m.ReplyTo, &m.ExternalID, &m.Status, &m.Lane, &m.Author.Kind, &m.Author.ID, &m.Author.Name, &m.At, &m.Place, &m.NextAt, &m.Attempts,
+		&m.ReplyTo, &m.ExternalID, &m.Status, &m.Lane, &m.Author.Kind, &m.Author.ID, &m.Author.Name, &m.At, &m.Place, &m.NextAt, &m.Attempts, &m.Tries,
 		&m.ErrorCode, &m.ErrorDetail, &m.SendingAt, &m.SentAt, &m.DeliveredAt, &m.ReadAt, &m.ClientKey)
 	if err != nil {
 		return Message{}, err

@@ -12,22 +12,23 @@ import (
 )
 
 // The outbox is the rows of messages that are queued, sending or uncertain; there is no other. A row is
-// claimed (sending, with the owner of the lease) in a transaction that commits just before the bytes
+// claimed (sending, by a numbered attempt) in a transaction that commits just before the bytes
 // are written, and settled in another. What was surely not sent goes back; what is not sure stays
 // uncertain until a webhook or a person settles it.
 
 // claimable are the messages whose turn it is: one of a citizen at a time, in the order they were
 // written, the urgent lanes first.
 const claimable = `SELECT ` + messageColumns + ` FROM message m
-	WHERE m.municipality_id = $1 AND m.number = $2 AND m.status = 10 AND m.lane >= $3 AND m.lane <= $4 AND m.next_at <= $5
-	AND NOT EXISTS (SELECT 1 FROM message e WHERE e.municipality_id = m.municipality_id AND e.contact_id = m.contact_id AND e.number = m.number
-		AND e.status IN (10, 20) AND (e.status = 20 OR e.lane < m.lane OR (e.lane = m.lane AND e.message_id < m.message_id)))
+	WHERE m.municipality_id = $1 AND m.number = $2 AND m.status = 10 AND m.lane >= $3 AND m.lane <= $4 AND m.next_at <= $5` + itsTurn + `
 	ORDER BY m.lane, m.next_at, m.message_id LIMIT $6`
 
+const itsTurn = ` AND NOT EXISTS (SELECT 1 FROM message e WHERE e.municipality_id = m.municipality_id AND e.contact_id = m.contact_id AND e.number = m.number
+		AND e.status IN (10, 20) AND (e.status = 20 OR e.lane < m.lane OR (e.lane = m.lane AND e.message_id < m.message_id)))`
+
 // Claim takes up to limit messages of the lanes from first to last that are due on a number and marks
-// them as sending by owner. The caller writes them to the wire as soon as the transaction has
+// them as sending. The caller writes them to the wire as soon as the transaction has
 // committed, and no later than half its lease.
-func Claim(ctx context.Context, tx *db.Tx, municipality int64, number, owner string, first, last Lane, limit int) ([]Message, error) {
+func Claim(ctx context.Context, tx *db.Tx, municipality int64, number string, first, last Lane, limit int) ([]Message, error) {
 	query := claimable
 	if tx.Engine == db.PostgreSQL {
 		query += ` FOR UPDATE OF m SKIP LOCKED`
@@ -38,9 +39,9 @@ func Claim(ctx context.Context, tx *db.Tx, municipality int64, number, owner str
 	}
 	rows := make([][]any, len(due))
 	for i, m := range due {
-		rows[i] = []any{municipality, m.ID, owner, tx.Now()}
+		rows[i] = []any{municipality, m.ID, tx.Now()}
 	}
-	n, err := tx.Exec(ctx, `UPDATE message SET status = 20, lease_owner = $3, sending_at = $4, attempts = attempts + 1
+	n, err := tx.Exec(ctx, `UPDATE message SET status = 20, sending_at = $3, attempts = attempts + 1
 		WHERE municipality_id = $1 AND message_id = $2 AND status = 10`, rows)
 	if err != nil {
 		return nil, fmt.Errorf("claim messages on %s: %w", number, err)
@@ -55,23 +56,33 @@ func Claim(ctx context.Context, tx *db.Tx, municipality int64, number, owner str
 	return claimed, nil
 }
 
-// NextDue is when the next queued message of a number may be sent; ok is false when none waits.
+// NextDue is when the next queued message of a number whose turn it is may be sent; ok is false when none
+// waits, or only such as wait for what is in flight.
 func NextDue(ctx context.Context, tx *db.Tx, municipality int64, number string) (at time.Time, ok bool, err error) {
-	err = tx.Query(ctx, `SELECT next_at FROM message WHERE municipality_id = $1 AND number = $2 AND status = 10 AND lane >= 0
-		ORDER BY lane, next_at LIMIT 1`, [][]any{{municipality, number}}, func(_ int, row db.Scanner) error {
-		ok = true
-		return row.Scan(&at)
+	const soonest = `SELECT m.next_at FROM message m WHERE m.municipality_id = $1 AND m.number = $2 AND m.status = 10 AND m.lane = $3` + itsTurn + `
+		ORDER BY m.next_at, m.message_id LIMIT 1`
+	var lanes [][]any
+	for lane := Emergency; lane <= Broadcast; lane++ {
+		lanes = append(lanes, []any{municipality, number, int16(lane)})
+	}
+	err = tx.Query(ctx, soonest, lanes, func(_ int, row db.Scanner) error {
+		var next time.Time
+		err := row.Scan(&next)
+		if !ok || next.Before(at) {
+			at, ok = next.UTC(), true
+		}
+		return err
 	})
 	if err != nil {
 		return at, false, fmt.Errorf("look for the next message on %s: %w", number, err)
 	}
-	return at.UTC(), ok, nil
+	return at, ok, nil
 }
 
 // Waiting lists the numbers that have something queued, and how long the most overdue has waited.
 func Waiting(ctx context.Context, tx *db.Tx) (numbers []string, overdue time.Duration, err error) {
 	err = tx.Query(ctx, `SELECT n.phone_number_id, (SELECT m.next_at FROM message m WHERE m.municipality_id = n.municipality_id AND m.number = n.phone_number_id
-		AND m.status = 10 AND m.lane >= 0 ORDER BY m.lane, m.next_at LIMIT 1) FROM number n`, [][]any{{}}, func(_ int, row db.Scanner) error {
+		AND m.status = 10 AND m.lane >= 0 ORDER BY m.lane, m.next_at LIMIT 1) FROM number n WHERE NOT n.retired`, [][]any{{}}, func(_ int, row db.Scanner) error {
 		var number string
 		var next *db.Time
 		if err := row.Scan(&number, &next); err != nil || next == nil {
@@ -87,16 +98,66 @@ func Waiting(ctx context.Context, tx *db.Tx) (numbers []string, overdue time.Dur
 	return numbers, overdue, nil
 }
 
-// FileReady lets a message go whose file has reached Meta, or settles that it can't.
-func FileReady(ctx context.Context, tx *db.Tx, municipality int64, o Outcome) error {
-	_, err := tx.Exec(ctx, `UPDATE message SET status = $3, next_at = $4, error_code = $5, error_detail = $6
-		WHERE municipality_id = $1 AND message_id = $2 AND status = 10`,
-		[][]any{{municipality, o.MessageID, int16(o.Status), o.NextAt, o.ErrorCode, o.ErrorDetail}})
-	if err != nil {
-		return fmt.Errorf("release message %d: %w", o.MessageID, err)
+// FileReady lets the messages go that wait for a file, now that it is with WhatsApp, or settles that they
+// never can, or when to look again.
+func FileReady(ctx context.Context, tx *db.Tx, municipality int64, number string, mediaID int64, o Outcome) error {
+	ids, err := change(ctx, tx, municipality, `UPDATE message SET status = $4, next_at = $5, error_code = $6, error_detail = $7
+		WHERE municipality_id = $1 AND number = $2 AND media_id = $3 AND status = 10 AND lane >= 0 RETURNING message_id, conversation_id`,
+		municipality, number, mediaID, int16(o.Status), o.NextAt, o.ErrorCode, o.ErrorDetail)
+	if err != nil || o.Status != Failed {
+		return err
 	}
-	changed(tx, municipality, o.ConversationID)
-	return nil
+	return unanswered(ctx, tx, municipality, ids)
+}
+
+// change runs a statement that changes messages and answers them with their conversations, tells the desks
+// of these, and returns the messages.
+func change(ctx context.Context, tx *db.Tx, municipality int64, statement string, args ...any) (ids []int64, err error) {
+	err = tx.Query(ctx, statement, [][]any{args}, func(_ int, row db.Scanner) error {
+		var id, conversation int64
+		err := row.Scan(&id, &conversation)
+		ids = append(ids, id)
+		if conversation != 0 {
+			changed(tx, municipality, conversation)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("change messages: %w", err)
+	}
+	return ids, nil
+}
+
+// Outlet is a number of a municipality.
+type Outlet struct {
+	Municipality int64
+	Number       string
+}
+
+// QueuedOnRetired lists the numbers no longer in use that still have something queued.
+func QueuedOnRetired(ctx context.Context, tx *db.Tx) (out []Outlet, err error) {
+	err = tx.Query(ctx, `SELECT n.municipality_id, n.phone_number_id FROM number n WHERE n.retired AND EXISTS (SELECT 1 FROM message m
+		WHERE m.municipality_id = n.municipality_id AND m.number = n.phone_number_id AND m.status = 10 AND m.lane >= 0)`, [][]any{{}}, func(_ int, row db.Scanner) error {
+		var o Outlet
+		err := row.Scan(&o.Municipality, &o.Number)
+		out = append(out, o)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look for messages of retired numbers: %w", err)
+	}
+	return out, nil
+}
+
+// FailQueued settles what is queued on a number that is no longer in use: nothing would ever bring it to
+// the citizens, and nobody would be told.
+func FailQueued(ctx context.Context, tx *db.Tx, o Outlet) error {
+	ids, err := change(ctx, tx, o.Municipality, `UPDATE message SET status = 60 WHERE municipality_id = $1 AND number = $2 AND status = 10 AND lane >= 0
+		RETURNING message_id, conversation_id`, o.Municipality, o.Number)
+	if err != nil {
+		return err
+	}
+	return unanswered(ctx, tx, o.Municipality, ids)
 }
 
 // SetStop keeps the code by which Meta refuses everything from a number; 0 when it no longer does.
@@ -132,6 +193,8 @@ func Stops(ctx context.Context, tx *db.Tx, municipality int64) (map[string]int, 
 type Outcome struct {
 	MessageID      int64
 	ConversationID int64
+	Attempt        int    // the claim it ends; a later claim of the message is not touched
+	Written        bool   // bytes went out: it counts as a try
 	Status         Status // Queued, Uncertain, Accepted, Held or Failed
 	ExternalID     string // of Accepted and Held
 	NextAt         time.Time
@@ -139,11 +202,14 @@ type Outcome struct {
 	ErrorDetail    string
 }
 
-// Settle writes how attempts ended. Only what is still sending goes back to the queue or becomes
-// uncertain: a webhook may have told more by now, and then its word stands.
+// Settle writes how attempts ended, each once: settling again what a later attempt has claimed since changes
+// nothing, or the message would go out twice. Only what is still sending goes back to the queue or becomes
+// uncertain: a webhook may have told more by now, and then its word stands. A sure failure also settles
+// what was given up as uncertain meanwhile.
 func Settle(ctx context.Context, tx *db.Tx, municipality int64, number string, outcomes []Outcome) error {
 	slices.SortFunc(outcomes, func(a, b Outcome) int { return int(min(1, max(-1, a.MessageID-b.MessageID))) })
 	var accepted, external, open [][]any
+	var failed []int64
 	for _, o := range outcomes {
 		if o.ConversationID != 0 {
 			changed(tx, municipality, o.ConversationID)
@@ -157,19 +223,27 @@ func Settle(ctx context.Context, tx *db.Tx, municipality int64, number string, o
 		if next.IsZero() {
 			next = tx.Now()
 		}
-		open = append(open, []any{municipality, o.MessageID, int16(o.Status), next, o.ErrorCode, o.ErrorDetail})
+		open = append(open, []any{municipality, o.MessageID, int16(o.Status), next, o.ErrorCode, o.ErrorDetail, o.Attempt, o.Written})
+		if o.Status == Failed {
+			failed = append(failed, o.MessageID)
+		}
 	}
 	if _, err := tx.Exec(ctx, `UPDATE message SET
 		status = CASE WHEN status < 40 THEN $3 ELSE status END,
 		external_id = CASE WHEN external_id = '' THEN $4 ELSE external_id END,
 		error_code = CASE WHEN status < 40 THEN 0 ELSE error_code END, error_detail = CASE WHEN status < 40 THEN '' ELSE error_detail END,
-		accepted_at = $5, lease_owner = ''
+		accepted_at = $5, tries = tries + 1
 		WHERE municipality_id = $1 AND message_id = $2 AND status < 100`, accepted); err != nil {
 		return fmt.Errorf("settle accepted messages: %w", err)
 	}
-	if _, err := tx.Exec(ctx, `UPDATE message SET status = $3, next_at = $4, error_code = $5, error_detail = $6, lease_owner = ''
-		WHERE municipality_id = $1 AND message_id = $2 AND status = 20`, open); err != nil {
+	if _, err := tx.Exec(ctx, `UPDATE message SET status = CAST($3 AS integer), next_at = $4, error_code = $5, error_detail = $6,
+		tries = CASE WHEN $8 THEN tries + 1 ELSE tries END
+		WHERE municipality_id = $1 AND message_id = $2 AND attempts = $7
+		AND (status = 20 OR (status = 30 AND CAST($3 AS integer) = 60))`, open); err != nil {
 		return fmt.Errorf("settle messages: %w", err)
+	}
+	if err := unanswered(ctx, tx, municipality, failed); err != nil {
+		return err
 	}
 	return applyEarly(ctx, tx, municipality, number, external)
 }
@@ -196,23 +270,9 @@ func applyEarly(ctx context.Context, tx *db.Tx, municipality int64, number strin
 // Abandoned turns what has been sending since before a time into uncertain: whoever sent it is gone,
 // and nobody knows how far it came. It returns how many there were.
 func Abandoned(ctx context.Context, tx *db.Tx, municipality int64, before time.Time) (int, error) {
-	n := 0
-	err := tx.Query(ctx, `UPDATE message SET status = 30, lease_owner = '' WHERE municipality_id = $1 AND status = 20 AND sending_at < $2
-		RETURNING conversation_id`, [][]any{{municipality, before}}, func(_ int, row db.Scanner) error {
-		var id int64
-		if err := row.Scan(&id); err != nil {
-			return err
-		}
-		n++
-		if id != 0 {
-			changed(tx, municipality, id)
-		}
-		return nil
-	})
-	if err != nil {
-		return 0, fmt.Errorf("settle abandoned messages: %w", err)
-	}
-	return n, nil
+	ids, err := change(ctx, tx, municipality, `UPDATE message SET status = 30 WHERE municipality_id = $1 AND status = 20 AND sending_at < $2
+		RETURNING message_id, conversation_id`, municipality, before)
+	return len(ids), err
 }
 
 // StayQuiet is how long an uncertain message waits for a webhook before it is offered to a person.
@@ -239,4 +299,32 @@ func Account(ctx context.Context, tx *db.Tx, municipality int64) (map[Status]int
 		return nil, fmt.Errorf("account of messages: %w", err)
 	}
 	return out, nil
+}
+
+// StuckSince lists the municipalities with messages that have been sending since before a time.
+func StuckSince(ctx context.Context, tx *db.Tx, before time.Time) ([]int64, error) {
+	var out []int64
+	err := tx.Query(ctx, `SELECT DISTINCT municipality_id FROM message WHERE status IN (20, 30) AND status = 20 AND sending_at < $1`, [][]any{{before}},
+		func(_ int, row db.Scanner) error {
+			var id int64
+			err := row.Scan(&id)
+			out = append(out, id)
+			return err
+		})
+	if err != nil {
+		return nil, fmt.Errorf("look for abandoned messages: %w", err)
+	}
+	return out, nil
+}
+
+// keepEarlyFor is how long a status waits for its message; after that it was never ours.
+const keepEarlyFor = 7 * 24 * time.Hour
+
+// DropEarly forgets statuses of messages that never became known: other programs may use the number too.
+func DropEarly(ctx context.Context, tx *db.Tx, municipality int64) error {
+	_, err := tx.ExecContext(ctx, `DELETE FROM status_early WHERE municipality_id = $1 AND created_at < $2`, municipality, tx.Now().Add(-keepEarlyFor))
+	if err != nil {
+		return fmt.Errorf("drop early statuses: %w", err)
+	}
+	return nil
 }

@@ -26,7 +26,7 @@ func TestRestoreSafeLeavesNothingToSend(t *testing.T) {
 			sent = append(sent, m)
 		}
 		k.must(func(ctx context.Context, tx *db.Tx) error { // the first is settled, the second sending, the third queued
-			claimed, err := conversation.Claim(ctx, tx, comune, number, "gone", conversation.Emergency, conversation.Broadcast, 2)
+			claimed, err := conversation.Claim(ctx, tx, comune, number, conversation.Emergency, conversation.Broadcast, 2)
 			if err != nil {
 				return err
 			}
@@ -52,7 +52,7 @@ func TestRestoreSafeLeavesNothingToSend(t *testing.T) {
 			}
 		}
 		k.must(func(ctx context.Context, tx *db.Tx) error {
-			claimed, err := conversation.Claim(ctx, tx, comune, number, "new", conversation.Emergency, conversation.Broadcast, 10)
+			claimed, err := conversation.Claim(ctx, tx, comune, number, conversation.Emergency, conversation.Broadcast, 10)
 			if len(claimed) != 0 {
 				t.Errorf("%d messages would be sent", len(claimed))
 			}

@@ -151,7 +151,7 @@ func TestReplyTakesAndGoesOutOnce(t *testing.T) {
 		if again := k.claim(10); len(again) != 0 {
 			t.Errorf("claimed twice: %v", again)
 		}
-		k.settle(conversation.Outcome{MessageID: m.ID, ConversationID: id, Status: conversation.Accepted, ExternalID: "wamid.OUT"})
+		k.settle(conversation.Outcome{MessageID: m.ID, ConversationID: id, Attempt: 1, Status: conversation.Accepted, ExternalID: "wamid.OUT"})
 		k.told(conversation.Change{Number: number, ExternalID: "wamid.OUT", Status: conversation.Read, At: k.now},
 			conversation.Change{Number: number, ExternalID: "wamid.OUT", Status: conversation.Delivered, At: k.now})
 		if got := k.message(m.ID); got.Status != conversation.Read || got.ExternalID != "wamid.OUT" || got.DeliveredAt == nil {
@@ -163,7 +163,7 @@ func TestReplyTakesAndGoesOutOnce(t *testing.T) {
 func (k *desk) claim(n int) (out []conversation.Message) {
 	k.t.Helper()
 	k.must(func(ctx context.Context, tx *db.Tx) (err error) {
-		out, err = conversation.Claim(ctx, tx, comune, number, "me", conversation.Emergency, conversation.Broadcast, n)
+		out, err = conversation.Claim(ctx, tx, comune, number, conversation.Emergency, conversation.Broadcast, n)
 		return err
 	})
 	return out
@@ -223,7 +223,7 @@ func (k *desk) runStatuses(t *testing.T, n int, order []conversation.Status, set
 		}
 	}
 	tell(changes[:settled])
-	k.settle(conversation.Outcome{MessageID: m.ID, ConversationID: id, Status: conversation.Accepted, ExternalID: external})
+	k.settle(conversation.Outcome{MessageID: m.ID, ConversationID: id, Attempt: 1, Status: conversation.Accepted, ExternalID: external})
 	tell(changes[settled:])
 	if got := k.message(m.ID); got.Status != conversation.Read || got.ExternalID != external || got.ReadAt == nil {
 		t.Fatalf("order %v, %d before settling, batch %v, by our id %v: ended %v %q", order, settled, batch, byOurID, got.Status, got.ExternalID)
@@ -325,7 +325,7 @@ func TestOtherMunicipalitiesSeeNothing(t *testing.T) {
 				return conversation.SetKind(ctx, tx, stranger, id, "report")
 			},
 			"see": func(ctx context.Context, tx *db.Tx) error {
-				_, err := conversation.SeeAll(ctx, tx, stranger, id)
+				_, err := conversation.See(ctx, tx, stranger, id, 0)
 				return err
 			},
 			"note": func(ctx context.Context, tx *db.Tx) error {
@@ -333,7 +333,7 @@ func TestOtherMunicipalitiesSeeNothing(t *testing.T) {
 				return err
 			},
 			"draft": func(ctx context.Context, tx *db.Tx) error {
-				return conversation.SaveDraft(ctx, tx, stranger, id, conversation.Draft{Key: "d", Text: "x"})
+				return conversation.SaveDraft(ctx, tx, stranger, id, conversation.Draft{Key: "d", Mode: "reply", Text: "x"})
 			},
 			"send": func(ctx context.Context, tx *db.Tx) error {
 				_, err := conversation.Send(ctx, tx, stranger, id, conversation.Outgoing{Type: conversation.TypeText, Text: "x", ClientKey: "k"})
@@ -442,6 +442,66 @@ func TestMergingKeepsEverything(t *testing.T) {
 		})
 		if y := k.get(younger); y.State != conversation.Closed {
 			t.Errorf("the younger conversation is %v", y.State)
+		}
+	})
+}
+
+// Settling an attempt again, as after a commit whose answer got lost, does not touch the attempt that came
+// after it: otherwise a message that is on the wire would be queued and sent once more.
+func TestAnAttemptIsSettledOnce(t *testing.T) {
+	each(t, func(t *testing.T, k *desk) {
+		m, err := k.send(anna(), k.writes("393331234567", "wamid.1", "Buongiorno").Conversation, "1", "Eccoci")
+		if err != nil {
+			t.Fatal(err)
+		}
+		k.claim(1)
+		back := conversation.Outcome{MessageID: m.ID, Attempt: 1, Status: conversation.Queued}
+		k.settle(back)
+		if again := k.claim(1); len(again) != 1 || again[0].Attempts != 2 {
+			t.Fatalf("claimed %+v", again)
+		}
+		k.settle(back)
+		if third := k.claim(1); len(third) != 0 {
+			t.Error("a message on the wire was claimed again")
+		}
+		k.must(func(ctx context.Context, tx *db.Tx) error {
+			_, err := conversation.Abandoned(ctx, tx, comune, tx.Now().Add(time.Second))
+			return err
+		})
+		k.settle(conversation.Outcome{MessageID: m.ID, Attempt: 2, Written: true, Status: conversation.Failed, ErrorCode: 131026})
+		if got := k.message(m.ID); got.Status != conversation.Failed || got.ErrorCode != 131026 {
+			t.Errorf("a late sure refusal left it %v", got.Status)
+		}
+	})
+}
+
+// A number with only blocked messages has nothing due: its pump sleeps until what is in flight ends.
+func TestWhatWaitsForAnotherIsNotDue(t *testing.T) {
+	each(t, func(t *testing.T, k *desk) {
+		id := k.writes("393331234567", "wamid.1", "Buongiorno").Conversation
+		for _, text := range []string{"uno", "due"} {
+			if _, err := k.send(anna(), id, text, text); err != nil {
+				t.Fatal(err)
+			}
+		}
+		first := k.claim(5)
+		if len(first) != 1 {
+			t.Fatalf("claimed %d messages to one citizen", len(first))
+		}
+		due := func() (at time.Time, ok bool) {
+			k.must(func(ctx context.Context, tx *db.Tx) (err error) {
+				at, ok, err = conversation.NextDue(ctx, tx, comune, number)
+				return err
+			})
+			return at, ok
+		}
+		if at, ok := due(); ok {
+			t.Errorf("a blocked message is due at %v", at)
+		}
+		later := k.now.Add(5 * time.Minute)
+		k.settle(conversation.Outcome{MessageID: first[0].ID, Attempt: 1, Status: conversation.Queued, NextAt: later})
+		if at, ok := due(); !ok || !at.Equal(later) {
+			t.Errorf("next due is %v, %v", at, ok)
 		}
 	})
 }

@@ -152,7 +152,7 @@ func (s *Story) deliver(ctx context.Context, tx *db.Tx, p *post) error {
 
 func (s *Story) settle(ctx context.Context, tx *db.Tx, k *desk, letters []letter) error {
 	for { // one of a citizen at a time
-		claimed, err := conversation.Claim(ctx, tx, k.m.ID, k.number(), "demo", conversation.Emergency, conversation.Broadcast, len(letters))
+		claimed, err := conversation.Claim(ctx, tx, k.m.ID, k.number(), conversation.Emergency, conversation.Broadcast, len(letters))
 		if err != nil {
 			return err
 		}
@@ -162,7 +162,7 @@ func (s *Story) settle(ctx context.Context, tx *db.Tx, k *desk, letters []letter
 		var outcomes []conversation.Outcome
 		for _, one := range claimed {
 			i := slices.IndexFunc(letters, func(l letter) bool { return l.ID == one.ID })
-			outcomes = append(outcomes, letters[i].outcome())
+			outcomes = append(outcomes, letters[i].outcome(one.Attempts))
 		}
 		if err := conversation.Settle(ctx, tx, k.m.ID, k.number(), outcomes); err != nil {
 			return err
@@ -176,8 +176,8 @@ func (s *Story) settle(ctx context.Context, tx *db.Tx, k *desk, letters []letter
 	return nil
 }
 
-func (l letter) outcome() conversation.Outcome {
-	o := conversation.Outcome{MessageID: l.ID, ConversationID: l.ConversationID, Status: conversation.Accepted, ExternalID: l.external}
+func (l letter) outcome(attempt int) conversation.Outcome {
+	o := conversation.Outcome{MessageID: l.ID, ConversationID: l.ConversationID, Attempt: attempt, Written: true, Status: conversation.Accepted, ExternalID: l.external}
 	if l.event.unsure {
 		o.Status, o.ExternalID = conversation.Uncertain, ""
 	}

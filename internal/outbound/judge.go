@@ -12,8 +12,12 @@ import (
 	"github.com/filodiretto/filodiretto/internal/whatsapp"
 )
 
-// maxTries is how often a message that Meta says may be tried again is tried.
-const maxTries = 10
+// tryFor is how long a message is tried again that Meta says may be: after a day a free reply is refused
+// anyway. A citizen who got too much too fast is tried a few times only.
+const (
+	tryFor   = 24 * time.Hour
+	maxPairs = 10
+)
 
 // judge decides from the answer to a send what becomes of the message, and what it tells of the number.
 // Only an error that Graph told in so many words is surely no message; anything else that was written
@@ -39,8 +43,10 @@ func (p *pump) judge(o conversation.Outcome, parcel parcel, sent whatsapp.Sent, 
 		p.s.metrics.sends.WithLabelValues("not_sent").Inc()
 		o.Status = conversation.Queued // in its place: the breaker waits for the whole number
 	case whatsapp.Refused:
+		o.Written = true
 		return p.refused(o, parcel, failed)
 	default:
+		o.Written = true
 		p.breaker.unknown(now)
 		p.s.metrics.sends.WithLabelValues("uncertain").Inc()
 		o.Status = conversation.Uncertain
@@ -53,30 +59,48 @@ func (p *pump) refused(o conversation.Outcome, parcel parcel, failed *whatsapp.S
 	a := failed.Advice()
 	o.ErrorCode, o.ErrorDetail = failed.Graph.Code, cmp.Or(failed.Graph.Details, failed.Graph.Message)
 	p.s.metrics.sends.WithLabelValues("refused_" + a.Reason).Inc()
-	tries := cmp.Or(a.Tries, maxTries)
-	if !a.StopsNumber && a.Reason != unfamiliar {
+	if !a.StopsNumber && a.Reason != unfamiliar && a.Reason != metaDown {
 		p.breaker.answered()
 	}
 	switch {
 	case a.StopsNumber:
-		p.breaker.stopped(now, failed.Graph.Code)
-		p.s.log.Error("Meta refuses everything from this number until somebody acts", "number", p.number, "code", failed.Graph.Code, "reason", a.Reason)
-		o.Status = conversation.Queued
-	case a.Class == whatsapp.Retry && parcel.message.Attempts <= tries:
-		o.Status, o.NextAt = conversation.Queued, clock.Add(max(a.Wait, backoff(parcel.message.Attempts)))
+		p.stop(now, failed.Graph.Code, a.Reason)
+		o.Status, o.Written = conversation.Queued, false
+	case a.Reason == metaDown && a.Tries == 0: // for everybody: the breaker waits for the whole number
+		p.breaker.down(now)
+		o.Status, o.NextAt = conversation.Queued, clock.Add(max(a.Wait, time.Second))
+	case a.Class == whatsapp.Retry && again(a, parcel.message, clock):
+		o.Status, o.NextAt = conversation.Queued, clock.Add(max(a.Wait, backoff(parcel.message.Tries)))
 	case a.Class == whatsapp.Slow:
 		p.pace.slow(now)
 		o.Status, o.NextAt = conversation.Queued, clock.Add(max(a.Wait, failed.Graph.RetryAfter, time.Second))
-	case a.Class == whatsapp.Pair && parcel.message.Attempts <= maxTries:
-		o.Status, o.NextAt = conversation.Queued, clock.Add(pairBackoff(parcel.message.Attempts))
+	case a.Class == whatsapp.Pair && parcel.message.Tries < maxPairs:
+		o.Status, o.NextAt = conversation.Queued, clock.Add(pairBackoff(parcel.message.Tries))
+	case a.Reason == unfamiliar && p.breaker.unfamiliar(failed.Graph.Code):
+		p.stop(now, failed.Graph.Code, a.Reason)
+		o.Status, o.Written = conversation.Queued, false
 	default:
 		o.Status = conversation.Failed
-		if a.Reason == unfamiliar && p.breaker.unfamiliar(failed.Graph.Code) {
-			p.breaker.stopped(now, failed.Graph.Code)
-		}
 	}
 	return o
 }
+
+// stop waits for a person, and tries with one message a minute whether they have acted.
+func (p *pump) stop(now time.Time, code int, reason string) {
+	p.breaker.stopped(now, code)
+	p.s.log.Error("Meta refuses everything from this number until somebody acts", "number", p.number, "code", code, "reason", reason)
+}
+
+// again reports whether a message may be tried once more: so many times where Meta says so, else for a day.
+func again(a whatsapp.Advice, m conversation.Message, now time.Time) bool {
+	if a.Tries > 0 {
+		return m.Tries < a.Tries
+	}
+	return now.Sub(m.At) < tryFor
+}
+
+// metaDown is the reason of the codes by which Meta says that it is down.
+const metaDown = "meta_unavailable"
 
 // unfamiliar is the reason of the codes that Meta's table doesn't have.
 const unfamiliar = "unknown_error"

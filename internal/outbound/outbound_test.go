@@ -462,3 +462,83 @@ func TestTwoInstancesSendOnce(t *testing.T) {
 		}
 	}
 }
+
+// Meta says of itself, for long, that it is down: nothing is lost, and it is not asked for every message.
+func TestMetaDownIsWaitedOut(t *testing.T) {
+	each(t, func(t *testing.T, o *office) {
+		var ids []int64
+		for i := range 6 {
+			ids = append(ids, o.citizen(fmt.Sprint("39333123456", i)))
+		}
+		o.faults(map[string]any{"refuse": []any{map[string]any{"code": 2}}})
+		for i, id := range ids {
+			ids[i] = o.reply(id, fmt.Sprint("risposta ", i))
+		}
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
+		for len(o.sends()) < 3 {
+			<-tick.C
+		}
+		o.faults(map[string]any{})
+		for _, m := range ids {
+			o.becomes(m, conversation.Accepted)
+		}
+	})
+}
+
+// A stop that somebody else noted is cleared by whoever sends again.
+func TestAStopIsClearedByWhoeverSends(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		o := setUp(t, d)
+		id := o.citizen("393331234567")
+		o.update(func(ctx context.Context, tx *db.Tx) error { return conversation.SetStop(ctx, tx, o.m.ID, number, 190) })
+		m := o.reply(id, "di nuovo")
+		o.start(d)
+		o.becomes(m, conversation.Accepted)
+		o.update(func(ctx context.Context, tx *db.Tx) error {
+			stops, err := conversation.Stops(ctx, tx, o.m.ID)
+			if len(stops) != 0 {
+				t.Errorf("still stopped: %v", stops)
+			}
+			return err
+		})
+	})
+}
+
+// A probe that Graph refuses is an answer: the line is up.
+func TestARefusedProbeIsAnAnswer(t *testing.T) {
+	each(t, func(t *testing.T, o *office) {
+		var ids []int64
+		for i := range 4 {
+			ids = append(ids, o.citizen(fmt.Sprint("39333123456", i)))
+		}
+		o.faults(map[string]any{"broken": []any{map[string]any{"kind": "status", "status": 502}}, "refuse": []any{map[string]any{"code": 10}}})
+		for i, id := range ids[:3] {
+			o.becomes(o.reply(id, fmt.Sprint(i)), conversation.Uncertain)
+		}
+		last := o.reply(ids[3], "ultima")
+		o.faults(map[string]any{})
+		o.becomes(last, conversation.Accepted)
+	})
+}
+
+// What is queued when its number leaves the municipality's file is settled, and said.
+func TestARetiredNumbersQueueFails(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		o := setUp(t, d)
+		m := o.reply(o.citizen("393331234567"), "mai partita")
+		parsed, err := municipality.ParseFile("prova.yaml", []byte(strings.ReplaceAll(file, number, "100000000000002")), func(string) (string, bool) { return "", false })
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.update(func(ctx context.Context, tx *db.Tx) error {
+			_, _, err := municipality.Apply(ctx, tx, o.key, parsed)
+			return err
+		})
+		o.start(d)
+		o.becomes(m, conversation.Failed)
+		if sent := o.sends(); len(sent) != 0 {
+			t.Errorf("sent %v", sent)
+		}
+	})
+}

@@ -25,50 +25,59 @@ type parcel struct {
 	due      time.Time
 }
 
-// uploadTime is how long a message waits for its file to reach Meta before it is looked at again.
-const uploadTime = 2 * time.Minute
+// outcome is that of an attempt whose end is not known yet.
+func outcome(m conversation.Message) conversation.Outcome {
+	return conversation.Outcome{MessageID: m.ID, ConversationID: m.ConversationID, Attempt: m.Attempts}
+}
+
+// upload is a file that must be at WhatsApp before the messages with it can go.
+type upload struct {
+	media   int64
+	message conversation.Message
+	account whatsapp.Account
+}
 
 // pack makes parcels of what was claimed. What can't go now (its file is not at Meta yet, its citizen
 // got too much) is given back, and what never can is settled as failed, in the same transaction.
-func (p *pump) pack(ctx context.Context, tx *db.Tx, claimed []conversation.Message) ([]parcel, error) {
+func (p *pump) pack(ctx context.Context, tx *db.Tx, claimed []conversation.Message) (parcels []parcel, uploads []upload, err error) {
 	if len(claimed) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	account, err := p.s.account(p.number)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	contacts, files, err := p.load(ctx, tx, claimed)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var parcels []parcel
 	var back []conversation.Outcome
 	for _, m := range claimed {
-		o := conversation.Outcome{MessageID: m.ID, ConversationID: m.ConversationID, Status: conversation.Queued}
+		o := outcome(m)
+		o.Status = conversation.Queued
+		if f := files[m.MediaID]; m.MediaID != 0 && !f.Uploaded(p.number, tx.Now()) {
+			o.NextAt = tx.Now().Add(uploadTime)
+			back, uploads = append(back, o), append(uploads, upload{media: m.MediaID, message: m, account: account})
+			continue
+		}
 		if wait := p.pace.pair(time.Now(), m.ContactID); wait > 0 {
 			o.NextAt = tx.Now().Add(wait)
 			back = append(back, o)
 			continue
 		}
-		if f := files[m.MediaID]; m.MediaID != 0 && !f.Uploaded(p.number, tx.Now()) {
-			o.NextAt = tx.Now().Add(uploadTime)
-			back = append(back, o)
-			p.upload(account, m)
-			continue
-		}
 		out, err := p.outgoing(ctx, tx, m, contacts[m.ContactID], files[m.MediaID])
 		if err != nil {
-			o.Status, o.ErrorDetail = conversation.Failed, err.Error()
+			p.s.log.Warn("a message can't be sent as it is", "number", p.number, "message", m.ID, "error", err)
+			o.Status = conversation.Failed
 			back = append(back, o)
 			continue
 		}
 		parcels = append(parcels, parcel{message: m, account: account, outgoing: out, due: later(m.At, m.NextAt)})
 	}
 	if len(back) == 0 {
-		return parcels, nil
+		return parcels, uploads, nil
 	}
-	return parcels, conversation.Settle(ctx, tx, p.municipality, p.number, back)
+	return parcels, uploads, conversation.Settle(ctx, tx, p.municipality, p.number, back)
 }
 
 func later(a, b time.Time) time.Time {
@@ -153,40 +162,60 @@ func (p *pump) template(ctx context.Context, tx *db.Tx, m conversation.Message, 
 	return nil
 }
 
+// uploadTime is how long a message waits for its file before it is looked at again; an upload of 100 MB
+// over a slow line takes longer, and lets the messages go when it is done.
+const uploadTime = 2 * time.Minute
+
+// uploadLimit ends an upload that the client has not given up, and giveUpUploads the tries.
+const (
+	uploadLimit   = 20 * time.Minute
+	giveUpUploads = 24 * time.Hour
+)
+
 // upload brings a file to Meta, once at a time, and then lets the messages that wait for it go.
-func (p *pump) upload(account whatsapp.Account, m conversation.Message) {
-	if _, busy := p.uploading.LoadOrStore(m.MediaID, true); busy {
+func (p *pump) upload(ctx context.Context, u upload) {
+	if _, busy := p.uploading.LoadOrStore(u.media, true); busy {
 		return
 	}
-	go func() {
-		defer p.uploading.Delete(m.MediaID)
-		ctx, cancel := context.WithTimeout(context.Background(), uploadTime)
+	p.flying.Go(func() {
+		defer p.uploading.Delete(u.media)
+		limited, cancel := context.WithTimeout(ctx, uploadLimit) // a stop ends it: nothing of the message was sent
 		defer cancel()
-		_, err := p.s.media.UploadForSending(ctx, account, p.municipality, m.MediaID)
-		if err := p.s.d.Update(ctx, func(ctx context.Context, tx *db.Tx) error {
-			return conversation.FileReady(ctx, tx, p.municipality, uploadOutcome(tx, m, err))
-		}); err != nil {
-			p.s.log.Error("a message with a file was not released; it will be looked at again", "number", p.number, "error", err)
+		_, err := p.s.media.UploadForSending(limited, u.account, p.municipality, u.media)
+		if ctx.Err() != nil {
+			return
+		}
+		err = p.s.d.Update(ctx, func(ctx context.Context, tx *db.Tx) error {
+			return conversation.FileReady(ctx, tx, p.municipality, p.number, u.media, p.uploadOutcome(tx, u.message, err))
+		})
+		if err != nil {
+			p.s.log.Error("messages with a file were not released; they will be looked at again", "number", p.number, "error", err)
 		}
 		p.poke()
-	}()
+	})
 }
 
 // uploadOutcome lets the message go, tries later, or gives up on a file that Meta refuses.
-func uploadOutcome(tx *db.Tx, m conversation.Message, err error) conversation.Outcome {
-	o := conversation.Outcome{MessageID: m.ID, ConversationID: m.ConversationID, Status: conversation.Queued, NextAt: tx.Now()}
+func (p *pump) uploadOutcome(tx *db.Tx, m conversation.Message, err error) conversation.Outcome {
+	o := outcome(m)
+	o.Status, o.NextAt = conversation.Queued, tx.Now()
 	if err == nil {
 		return o
 	}
-	if fault.KindOf(err) == fault.NotFound { // its content is gone: it was not restored
-		o.Status, o.ErrorDetail = conversation.Failed, err.Error()
-		return o
-	}
-	var graph *whatsapp.GraphError
-	if errors.As(err, &graph) && graph.Advice().Class != whatsapp.Retry && graph.Advice().Class != whatsapp.Slow && !graph.Advice().StopsNumber {
+	p.s.log.Warn("a file was not uploaded", "number", p.number, "message", m.ID, "error", err)
+	graph, refused := errors.AsType[*whatsapp.GraphError](err)
+	switch {
+	case refused && final(graph.Advice()):
 		o.Status, o.ErrorCode, o.ErrorDetail = conversation.Failed, graph.Code, graph.Details
-		return o
+	case fault.KindOf(err) == fault.NotFound, tx.Now().Sub(m.At) > giveUpUploads:
+		o.Status = conversation.Failed
+	default:
+		o.NextAt = tx.Now().Add(backoff(m.Attempts))
 	}
-	o.NextAt = tx.Now().Add(backoff(m.Attempts))
 	return o
+}
+
+// final reports whether an error will be the same next time.
+func final(a whatsapp.Advice) bool {
+	return a.Class != whatsapp.Retry && a.Class != whatsapp.Slow && !a.StopsNumber
 }

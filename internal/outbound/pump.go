@@ -4,6 +4,7 @@ package outbound
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/filodiretto/filodiretto/internal/conversation"
 	"github.com/filodiretto/filodiretto/internal/db"
+	"github.com/filodiretto/filodiretto/internal/whatsapp"
 )
 
 // pump sends what is queued on one number. On PostgreSQL it holds the number's lease while it works,
@@ -25,15 +27,19 @@ type pump struct {
 	done         chan conversation.Outcome
 	inFlight     atomic.Int64 // sent and not settled yet
 	flying       sync.WaitGroup
-	leasedUntil  atomic.Int64 // real time in ns until which requests may start
-	uploading    sync.Map     // media ids on their way to Meta
-	noted        int          // the stop the desk was told of; only settle uses it
+	giveUp       chan struct{} // closed a while after the stop: the database is gone
+	leasedUntil  atomic.Int64  // real time in ns until which requests may start
+	uploading    sync.Map      // media ids on their way to Meta
+	noted        int           // the stop the desk was told of; only settle uses it
 }
 
 func newPump(s *Sender, municipality int64, number string) *pump {
-	return &pump{s: s, municipality: municipality, number: number, pace: newPace(standardRate),
-		news: make(chan struct{}, 1), done: make(chan conversation.Outcome, maxInFlight)}
+	return &pump{s: s, municipality: municipality, number: number, pace: newPace(standardRate), noted: unnoted,
+		news: make(chan struct{}, 1), giveUp: make(chan struct{}), done: make(chan conversation.Outcome, maxInFlight)}
 }
+
+// unnoted makes a pump write once what its number's state is: who worked before may have left another.
+const unnoted = -1
 
 func (p *pump) poke() {
 	select {
@@ -62,14 +68,21 @@ func (p *pump) run(ctx context.Context) {
 		}
 		timer.Stop()
 	}
+	time.AfterFunc(lastWrites, func() { close(p.giveUp) })
 	p.flying.Wait() // each ends within the request time-out
 	close(p.done)
 	<-settled
 	p.unlease(context.WithoutCancel(ctx))
 }
 
+// busy is how long a pump waits that has no room: what ends in flight wakes it sooner.
+const busy = 50 * time.Millisecond
+
 // idle is how long a pump with nothing to do sleeps; news wakes it, and the sweep finds missed news.
 const idle = time.Hour
+
+// lastWrites is how long a stopping pump tries to write the outcome of what was in flight.
+const lastWrites = requestTimeout + 5*time.Second
 
 // turn sends what may be sent now and returns how long to sleep, 0 for none.
 func (p *pump) turn(ctx context.Context) time.Duration {
@@ -86,9 +99,9 @@ func (p *pump) turn(ctx context.Context) time.Duration {
 	}
 	n := p.room(now, false)
 	if n == 0 {
-		return max(time.Millisecond, p.pace.until(now))
+		return max(busy, p.pace.until(now))
 	}
-	parcels, next, err := p.claim(ctx, n)
+	parcels, uploads, next, err := p.claim(ctx, n)
 	if err != nil {
 		if ctx.Err() == nil {
 			p.s.log.Error("messages could not be claimed; it will be tried again", "number", p.number, "error", err)
@@ -98,6 +111,9 @@ func (p *pump) turn(ctx context.Context) time.Duration {
 	p.pace.spend(now, len(parcels))
 	for _, parcel := range parcels {
 		p.start(ctx, parcel)
+	}
+	for _, u := range uploads {
+		p.upload(ctx, u)
 	}
 	if len(parcels) == n {
 		return 0
@@ -146,35 +162,34 @@ func (p *pump) unlease(ctx context.Context) {
 	}
 }
 
-// claim takes up to n messages in one short transaction, ready to be sent, replies before broadcasts.
-// It also tells when the next one is due.
-func (p *pump) claim(ctx context.Context, n int) (parcels []parcel, next time.Duration, err error) {
+// claim takes up to n messages in one short transaction, ready to be sent, replies before broadcasts, and
+// says which files must be uploaded first. It also tells when the next message is due.
+func (p *pump) claim(ctx context.Context, n int) (parcels []parcel, uploads []upload, next time.Duration, err error) {
 	broadcasts := p.room(time.Now(), true)
 	err = p.s.d.Update(ctx, func(ctx context.Context, tx *db.Tx) error {
-		parcels = nil
-		claimed, err := conversation.Claim(ctx, tx, p.municipality, p.number, p.s.d.Owner(), conversation.Emergency, conversation.Automatic, n)
+		claimed, err := conversation.Claim(ctx, tx, p.municipality, p.number, conversation.Emergency, conversation.Automatic, n)
 		if err != nil {
 			return err
 		}
 		if more := min(n, broadcasts) - len(claimed); more > 0 {
-			later, err := conversation.Claim(ctx, tx, p.municipality, p.number, p.s.d.Owner(), conversation.Broadcast, conversation.Broadcast, more)
+			later, err := conversation.Claim(ctx, tx, p.municipality, p.number, conversation.Broadcast, conversation.Broadcast, more)
 			if err != nil {
 				return err
 			}
 			claimed = append(claimed, later...)
 		}
-		parcels, err = p.pack(ctx, tx, claimed)
+		parcels, uploads, err = p.pack(ctx, tx, claimed)
 		if err != nil || len(claimed) == n {
 			return err
 		}
 		due, waiting, err := conversation.NextDue(ctx, tx, p.municipality, p.number)
 		next = idle
 		if waiting {
-			next = max(5*time.Millisecond, due.Sub(tx.Now()))
+			next = max(busy, due.Sub(tx.Now()))
 		}
 		return err
 	})
-	return parcels, next, err
+	return parcels, uploads, next, err
 }
 
 // start sends one parcel in its own goroutine.
@@ -188,7 +203,7 @@ func (p *pump) start(ctx context.Context, parcel parcel) {
 }
 
 func (p *pump) send(ctx context.Context, parcel parcel) conversation.Outcome {
-	out := conversation.Outcome{MessageID: parcel.message.ID, ConversationID: parcel.message.ConversationID}
+	out := outcome(parcel.message)
 	if !p.mayStart() {
 		out.Status = conversation.Queued // nothing was written
 		return out
@@ -222,37 +237,48 @@ func (p *pump) settle(ctx context.Context) {
 	}
 }
 
-// write settles a batch, as long as it takes: until it is written, nothing of it is sent again.
+// write settles a batch, as long as it takes: until it is written, nothing of it is sent again. When the
+// desk stops while the database is gone, the next start finds what was sending, and calls it uncertain.
 func (p *pump) write(ctx context.Context, batch []conversation.Outcome) {
 	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
-		err := p.s.d.Update(ctx, func(ctx context.Context, tx *db.Tx) error {
-			if err := conversation.Settle(ctx, tx, p.municipality, p.number, batch); err != nil {
-				return err
+		err := p.settleBatch(ctx, batch)
+		switch {
+		case err == nil:
+			return
+		case !db.Unavailable(err) && len(batch) > 1: // one of them can't be written: the others can
+			for _, o := range batch {
+				p.write(ctx, []conversation.Outcome{o})
 			}
-			return p.noteStop(ctx, tx)
-		})
-		if err == nil {
 			return
 		}
-		p.s.log.Error("the outcome of sends was not written; it will be tried again", "number", p.number, "error", err)
+		p.s.log.Error("the outcome of sends was not written", "number", p.number, "error", err)
 		if !db.Unavailable(err) {
 			return // what is sending becomes uncertain in time
 		}
-		time.Sleep(pause)
+		select {
+		case <-p.giveUp:
+			return
+		case <-time.After(pause):
+		}
 	}
 }
 
-// noteStop keeps for the desk why Meta refuses everything from the number, or that it no longer does.
-func (p *pump) noteStop(ctx context.Context, tx *db.Tx) error {
+func (p *pump) settleBatch(ctx context.Context, batch []conversation.Outcome) error {
 	code := p.breaker.stopCode()
-	if p.noted == code {
-		return nil
+	err := p.s.d.Update(ctx, func(ctx context.Context, tx *db.Tx) error {
+		if err := conversation.Settle(ctx, tx, p.municipality, p.number, batch); err != nil {
+			return err
+		}
+		if p.noted == code {
+			return nil
+		}
+		// For the desk: why Meta refuses everything from the number, or that it no longer does.
+		return conversation.SetStop(ctx, tx, p.municipality, p.number, code)
+	})
+	if err == nil {
+		p.noted = code
 	}
-	if err := conversation.SetStop(ctx, tx, p.municipality, p.number, code); err != nil {
-		return err
-	}
-	p.noted = code
-	return nil
+	return err
 }
 
 // probe asks Meta for the number itself, which sends nothing to anybody, to see whether the line is up.
@@ -263,7 +289,8 @@ func (p *pump) probe(ctx context.Context) time.Duration {
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	if _, err := p.s.client.PhoneNumber(ctx, account); err != nil {
+	_, err = p.s.client.PhoneNumber(ctx, account)
+	if _, answered := errors.AsType[*whatsapp.GraphError](err); err != nil && !answered {
 		return p.breaker.stillDown(time.Now())
 	}
 	p.breaker.lineUp()
@@ -275,7 +302,9 @@ func (p *pump) probe(ctx context.Context) time.Duration {
 // line is probed, at growing intervals, and one message tests it before all go.
 type breaker struct {
 	mu        sync.Mutex
-	uncertain int
+	uncertain int // in a row, of each kind
+	dark      int
+	refusing  int
 	open      bool
 	half      bool
 	until     time.Time
@@ -288,6 +317,7 @@ type breaker struct {
 const (
 	maxStrange   = 5
 	maxUncertain = 3
+	maxDark      = 2
 	firstPause   = time.Second
 	longestPause = 30 * time.Second
 	stoppedPause = time.Minute
@@ -334,22 +364,36 @@ func (b *breaker) trip(now time.Time) time.Duration {
 func (b *breaker) answered() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.uncertain, b.pause, b.half, b.code, b.repeated = 0, 0, false, 0, 0
+	b.uncertain, b.dark, b.refusing, b.pause, b.half, b.code, b.repeated = 0, 0, 0, 0, false, 0, 0
 }
 
-// unknown notes an uncertain outcome; unsent one where nothing was written.
+// unknown notes an uncertain outcome.
 func (b *breaker) unknown(now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.uncertain++; b.uncertain >= maxUncertain || b.half {
-		b.trip(now)
-	}
+	b.count(now, &b.uncertain, maxUncertain)
 }
 
+// unsent notes that nothing could be written; once may be a connection that was closed while idle.
 func (b *breaker) unsent(now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.open || now.After(b.until) {
+	b.count(now, &b.dark, maxDark)
+}
+
+// down notes that Meta says of itself that it is down.
+func (b *breaker) down(now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.count(now, &b.refusing, maxUncertain)
+}
+
+// count trips at most once for all that was in flight at one moment.
+func (b *breaker) count(now time.Time, in *int, most int) {
+	if b.open && now.Before(b.until) {
+		return
+	}
+	if *in++; *in >= most || b.half {
 		b.trip(now)
 	}
 }

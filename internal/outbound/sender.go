@@ -10,6 +10,7 @@ package outbound
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -129,18 +130,25 @@ func (s *Sender) wake(ctx context.Context, number string, running *sync.WaitGrou
 	p.poke()
 }
 
-// sweep wakes the pump of every number with something queued: notices are hints.
+// sweep wakes the pump of every number with something queued: notices are hints. What is queued on a
+// number that is no longer in use fails.
 func (s *Sender) sweep(ctx context.Context, running *sync.WaitGroup) {
 	var numbers []string
-	err := s.d.View(ctx, func(ctx context.Context, tx *db.Tx) error {
-		waiting, oldest, err := conversation.Waiting(ctx, tx)
-		numbers = waiting
-		s.metrics.lag.Set(oldest.Seconds())
+	var retired []conversation.Outlet
+	err := s.d.View(ctx, func(ctx context.Context, tx *db.Tx) (err error) {
+		var overdue time.Duration
+		if numbers, overdue, err = conversation.Waiting(ctx, tx); err != nil {
+			return err
+		}
+		s.metrics.lag.Set(overdue.Seconds())
+		retired, err = conversation.QueuedOnRetired(ctx, tx)
 		return err
 	})
+	for _, o := range retired {
+		err = errors.Join(err, s.d.Update(ctx, func(ctx context.Context, tx *db.Tx) error { return conversation.FailQueued(ctx, tx, o) }))
+	}
 	if err != nil && ctx.Err() == nil {
-		s.log.Error("the outbox could not be looked at", "error", err)
-		return
+		s.log.Error("the outbox could not be looked through; it will be tried again", "error", err)
 	}
 	for _, n := range numbers {
 		s.wake(ctx, n, running)
@@ -149,18 +157,21 @@ func (s *Sender) sweep(ctx context.Context, running *sync.WaitGroup) {
 
 // abandon declares uncertain what has been sending for longer than any request may take.
 func (s *Sender) abandon(ctx context.Context, after time.Duration) {
-	for _, m := range s.directory.All() {
+	var stuck []int64
+	err := s.d.View(ctx, func(ctx context.Context, tx *db.Tx) (err error) {
+		stuck, err = conversation.StuckSince(ctx, tx, tx.Now().Add(-after))
+		return err
+	})
+	for _, id := range stuck {
 		var n int
-		err := s.d.Update(ctx, func(ctx context.Context, tx *db.Tx) (err error) {
-			n, err = conversation.Abandoned(ctx, tx, m.ID, tx.Now().Add(-after))
+		err = errors.Join(err, s.d.Update(ctx, func(ctx context.Context, tx *db.Tx) (err error) {
+			n, err = conversation.Abandoned(ctx, tx, id, tx.Now().Add(-after))
 			return err
-		})
-		if err != nil && ctx.Err() == nil {
-			s.log.Error("abandoned messages were not settled; it will be tried again", "municipality", m.Slug, "error", err)
-		}
-		if n > 0 {
-			s.log.Warn("messages may or may not have been sent; they wait for a status or a person", "municipality", m.Slug, "messages", n)
-		}
+		}))
+		s.log.Warn("messages may or may not have been sent; they wait for a status or a person", "municipality", id, "messages", n)
+	}
+	if err != nil && ctx.Err() == nil {
+		s.log.Error("abandoned messages were not settled; it will be tried again", "error", err)
 	}
 }
 
