@@ -33,7 +33,7 @@ const limitArgument = "serve-limit"
 // options say how much is measured.
 type options struct {
 	quick, full, markdown bool
-	engine, rows          string
+	engine, rows, binary  string
 }
 
 func main() {
@@ -46,6 +46,7 @@ func main() {
 	flag.BoolVar(&o.markdown, "markdown", false, "print the table as docs/performance.md has it")
 	flag.StringVar(&o.engine, "engine", "both", "sqlite, postgresql or both")
 	flag.StringVar(&o.rows, "rows", "", "only these, separated by commas: "+strings.Join(rowNames(), ", "))
+	flag.StringVar(&o.binary, "binary", "", "measure this build of the program instead of building one")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -94,7 +95,6 @@ func rowNames() []string {
 type bench struct {
 	options
 	engine  string
-	binary  string
 	cluster *cluster
 }
 
@@ -119,12 +119,15 @@ func measure(ctx context.Context, o options) (results []result, err error) {
 	if err != nil {
 		return nil, err
 	}
-	binary, remove, err := build(ctx)
-	if err != nil {
-		return nil, err
+	if o.binary == "" {
+		binary, remove, err := build(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer remove()
+		o.binary = binary
 	}
-	defer remove()
-	b := bench{options: o, binary: binary}
+	b := bench{options: o}
 	if slices.Contains(engines, "postgresql") {
 		if b.cluster, err = startCluster(); err != nil {
 			return nil, err
