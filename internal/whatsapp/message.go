@@ -143,7 +143,7 @@ func (r *reader) message(v gjson.Result, known people, single bool) {
 		case "from_user_id":
 			user = v
 		case "from_parent_user_id":
-			m.From.ParentUserID = text(v)
+			m.From.ParentUserID = userID(v)
 		case "context":
 			m.context(v)
 		case "referral":
@@ -400,13 +400,13 @@ func (m *Message) readSystem(v gjson.Result) bool {
 		case "wa_id", "new_wa_id":
 			s.Phone = phone(text(v))
 		case "user_id":
-			s.UserID = text(v)
+			s.UserID = userID(v)
 		case "parent_user_id":
-			s.ParentUserID = text(v)
+			s.ParentUserID = userID(v)
 		case "previous_user_id":
-			s.PreviousUserID = text(v)
+			s.PreviousUserID = userID(v)
 		case "previous_parent_user_id":
-			s.PreviousParentUserID = text(v)
+			s.PreviousParentUserID = userID(v)
 		case "customer":
 			s.customer = text(v)
 		case "identity":

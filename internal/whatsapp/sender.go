@@ -62,6 +62,15 @@ func IsUserID(value string) bool {
 	return len(value) > 3 && len(value) <= maxID && value[2] == '.' && capital(value[0]) && capital(value[1])
 }
 
+// userID reads a BSUID, "" for anything else. Such an id is somebody's identity: a word like "unknown",
+// taken for one, would make one person of all whom it is said of.
+func userID(v gjson.Result) string {
+	if id := text(v); IsUserID(id) {
+		return id
+	}
+	return ""
+}
+
 func capital(c byte) bool { return c >= 'A' && c <= 'Z' }
 
 // phone returns 4 to 15 digits as they stand, without a leading +; "" when
@@ -122,7 +131,7 @@ func readPerson(v gjson.Result) Sender {
 		case "user_id":
 			user = v
 		case "parent_user_id":
-			who.ParentUserID = text(v)
+			who.ParentUserID = userID(v)
 		case "identity_key_hash":
 			who.IdentityHash = text(v)
 		case "profile":

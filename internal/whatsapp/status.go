@@ -62,7 +62,7 @@ func (r *reader) status(v gjson.Result, known people) {
 		case "recipient_user_id":
 			s.RecipientUserID = text(v)
 		case "recipient_parent_user_id":
-			s.RecipientParentUserID = text(v)
+			s.RecipientParentUserID = userID(v)
 		case "biz_opaque_callback_data":
 			s.CallbackData = text(v)
 		case "pricing":

@@ -395,3 +395,30 @@ func texts(v reflect.Value) []string {
 		return nil
 	}
 }
+
+// An id is somebody's identity: what is none, or would burst an index, is left out wherever it stands.
+func TestOnlyUserIDsAreIdentities(t *testing.T) {
+	const shape = `{"entry":[{"id":"1","changes":[{"field":"messages","value":{
+		"contacts":[{"wa_id":"393331234567","parent_user_id":%[1]q}],
+		"messages":[{"from":"393331234567","from_parent_user_id":%[1]q,"id":"w1","timestamp":"1764000001","type":"system","system":{
+			"type":"user_changed_user_id","user_id":%[1]q,"parent_user_id":%[1]q,"previous_user_id":%[1]q,"previous_parent_user_id":%[1]q}}],
+		"statuses":[{"id":"w2","status":"read","timestamp":"1764000001","recipient_id":"393331234567","recipient_user_id":%[1]q,"recipient_parent_user_id":%[1]q}]}}]}]}`
+	for value, want := range map[string]string{
+		"unknown": "", "0": "", "IT." + strings.Repeat("A", 6000): "", "IT.ENT.1A2B": "IT.ENT.1A2B",
+	} {
+		w, err := ParseWebhook(fmt.Appendf(nil, shape, value))
+		if err != nil || len(w.Changes[0].Messages) != 1 || len(w.Changes[0].Statuses) != 1 {
+			t.Fatalf("%.20q: %v", value, err)
+		}
+		m, u := w.Changes[0].Messages[0], w.Changes[0].Statuses[0]
+		for name, got := range map[string]string{
+			"the sender's parent": m.From.ParentUserID, "new": m.System.UserID, "new parent": m.System.ParentUserID,
+			"previous": m.System.PreviousUserID, "previous parent": m.System.PreviousParentUserID,
+			"recipient": u.RecipientUserID, "the recipient's parent": u.RecipientParentUserID,
+		} {
+			if got != want {
+				t.Errorf("%s id of %.20q is %.20q", name, value, got)
+			}
+		}
+	}
+}
