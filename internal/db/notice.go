@@ -115,6 +115,9 @@ func (d *DB) publish(ns []Notice) {
 	}
 }
 
+// Publish tells of something that another handle of the database committed.
+func (d *DB) Publish(n Notice) { d.publish([]Notice{n}) }
+
 const (
 	channel       = "filodiretto"
 	coalesce      = 10 * time.Millisecond
