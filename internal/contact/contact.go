@@ -243,8 +243,12 @@ func reindex(ctx context.Context, tx *db.Tx, municipality int64, ids []int64) er
 	return tx.Index(ctx, db.ContactSearch, municipality, docs, true)
 }
 
-// searchText holds a phone twice, as people may begin with the country or without.
+// searchText holds a phone twice, as people may begin with the country or without. A contact that turned
+// out to be another is found as that one only.
 func searchText(c Contact) string {
+	if c.MergedInto != 0 {
+		return ""
+	}
 	digits := strings.TrimPrefix(c.Phone, "+")
 	return strings.Join([]string{c.Name, c.Username, digits, strings.TrimPrefix(digits, "39"), c.UserID}, " ")
 }

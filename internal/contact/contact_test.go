@@ -4,7 +4,9 @@ package contact_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -151,4 +153,94 @@ func TestDigits(t *testing.T) {
 			t.Errorf("Digits(%q) = %q, want %q", written, got, want)
 		}
 	}
+}
+
+func update(t *testing.T, d *db.DB, f func(ctx context.Context, tx *db.Tx) error) {
+	t.Helper()
+	if err := d.Update(t.Context(), f); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func search(t *testing.T, d *db.DB, query string) (found []contact.Contact) {
+	t.Helper()
+	update(t, d, func(ctx context.Context, tx *db.Tx) (err error) {
+		found, err = contact.Search(ctx, tx, comune, query, 10)
+		return err
+	})
+	return found
+}
+
+// Who was merged is found as the one they turned out to be, by all they were called and reached by.
+func TestAMergedContactIsFound(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		older, _ := resolve(t, d, contact.Person{UserID: "IT.1A", At: noon})
+		resolve(t, d, contact.Person{Phone: "393331234567", Name: "Maria", Username: "@maria.rossi", At: noon})
+		resolve(t, d, contact.Person{Phone: "393331234567", UserID: "IT.1A", At: noon})
+		for _, query := range []string{"maria", "333 1234567", "rossi", "1A"} {
+			if found := search(t, d, query); len(found) != 1 || found[0].ID != older[0] {
+				t.Errorf("%q found %+v", query, found)
+			}
+		}
+	})
+}
+
+// What the office wrote of either is kept: the notes one below the other, and the name somebody gave.
+func TestAMergeKeepsWhatTheOfficeWrote(t *testing.T) {
+	for name, c := range map[string]struct{ older, younger, want string }{
+		"both":    {"chiama la sera", "è sordo", "chiama la sera\nè sordo"},
+		"older":   {"chiama la sera", "", "chiama la sera"},
+		"younger": {"", "è sordo", "è sordo"},
+		"same":    {"è sordo", "è sordo", "è sordo"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dbtest.Each(t, func(t *testing.T, d *db.DB) {
+				older, _ := resolve(t, d, contact.Person{Phone: "393331234567", Name: "mary92", At: noon})
+				younger, _ := resolve(t, d, contact.Person{UserID: "IT.1A", Name: "M.", At: noon})
+				update(t, d, func(ctx context.Context, tx *db.Tx) error {
+					return errors.Join(contact.SetNote(ctx, tx, comune, older[0], c.older), contact.SetNote(ctx, tx, comune, younger[0], c.younger),
+						contact.Rename(ctx, tx, comune, younger[0], "Maria Rossi"))
+				})
+				resolve(t, d, contact.Person{Phone: "393331234567", UserID: "IT.1A", Name: "mary92", At: noon.Add(time.Hour)})
+				resolve(t, d, contact.Person{Phone: "393331234567", Name: "mary93", At: noon.Add(2 * time.Hour)})
+				if k := get(t, d, younger[0]); k.ID != older[0] || k.Note != c.want || k.Name != "Maria Rossi" {
+					t.Errorf("after the merge: %+v", k)
+				}
+			})
+		})
+	}
+}
+
+// Who was merged twice leads to the last one, with one step.
+func TestMergedAndMergedAgain(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		first, _ := resolve(t, d, contact.Person{ParentUserID: "IT.ENT.1", At: noon})
+		resolve(t, d, contact.Person{Phone: "393331234567", At: noon})
+		third, _ := resolve(t, d, contact.Person{UserID: "IT.1A", At: noon})
+		resolve(t, d, contact.Person{Phone: "393331234567", UserID: "IT.1A", At: noon})
+		resolve(t, d, contact.Person{ParentUserID: "IT.ENT.1", UserID: "IT.1A", At: noon})
+		if c := get(t, d, third[0]); c.ID != first[0] || c.Phone != "+393331234567" || c.UserID != "IT.1A" {
+			t.Errorf("the youngest leads to %+v", c)
+		}
+	})
+}
+
+// What is longer than any address or name can be bursts neither an index nor a list.
+func TestEndlessAddressesAndNames(t *testing.T) {
+	long := "IT." + strings.Repeat("A", 6000)
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		ids, _ := resolve(t, d, contact.Person{Phone: "393331234567", UserID: long, ParentUserID: long, Name: strings.Repeat("è", 3000), Username: strings.Repeat("u", 3000),
+			At: noon, Was: []contact.Key{{Kind: contact.BSUID, Value: long}}})
+		c := get(t, d, ids[0])
+		if c.UserID != "" || c.Name != strings.Repeat("è", contact.MaxName) || c.Username != strings.Repeat("u", contact.MaxName) {
+			t.Errorf("contact %+v", c)
+		}
+		update(t, d, func(ctx context.Context, tx *db.Tx) error {
+			all, err := contact.Addresses(ctx, tx, comune, ids[0])
+			if len(all) != 1 || all[0].Kind != contact.Phone {
+				t.Errorf("addresses %+v", all)
+			}
+			return err
+		})
+	})
 }

@@ -25,14 +25,21 @@ WHERE municipality_id = @municipality_id AND contact_id = @contact_id;
 
 -- name: MarkMerged :exec
 UPDATE contact SET merged_into = @target, updated_at = @updated_at
-WHERE municipality_id = @municipality_id AND (contact_id = @contact_id OR merged_into = @contact_id);
+WHERE municipality_id = @municipality_id AND contact_id = @contact_id;
+
+-- name: MoveMerged :exec
+UPDATE contact SET merged_into = @target, updated_at = @updated_at
+WHERE municipality_id = @municipality_id AND merged_into = @contact_id AND merged_into <> 0;
 
 -- name: KeepWhatWasKnown :exec
 UPDATE contact SET
-  name = CASE WHEN contact.name = '' THEN CAST(@name AS text) ELSE contact.name END,
+  name = CASE WHEN contact.name = '' OR (CAST(@named_by_staff AS boolean) AND NOT contact.named_by_staff) THEN CAST(@name AS text) ELSE contact.name END,
+  named_by_staff = contact.named_by_staff OR CAST(@named_by_staff AS boolean),
   username = CASE WHEN contact.username = '' THEN CAST(@username AS text) ELSE contact.username END,
   phone = CASE WHEN contact.phone = '' THEN CAST(@phone AS text) ELSE contact.phone END,
   user_id = CASE WHEN contact.user_id = '' THEN CAST(@user_id AS text) ELSE contact.user_id END,
-  note = CASE WHEN contact.note = '' THEN CAST(@note AS text) ELSE contact.note END,
+  note = CASE WHEN contact.note = '' OR contact.note = CAST(@note AS text) THEN CAST(@note AS text)
+    WHEN CAST(@note AS text) = '' THEN contact.note
+    ELSE contact.note || CAST(@new_line AS text) || CAST(@note AS text) END,
   updated_at = @updated_at
 WHERE municipality_id = @municipality_id AND contact_id = @contact_id;

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -39,6 +40,10 @@ type Merge struct{ From, Into int64 }
 // for any number of people, and safe when several instances do the same at once: who comes second
 // is run again (db.ErrAgain).
 func Resolve(ctx context.Context, tx *db.Tx, municipality int64, people []Person) ([]int64, []Merge, error) {
+	people = slices.Clone(people)
+	for i := range people {
+		people[i] = people[i].bounded()
+	}
 	r := &resolver{known: make(map[Key]*address), merged: make(map[int64]int64), touched: make(map[int64]*profile)}
 	if err := r.load(ctx, tx, municipality, people); err != nil {
 		return nil, nil, fmt.Errorf("look up addresses: %w", err)
@@ -77,6 +82,31 @@ type resolver struct {
 	touched map[int64]*profile
 }
 
+// longestKey is far beyond every address there is, in bytes: longer ones would burst the index.
+const longestKey = 512
+
+// bounded is p without addresses that can't be any, and with names of a length that a list bears.
+func (p Person) bounded() Person {
+	for _, address := range []*string{&p.Phone, &p.UserID, &p.ParentUserID} {
+		if len(*address) > longestKey {
+			*address = ""
+		}
+	}
+	p.Was = slices.DeleteFunc(slices.Clone(p.Was), func(k Key) bool { return k.Value == "" || len(k.Value) > longestKey })
+	p.Name, p.Username = cut(p.Name, MaxName), cut(p.Username, MaxName)
+	return p
+}
+
+// cut keeps at most the first most characters of s.
+func cut(s string, most int) string {
+	for i := range s {
+		if most--; most < 0 {
+			return s[:i]
+		}
+	}
+	return s
+}
+
 func (p Person) keys() []Key {
 	var out []Key
 	for _, k := range []Key{{BSUID, p.UserID}, {Parent, p.ParentUserID}, {Phone, p.Phone}} {
@@ -94,10 +124,7 @@ func (r *resolver) load(ctx context.Context, tx *db.Tx, municipality int64, peop
 			wanted[k] = struct{}{}
 		}
 	}
-	keys := make([]Key, 0, len(wanted))
-	for k := range wanted {
-		keys = append(keys, k)
-	}
+	keys := sortedKeys(wanted)
 	rows := make([][]any, len(keys))
 	for i, k := range keys {
 		rows[i] = []any{municipality, string(k.Kind), k.Value}
@@ -229,7 +256,7 @@ func (r *resolver) save(ctx context.Context, tx *db.Tx, municipality int64) erro
 // meantime this waits for it and gives way, so that two first messages make one contact.
 func (r *resolver) saveAddresses(ctx context.Context, tx *db.Tx, municipality int64) error {
 	var fresh, moved [][]any
-	for _, k := range r.sortedKeys() {
+	for _, k := range sortedKeys(r.known) {
 		a := r.known[k]
 		switch row := []any{municipality, string(k.Kind), k.Value, r.final(a.contact), a.since, a.until}; {
 		case a.fresh:
@@ -251,21 +278,17 @@ func (r *resolver) saveAddresses(ctx context.Context, tx *db.Tx, municipality in
 	return err
 }
 
-func (r *resolver) sortedKeys() []Key {
-	keys := make([]Key, 0, len(r.known))
-	for k := range r.known {
-		keys = append(keys, k)
-	}
-	slices.SortFunc(keys, func(a, b Key) int {
+// sortedKeys is the one order in which addresses are locked, so that no two wait for each other in a circle.
+func sortedKeys[V any](m map[Key]V) []Key {
+	return slices.SortedFunc(maps.Keys(m), func(a, b Key) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Value, b.Value))
 	})
-	return keys
 }
 
 func (r *resolver) saveProfiles(ctx context.Context, tx *db.Tx, municipality int64) error {
 	var fresh, known [][]any
 	var docs []int64
-	for _, id := range sortedIDs(r.touched) {
+	for _, id := range slices.Sorted(maps.Keys(r.touched)) {
 		if r.final(id) != id {
 			continue
 		}
@@ -290,7 +313,11 @@ func (r *resolver) saveProfiles(ctx context.Context, tx *db.Tx, municipality int
 			docs = append(docs, known[i][1].(int64))
 		}
 	}
-	return reindex(ctx, tx, municipality, docs)
+	for _, m := range r.merges {
+		docs = append(docs, m.From, m.Into)
+	}
+	slices.Sort(docs)
+	return reindex(ctx, tx, municipality, slices.Compact(docs))
 }
 
 // updateProfile writes only what changed, so that the common message costs no write here.
@@ -317,19 +344,13 @@ func (r *resolver) saveMerges(ctx context.Context, tx *db.Tx, municipality int64
 		if err := q.MarkMerged(ctx, store.MarkMergedParams{MunicipalityID: municipality, ContactID: m.From, Target: m.Into, UpdatedAt: tx.Now()}); err != nil {
 			return err
 		}
-		if err := q.KeepWhatWasKnown(ctx, store.KeepWhatWasKnownParams{Name: younger.Name, Username: younger.Username, Phone: younger.Phone,
-			UserID: younger.UserID, Note: younger.Note, UpdatedAt: tx.Now(), MunicipalityID: municipality, ContactID: m.Into}); err != nil {
+		if err := q.MoveMerged(ctx, store.MoveMergedParams{MunicipalityID: municipality, ContactID: m.From, Target: m.Into, UpdatedAt: tx.Now()}); err != nil {
+			return err
+		}
+		if err := q.KeepWhatWasKnown(ctx, store.KeepWhatWasKnownParams{Name: younger.Name, NamedByStaff: younger.NamedByStaff, Username: younger.Username,
+			Phone: younger.Phone, UserID: younger.UserID, Note: younger.Note, NewLine: "\n", UpdatedAt: tx.Now(), MunicipalityID: municipality, ContactID: m.Into}); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func sortedIDs(m map[int64]*profile) []int64 {
-	ids := make([]int64, 0, len(m))
-	for id := range m {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	return ids
 }

@@ -88,21 +88,26 @@ func (q *Queries) Contact(ctx context.Context, arg ContactParams) (Contact, erro
 
 const keepWhatWasKnown = `-- name: KeepWhatWasKnown :exec
 UPDATE contact SET
-  name = CASE WHEN contact.name = '' THEN CAST($1 AS text) ELSE contact.name END,
-  username = CASE WHEN contact.username = '' THEN CAST($2 AS text) ELSE contact.username END,
-  phone = CASE WHEN contact.phone = '' THEN CAST($3 AS text) ELSE contact.phone END,
-  user_id = CASE WHEN contact.user_id = '' THEN CAST($4 AS text) ELSE contact.user_id END,
-  note = CASE WHEN contact.note = '' THEN CAST($5 AS text) ELSE contact.note END,
-  updated_at = $6
-WHERE municipality_id = $7 AND contact_id = $8
+  name = CASE WHEN contact.name = '' OR (CAST($1 AS boolean) AND NOT contact.named_by_staff) THEN CAST($2 AS text) ELSE contact.name END,
+  named_by_staff = contact.named_by_staff OR CAST($1 AS boolean),
+  username = CASE WHEN contact.username = '' THEN CAST($3 AS text) ELSE contact.username END,
+  phone = CASE WHEN contact.phone = '' THEN CAST($4 AS text) ELSE contact.phone END,
+  user_id = CASE WHEN contact.user_id = '' THEN CAST($5 AS text) ELSE contact.user_id END,
+  note = CASE WHEN contact.note = '' OR contact.note = CAST($6 AS text) THEN CAST($6 AS text)
+    WHEN CAST($6 AS text) = '' THEN contact.note
+    ELSE contact.note || CAST($7 AS text) || CAST($6 AS text) END,
+  updated_at = $8
+WHERE municipality_id = $9 AND contact_id = $10
 `
 
 type KeepWhatWasKnownParams struct {
+	NamedByStaff   bool
 	Name           string
 	Username       string
 	Phone          string
 	UserID         string
 	Note           string
+	NewLine        string
 	UpdatedAt      time.Time
 	MunicipalityID int64
 	ContactID      int64
@@ -110,11 +115,13 @@ type KeepWhatWasKnownParams struct {
 
 func (q *Queries) KeepWhatWasKnown(ctx context.Context, arg KeepWhatWasKnownParams) error {
 	_, err := q.db.ExecContext(ctx, keepWhatWasKnown,
+		arg.NamedByStaff,
 		arg.Name,
 		arg.Username,
 		arg.Phone,
 		arg.UserID,
 		arg.Note,
+		arg.NewLine,
 		arg.UpdatedAt,
 		arg.MunicipalityID,
 		arg.ContactID,
@@ -124,7 +131,7 @@ func (q *Queries) KeepWhatWasKnown(ctx context.Context, arg KeepWhatWasKnownPara
 
 const markMerged = `-- name: MarkMerged :exec
 UPDATE contact SET merged_into = $1, updated_at = $2
-WHERE municipality_id = $3 AND (contact_id = $4 OR merged_into = $4)
+WHERE municipality_id = $3 AND contact_id = $4
 `
 
 type MarkMergedParams struct {
@@ -157,6 +164,28 @@ type MoveAddressesParams struct {
 
 func (q *Queries) MoveAddresses(ctx context.Context, arg MoveAddressesParams) error {
 	_, err := q.db.ExecContext(ctx, moveAddresses, arg.Target, arg.MunicipalityID, arg.ContactID)
+	return err
+}
+
+const moveMerged = `-- name: MoveMerged :exec
+UPDATE contact SET merged_into = $1, updated_at = $2
+WHERE municipality_id = $3 AND merged_into = $4 AND merged_into <> 0
+`
+
+type MoveMergedParams struct {
+	Target         int64
+	UpdatedAt      time.Time
+	MunicipalityID int64
+	ContactID      int64
+}
+
+func (q *Queries) MoveMerged(ctx context.Context, arg MoveMergedParams) error {
+	_, err := q.db.ExecContext(ctx, moveMerged,
+		arg.Target,
+		arg.UpdatedAt,
+		arg.MunicipalityID,
+		arg.ContactID,
+	)
 	return err
 }
 
