@@ -30,6 +30,8 @@ type found struct {
 	fresh      bool
 	reopened   bool
 	openedAt   time.Time
+	since      time.Time // when it was opened, of one that was there
+	news       bool      // a message of this set belongs to it
 	touch      touch
 }
 
@@ -61,18 +63,18 @@ func Receive(ctx context.Context, tx *db.Tx, municipality int64, incoming []Mess
 		return nil, fmt.Errorf("find conversations: %w", err)
 	}
 	plan(tx, incoming, duplicate, places)
-	fresh, err := insertIncoming(ctx, tx, municipality, incoming, duplicate)
-	if err != nil {
+	if err := insertIncoming(ctx, tx, municipality, incoming, duplicate); err != nil {
 		return nil, fmt.Errorf("store messages: %w", err)
 	}
 	receipts := make([]Receipt, len(incoming))
 	var docs []db.Doc
 	for i, m := range incoming {
-		if !fresh[i] {
+		if duplicate[i] {
 			continue
 		}
 		receipts[i] = Receipt{Stored: true, Conversation: m.ConversationID}
 		if f := places[place{m.ContactID, m.Number}]; f.id != 0 {
+			f.news = true
 			f.touch.add(m)
 		}
 		if m.Text != "" && m.Type != TypeReaction {
@@ -107,6 +109,8 @@ func stored(ctx context.Context, tx *db.Tx, municipality int64, incoming []Messa
 	return duplicate, err
 }
 
+// findPlaces looks for the conversations of incoming. On PostgreSQL nobody changes what it found before this
+// transaction ends: a conversation resolved in this very moment is found resolved, or is resolved after.
 func findPlaces(ctx context.Context, tx *db.Tx, municipality int64, incoming []Message, duplicate []bool) (map[place]*found, error) {
 	places := make(map[place]*found)
 	var keys []place
@@ -117,16 +121,22 @@ func findPlaces(ctx context.Context, tx *db.Tx, municipality int64, incoming []M
 			keys = append(keys, p)
 		}
 	}
+	slices.SortFunc(keys, func(a, b place) int {
+		return cmp.Or(cmp.Compare(a.contact, b.contact), cmp.Compare(a.number, b.number))
+	})
 	rows := make([][]any, len(keys))
 	for i, p := range keys {
 		rows[i] = []any{municipality, p.contact, p.number}
 	}
-	const query = `SELECT conversation_id, state, resolved_at FROM conversation
-		WHERE municipality_id = $1 AND contact_id = $2 AND number = $3
+	query := `SELECT conversation_id, state, resolved_at, opened_at FROM conversation
+		WHERE municipality_id = $1 AND contact_id = $2 AND number = $3 AND state IN ('open', 'resolved')
 		ORDER BY CASE WHEN state = 'open' THEN 0 ELSE 1 END, opened_at DESC, conversation_id DESC LIMIT 1`
+	if tx.Engine == db.PostgreSQL {
+		query += " FOR UPDATE"
+	}
 	err := tx.Query(ctx, query, rows, func(i int, row db.Scanner) error {
 		f := places[keys[i]]
-		return row.Scan(&f.id, &f.state, &f.resolvedAt)
+		return row.Scan(&f.id, &f.state, &f.resolvedAt, &f.since)
 	})
 	return places, err
 }
@@ -164,9 +174,10 @@ func (f *found) open(tx *db.Tx, at time.Time) {
 	}
 }
 
-func insertIncoming(ctx context.Context, tx *db.Tx, municipality int64, incoming []Message, duplicate []bool) ([]bool, error) {
+// insertIncoming stores what is new. A message that was not stored after all was stored by another instance
+// in this very moment, which a second look finds; only then is it a duplicate.
+func insertIncoming(ctx context.Context, tx *db.Tx, municipality int64, incoming []Message, duplicate []bool) error {
 	var rows [][]any
-	var index []int
 	for i := range incoming {
 		if duplicate[i] {
 			continue
@@ -175,19 +186,15 @@ func insertIncoming(ctx context.Context, tx *db.Tx, municipality int64, incoming
 		m.Direction, m.Status = In, Received
 		args, err := insertArgs(municipality, *m, tx.Now())
 		if err != nil {
-			return nil, err
+			return err
 		}
-		rows, index = append(rows, args), append(index, i)
+		rows = append(rows, args)
 	}
 	affected, err := tx.Exec(ctx, insertMessage, rows)
-	if err != nil {
-		return nil, err
+	if err == nil && slices.Contains(affected, 0) {
+		return db.ErrAgain
 	}
-	fresh := make([]bool, len(incoming))
-	for k, i := range index {
-		fresh[i] = affected[k] > 0
-	}
-	return fresh, nil
+	return err
 }
 
 func (t *touch) add(m Message) {
@@ -215,6 +222,7 @@ func (m Message) before(o Message) bool {
 const touchConversation = `UPDATE conversation SET unread = unread + $3,
 	holder_id = CASE WHEN state = 'open' THEN holder_id ELSE 0 END, holder_name = CASE WHEN state = 'open' THEN holder_name ELSE '' END,
 	state = 'open', resolved_at = NULL, resolution = '',
+	opened_at = CASE WHEN opened_at > $4 THEN $4 ELSE opened_at END,
 	waiting_since = CASE WHEN waiting_since IS NULL OR waiting_since > $4 THEN $4 ELSE waiting_since END,
 	last_inbound_at = CASE WHEN last_inbound_at IS NULL OR last_inbound_at < $5 THEN $5 ELSE last_inbound_at END,
 	last_message_id = CASE WHEN last_message_at <= $6 THEN $7 ELSE last_message_id END,
@@ -224,10 +232,19 @@ const touchConversation = `UPDATE conversation SET unread = unread + $3,
 	last_message_at = CASE WHEN last_message_at <= $6 THEN $6 ELSE last_message_at END
 	WHERE municipality_id = $1 AND conversation_id = $2`
 
+// adopt gives conversations the reactions and notices that are younger than their beginning and were
+// processed before it. What such a message belongs to does not depend on who works first.
+const adopt = `UPDATE message SET conversation_id = c.conversation_id FROM conversation c
+	WHERE c.municipality_id = $1 AND message.municipality_id = $1 AND message.contact_id = c.contact_id AND message.number = c.number
+	AND message.conversation_id = 0 AND message.direction = 'in' AND message.at >= c.opened_at`
+
 func savePlaces(ctx context.Context, tx *db.Tx, municipality int64, places map[place]*found) error {
-	var made, touched [][]any
+	var made, touched, begun [][]any
 	var events []Event
 	for p, f := range places {
+		if f.news {
+			changed(tx, municipality, f.id)
+		}
 		t := f.touch
 		if t.last.ID == 0 {
 			continue
@@ -239,8 +256,10 @@ func savePlaces(ctx context.Context, tx *db.Tx, municipality int64, places map[p
 		if f.reopened {
 			events = append(events, Event{ConversationID: f.id, ContactID: p.contact, Number: p.number, At: f.openedAt, Kind: Reopened})
 		}
+		if f.fresh || t.firstQuestion.Before(f.since) {
+			begun = append(begun, []any{municipality, f.id})
+		}
 		touched = append(touched, []any{municipality, f.id, t.unread, t.firstQuestion, t.lastInbound, t.last.At, t.last.ID, t.last.Type, preview(t.last.Text)})
-		tx.Notify(db.Notice{Topic: db.Conversation, Municipality: municipality, ID: f.id})
 	}
 	slices.SortFunc(touched, func(a, b []any) int { return cmp.Compare(a[1].(int64), b[1].(int64)) })
 	n, err := tx.Exec(ctx, `INSERT INTO conversation (municipality_id, conversation_id, number, contact_id, state, opened_at, last_message_at)
@@ -253,6 +272,9 @@ func savePlaces(ctx context.Context, tx *db.Tx, municipality int64, places map[p
 	}
 	if _, err := tx.Exec(ctx, touchConversation, touched); err != nil {
 		return fmt.Errorf("touch conversations: %w", err)
+	}
+	if _, err := tx.Exec(ctx, adopt+` AND c.conversation_id = $2`, begun); err != nil {
+		return fmt.Errorf("adopt reactions: %w", err)
 	}
 	return record(ctx, tx, municipality, events)
 }
@@ -270,10 +292,20 @@ func preview(s string) string {
 	return s
 }
 
+// A conversation is merged when it joined another open one of the same citizen. All it held is there: no list
+// shows it, and no message opens it again.
+const (
+	stateMerged State     = "merged"
+	Merged      EventKind = "merged" // told of the conversation that was joined; Detail is the id of the other
+)
+
 // Merge gives the older contact what the younger had: messages, events, and the open conversation,
 // which joins the older one's if it has one too.
 func Merge(ctx context.Context, tx *db.Tx, municipality int64, merges []contact.Merge) error {
 	for _, m := range merges {
+		if err := lockOfBoth(ctx, tx, municipality, m); err != nil {
+			return fmt.Errorf("lock the conversations of contact %d: %w", m.From, err)
+		}
 		if err := mergeOpen(ctx, tx, municipality, m); err != nil {
 			return fmt.Errorf("merge open conversations of contact %d: %w", m.From, err)
 		}
@@ -283,8 +315,22 @@ func Merge(ctx context.Context, tx *db.Tx, municipality int64, merges []contact.
 				return fmt.Errorf("move the %ss of contact %d: %w", table, m.From, err)
 			}
 		}
+		if _, err := tx.ExecContext(ctx, adopt+` AND c.contact_id = $2 AND c.state = 'open'`, municipality, m.Into); err != nil {
+			return fmt.Errorf("adopt reactions of contact %d: %w", m.Into, err)
+		}
 	}
 	return nil
+}
+
+// lockOfBoth makes others wait on PostgreSQL: a reply written in this very moment is there to be moved, or
+// goes to the older contact. Otherwise it would stay with the one that nobody sees any more.
+func lockOfBoth(ctx context.Context, tx *db.Tx, municipality int64, m contact.Merge) error {
+	if tx.Engine != db.PostgreSQL {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, `SELECT 1 FROM conversation WHERE municipality_id = $1 AND contact_id IN ($2, $3)
+		ORDER BY conversation_id FOR UPDATE`, municipality, m.From, m.Into)
+	return err
 }
 
 func mergeOpen(ctx context.Context, tx *db.Tx, municipality int64, m contact.Merge) error {
@@ -296,17 +342,19 @@ func mergeOpen(ctx context.Context, tx *db.Tx, municipality int64, m contact.Mer
 	if err != nil {
 		return err
 	}
+	var joined []Event
 	for number, from := range rows {
 		into, both := older[number]
 		if !both {
-			tx.Notify(db.Notice{Topic: db.Conversation, Municipality: municipality, ID: from})
+			changed(tx, municipality, from)
 			continue
 		}
 		if err := joinConversations(ctx, tx, municipality, from, into); err != nil {
 			return err
 		}
+		joined = append(joined, Event{ConversationID: into, ContactID: m.Into, Number: number, At: tx.Now(), Kind: Merged, Detail: db.FormatID(from)})
 	}
-	return nil
+	return record(ctx, tx, municipality, joined)
 }
 
 // openOf maps the numbers a contact has open conversations with to these.
@@ -323,6 +371,8 @@ func openOf(ctx context.Context, tx *db.Tx, municipality, contactID int64) (map[
 	return out, err
 }
 
+// joinConversations gives one conversation all that another holds. Two drafts of one operator become one; a
+// note among them makes it a note, so that nothing internal is sent by mistake.
 func joinConversations(ctx context.Context, tx *db.Tx, municipality, from, into int64) error {
 	for _, step := range []string{
 		`UPDATE conversation SET
@@ -331,7 +381,8 @@ func joinConversations(ctx context.Context, tx *db.Tx, municipality, from, into 
 			office = CASE WHEN conversation.office = '' THEN f.office ELSE conversation.office END,
 			holder_name = CASE WHEN conversation.holder_id = 0 THEN f.holder_name ELSE conversation.holder_name END,
 			holder_id = CASE WHEN conversation.holder_id = 0 THEN f.holder_id ELSE conversation.holder_id END,
-			first_reply_at = CASE WHEN conversation.first_reply_at IS NULL THEN f.first_reply_at ELSE conversation.first_reply_at END,
+			opened_at = CASE WHEN f.opened_at < conversation.opened_at THEN f.opened_at ELSE conversation.opened_at END,
+			first_reply_at = CASE WHEN conversation.first_reply_at IS NULL OR f.first_reply_at < conversation.first_reply_at THEN f.first_reply_at ELSE conversation.first_reply_at END,
 			waiting_since = CASE WHEN conversation.waiting_since IS NULL OR f.waiting_since < conversation.waiting_since THEN f.waiting_since ELSE conversation.waiting_since END,
 			last_inbound_at = CASE WHEN conversation.last_inbound_at IS NULL OR f.last_inbound_at > conversation.last_inbound_at THEN f.last_inbound_at ELSE conversation.last_inbound_at END,
 			last_message_id = CASE WHEN f.last_message_at > conversation.last_message_at THEN f.last_message_id ELSE conversation.last_message_id END,
@@ -342,16 +393,23 @@ func joinConversations(ctx context.Context, tx *db.Tx, municipality, from, into 
 		FROM conversation f WHERE f.municipality_id = $1 AND f.conversation_id = $2 AND conversation.municipality_id = $1 AND conversation.conversation_id = $3`,
 		`UPDATE message SET conversation_id = $3 WHERE municipality_id = $1 AND conversation_id = $2
 			AND contact_id = (SELECT c.contact_id FROM conversation c WHERE c.municipality_id = $1 AND c.conversation_id = $2)`,
+		`UPDATE draft SET text = trim(draft.text || '` + "\n\n" + `' || f.text, '` + "\n" + `'),
+			mode = CASE WHEN draft.mode = f.mode THEN draft.mode ELSE 'note' END,
+			reply_to = CASE WHEN draft.reply_to = 0 THEN f.reply_to ELSE draft.reply_to END,
+			media_id = CASE WHEN draft.media_id = 0 THEN f.media_id ELSE draft.media_id END
+			FROM draft f WHERE f.municipality_id = $1 AND f.conversation_id = $2
+			AND draft.municipality_id = $1 AND draft.conversation_id = $3 AND draft.staff_id = f.staff_id`,
 		`UPDATE draft SET conversation_id = $3 WHERE municipality_id = $1 AND conversation_id = $2 AND NOT EXISTS
 			(SELECT 1 FROM draft d WHERE d.municipality_id = $1 AND d.conversation_id = $3 AND d.staff_id = draft.staff_id)`,
-		`UPDATE conversation SET state = 'resolved', resolution = 'merged', resolved_at = last_message_at, unread = 0, waiting_since = NULL
+		`DELETE FROM draft WHERE municipality_id = $1 AND conversation_id = $2 AND CAST($3 AS bigint) <> 0`,
+		`UPDATE conversation SET state = 'merged', resolved_at = last_message_at, holder_id = 0, holder_name = '', unread = 0, waiting_since = NULL
 			WHERE municipality_id = $1 AND conversation_id = $2 AND CAST($3 AS bigint) <> 0`,
 	} {
 		if _, err := tx.ExecContext(ctx, step, municipality, from, into); err != nil {
 			return err
 		}
 	}
-	tx.Notify(db.Notice{Topic: db.Conversation, Municipality: municipality, ID: from})
-	tx.Notify(db.Notice{Topic: db.Conversation, Municipality: municipality, ID: into})
+	changed(tx, municipality, from)
+	changed(tx, municipality, into)
 	return nil
 }
