@@ -31,7 +31,7 @@ func picture(name string, variant int) ([]byte, error) {
 	_, _ = fmt.Fprint(h, name, variant) // it never fails
 	c := newCanvas(720, 960, h.Sum64())
 	draw(c)
-	c.grain(5)
+	c.grain(3)
 	return c.jpeg(), nil
 }
 
