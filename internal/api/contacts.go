@@ -68,7 +68,7 @@ func (s *server) findContacts(ctx context.Context, in *findContacts) (*someConta
 	var items []Contact
 	err := s.DB.View(ctx, func(ctx context.Context, tx *db.Tx) error {
 		c, err := visibleContact(ctx, tx, func(municipality int64) (contact.Contact, error) {
-			return contact.ByAddress(ctx, tx, municipality, storable(in.Address))
+			return contact.ByAddress(ctx, tx, municipality, db.Text(in.Address))
 		})
 		if errors.Is(err, contact.ErrNotFound) {
 			return nil

@@ -6,7 +6,6 @@ import (
 	"context"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -165,7 +164,7 @@ func (s *server) resolveConversation(ctx context.Context, in *resolveConversatio
 		reason = in.Body.Reason
 	}
 	return s.actOn(ctx, in.ID, func(ctx context.Context, tx *db.Tx, id int64) error {
-		return conversation.Resolve(ctx, tx, callOf(ctx).actor, id, storable(reason))
+		return conversation.Resolve(ctx, tx, callOf(ctx).actor, id, reason)
 	})
 }
 
@@ -216,9 +215,4 @@ func visibleByID(ctx context.Context, tx *db.Tx, id int64) (conversation.Convers
 		return conversation.Conversation{}, conversation.ErrNotFound
 	}
 	return c, nil
-}
-
-// storable drops from a text what PostgreSQL refuses to store or to compare with.
-func storable(s string) string {
-	return strings.ReplaceAll(strings.ToValidUTF8(s, "\ufffd"), "\x00", "")
 }

@@ -100,6 +100,9 @@ func (s *server) sendMessage(ctx context.Context, in *sendMessage) (*sentMessage
 		if err != nil {
 			return Message{}, err
 		}
+		if err := media.Attach(ctx, tx, callOf(ctx).actor.Municipality, m.MediaID, m.ID); err != nil {
+			return Message{}, err
+		}
 		return describeOne(ctx, tx, m)
 	})
 	if err != nil {
@@ -179,7 +182,7 @@ func (s *server) findTemplate(ctx context.Context, tx *db.Tx, c conversation.Con
 	if !ok {
 		return municipality.Template{}, errNoTemplate
 	}
-	t, err := municipality.TemplateOf(ctx, tx, id, number.WABAID, storable(in.Name), storable(in.Language))
+	t, err := municipality.TemplateOf(ctx, tx, id, number.WABAID, db.Text(in.Name), db.Text(in.Language))
 	switch {
 	case fault.KindOf(err) == fault.NotFound:
 		return t, errNoTemplate // it is the request that is wrong, not its address
@@ -197,13 +200,13 @@ func (s *server) findTemplate(ctx context.Context, tx *db.Tx, c conversation.Con
 func (p Parameters) storable() municipality.Parameters {
 	out := municipality.Parameters{}
 	for _, text := range p.List {
-		out.List = append(out.List, storable(text))
+		out.List = append(out.List, db.Text(text))
 	}
 	for name, text := range p.Named {
 		if out.Named == nil {
 			out.Named = make(map[string]string, len(p.Named))
 		}
-		out.Named[name] = storable(text)
+		out.Named[name] = db.Text(text)
 	}
 	return out
 }

@@ -161,7 +161,7 @@ func SetKind(ctx context.Context, tx *db.Tx, actor staff.Actor, id int64, kind s
 // Resolve ends the conversation. Everyone gets an answer: it needs a reply since the last question, or
 // a reason.
 func Resolve(ctx context.Context, tx *db.Tx, actor staff.Actor, id int64, reason string) error {
-	reason = strings.TrimSpace(reason)
+	reason = strings.TrimSpace(db.Text(reason))
 	if utf8.RuneCountInString(reason) > MaxReason {
 		return ErrReasonTooBig
 	}
@@ -207,21 +207,23 @@ func Reopen(ctx context.Context, tx *db.Tx, actor staff.Actor, id int64) error {
 	return act(ctx, tx, actor, c, Reopened, "")
 }
 
-// SeeAll marks what the citizen wrote as read and returns the last message to tell WhatsApp of, which is
-// nothing when there was nothing unread.
-func SeeAll(ctx context.Context, tx *db.Tx, actor staff.Actor, id int64) (Message, error) {
+// See marks what the citizen wrote, up to the message last, as read, and reports whether anything was
+// unread: then WhatsApp is to be told. What came after last was not shown to the operator and stays unread.
+func See(ctx context.Context, tx *db.Tx, actor staff.Actor, id, last int64) (bool, error) {
 	if !actor.May(staff.Converse) {
-		return Message{}, ErrForbidden
+		return false, ErrForbidden
 	}
-	c, err := Get(ctx, tx, actor.Municipality, id)
+	c, err := lock(ctx, tx, actor.Municipality, id)
 	if err != nil || c.Unread == 0 {
-		return Message{}, err
+		return false, err
 	}
-	if _, err := tx.ExecContext(ctx, `UPDATE conversation SET unread = 0 WHERE municipality_id = $1 AND conversation_id = $2`, actor.Municipality, id); err != nil {
-		return Message{}, fmt.Errorf("mark conversation %d as read: %w", id, err)
+	_, err = tx.ExecContext(ctx, `UPDATE conversation SET unread = (SELECT count(*)`+unseen+`) WHERE municipality_id = $1 AND conversation_id = $2`,
+		actor.Municipality, id, last)
+	if err != nil {
+		return false, fmt.Errorf("mark conversation %d as read: %w", id, err)
 	}
 	changed(tx, actor.Municipality, id)
-	return LastInbound(ctx, tx, actor.Municipality, c)
+	return true, nil
 }
 
 // LastInbound is the citizen's latest message of the conversation; its id is 0 when there is none.

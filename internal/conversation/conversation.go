@@ -81,6 +81,8 @@ const conversationColumns = `c.conversation_id, c.number, c.contact_id, k.name, 
 
 const fromConversation = ` FROM conversation c JOIN contact k ON k.municipality_id = c.municipality_id AND k.contact_id = c.contact_id `
 
+const selectConversation = `SELECT ` + conversationColumns + fromConversation + `WHERE c.municipality_id = $1 AND c.conversation_id = $2`
+
 func scanConversation(row db.Scanner) (Conversation, error) {
 	var c Conversation
 	err := row.Scan(&c.ID, &c.Number, &c.ContactID, &c.Contact.Name, &c.Contact.Username, &c.Contact.Phone, &c.Contact.UserID, &c.State, &c.Kind, &c.Office, &c.HolderID, &c.HolderName,
@@ -105,7 +107,7 @@ func conversations(ctx context.Context, tx *db.Tx, query string, args ...any) ([
 
 // Get returns one conversation.
 func Get(ctx context.Context, tx *db.Tx, municipality, id int64) (Conversation, error) {
-	found, err := conversations(ctx, tx, `SELECT `+conversationColumns+fromConversation+`WHERE c.municipality_id = $1 AND c.conversation_id = $2`, municipality, id)
+	found, err := ByIDs(ctx, tx, municipality, []int64{id})
 	if err != nil {
 		return Conversation{}, fmt.Errorf("get conversation %d: %w", id, err)
 	}
@@ -115,10 +117,12 @@ func Get(ctx context.Context, tx *db.Tx, municipality, id int64) (Conversation, 
 	return found[0], nil
 }
 
+const lockConversation = `SELECT 1 FROM conversation WHERE municipality_id = $1 AND conversation_id = $2 FOR UPDATE`
+
 // lock is Get for a conversation that is about to change: on PostgreSQL others wait for this transaction.
 func lock(ctx context.Context, tx *db.Tx, municipality, id int64) (Conversation, error) {
 	if tx.Engine == db.PostgreSQL {
-		if _, err := tx.ExecContext(ctx, `SELECT 1 FROM conversation WHERE municipality_id = $1 AND conversation_id = $2 FOR UPDATE`, municipality, id); err != nil {
+		if _, err := tx.ExecContext(ctx, lockConversation, municipality, id); err != nil {
 			return Conversation{}, fmt.Errorf("lock conversation %d: %w", id, err)
 		}
 	}
@@ -132,7 +136,7 @@ func ByIDs(ctx context.Context, tx *db.Tx, municipality int64, ids []int64) ([]C
 		rows[i] = []any{municipality, id}
 	}
 	var out []Conversation
-	err := tx.Query(ctx, `SELECT `+conversationColumns+fromConversation+`WHERE c.municipality_id = $1 AND c.conversation_id = $2`, rows, func(_ int, row db.Scanner) error {
+	err := tx.Query(ctx, selectConversation, rows, func(_ int, row db.Scanner) error {
 		c, err := scanConversation(row)
 		out = append(out, c)
 		return err

@@ -35,6 +35,7 @@ var (
 	ErrNotCancel     = fault.New(fault.Conflict, "error.message_not_cancellable")
 	ErrNumberRetired = fault.New(fault.Conflict, "error.number_retired")
 	ErrQuoted        = fault.New(fault.Invalid, "error.quoted_not_found")
+	ErrKeyUsed       = fault.New(fault.Conflict, "error.key_used")
 )
 
 // Outgoing is what somebody wants sent to the citizen of a conversation.
@@ -46,25 +47,29 @@ type Outgoing struct {
 	Reaction  string    // the emoji, "" takes it away; the message is ReplyTo
 	Template  *Template // its variables have been checked
 	ReplyTo   int64     // the message it quotes
+	Seen      int64     // the citizen's last message that the author had before them; 0: all there are
 	ClientKey string    // the same key again sends nothing more
 	resendOf  int64
 }
 
 // Send queues out in the conversation and returns its message. An operator's reply takes an unheld
 // conversation; where another holds it, ErrHeldBy stops it and the draft stays. The one row is written
-// once for a key, so that a double click, a retried form or a retried call send once.
+// once for a key, so that a double click, a retried form or a retried call send once. Something else under
+// a used key is ErrKeyUsed: answered with the earlier message, it would be lost.
 func Send(ctx context.Context, tx *db.Tx, actor staff.Actor, id int64, out Outgoing) (Message, error) {
-	if out.ClientKey == "" {
-		return Message{}, errNoKey
+	if err := checkKey(out.ClientKey); err != nil {
+		return Message{}, err
+	}
+	if err := out.check(); err != nil {
+		return Message{}, err
 	}
 	key := clientKey(actor, out.ClientKey)
 	if out.resendOf != 0 { // once, whoever asks
 		key = out.ClientKey
 	}
-	if m, err := byClientKey(ctx, tx, actor.Municipality, key); err == nil || !errors.Is(err, ErrNoMessage) {
-		return m, err
-	}
-	if err := out.check(); err != nil {
+	if m, err := byClientKey(ctx, tx, actor.Municipality, key); err == nil {
+		return m, sameAs(ctx, tx, actor.Municipality, m, id, out)
+	} else if !errors.Is(err, ErrNoMessage) {
 		return Message{}, err
 	}
 	c, err := lock(ctx, tx, actor.Municipality, id)
@@ -81,7 +86,7 @@ func Send(ctx context.Context, tx *db.Tx, actor staff.Actor, id int64, out Outgo
 	if err := queue(ctx, tx, actor.Municipality, m); err != nil {
 		return Message{}, err
 	}
-	if err := answered(ctx, tx, actor, c, m); err != nil {
+	if err := answered(ctx, tx, actor, c, m, out); err != nil {
 		return Message{}, err
 	}
 	return m, staff.Record(ctx, tx, actor, "message.queued", "message", db.FormatID(m.ID), map[string]any{"conversation": db.FormatID(c.ID), "type": m.Type})
@@ -92,10 +97,49 @@ func clientKey(actor staff.Actor, key string) string {
 	return fmt.Sprintf("%s:%d:%s", actor.Kind, actor.ID, key)
 }
 
+func checkKey(key string) error {
+	switch {
+	case key == "":
+		return errNoKey
+	case key != db.Text(key):
+		return fault.New(fault.Invalid, "error.invalid")
+	}
+	return nil
+}
+
+// sameAs fails unless the message that has the key is what out would send. A file that was attached again
+// is another row with the same content.
+func sameAs(ctx context.Context, tx *db.Tx, municipality int64, m Message, id int64, out Outgoing) error {
+	if m.ConversationID != id || m.Direction != Out || m.Type != out.Type || m.Type != TypeReaction && m.Text != out.Text {
+		return ErrKeyUsed
+	}
+	if m.MediaID == out.MediaID {
+		return nil
+	}
+	var same int
+	err := tx.QueryRowContext(ctx, `SELECT count(*) FROM media a JOIN media b ON b.municipality_id = a.municipality_id AND b.sha256 = a.sha256
+		WHERE a.municipality_id = $1 AND a.media_id = $2 AND b.media_id = $3`, municipality, m.MediaID, out.MediaID).Scan(&same)
+	if err != nil {
+		return fmt.Errorf("compare files %d and %d: %w", m.MediaID, out.MediaID, err)
+	}
+	if same == 0 {
+		return ErrKeyUsed
+	}
+	return nil
+}
+
+// check bounds what is to be sent, and makes its texts such as both engines keep.
 func (o *Outgoing) check() error {
+	o.Text, o.Reaction = db.Text(o.Text), db.Text(o.Reaction)
+	if l := o.Location; l != nil {
+		o.Location = &Location{Latitude: l.Latitude, Longitude: l.Longitude, Name: db.Text(l.Name), Address: db.Text(l.Address)}
+	}
+	if t := o.Template; t != nil {
+		o.Template = &Template{Name: db.Text(t.Name), Language: db.Text(t.Language), Texts: texts(t.Texts)}
+	}
 	switch o.Type {
 	case TypeText:
-		o.Text = strings.TrimRightFunc(clean(o.Text), unicode.IsSpace)
+		o.Text = strings.TrimRightFunc(o.Text, unicode.IsSpace)
 		if !visible(o.Text) {
 			return ErrEmpty
 		}
@@ -103,7 +147,7 @@ func (o *Outgoing) check() error {
 			return ErrTooLong
 		}
 	case TypeImage, TypeVideo, TypeDocument, TypeAudio, TypeVoice:
-		o.Text = strings.TrimSpace(clean(o.Text))
+		o.Text = strings.TrimSpace(o.Text)
 		if o.MediaID == 0 {
 			return ErrEmpty
 		}
@@ -128,8 +172,13 @@ func (o *Outgoing) check() error {
 	return nil
 }
 
-// clean drops what no reader sees and PostgreSQL refuses.
-func clean(s string) string { return strings.ReplaceAll(strings.ToValidUTF8(s, "\ufffd"), "\x00", "") }
+func texts(all []string) []string {
+	out := make([]string, len(all))
+	for i, s := range all {
+		out[i] = db.Text(s)
+	}
+	return out
+}
 
 // visible reports whether a reader sees anything of s.
 func visible(s string) bool {
@@ -212,23 +261,27 @@ func queue(ctx context.Context, tx *db.Tx, municipality int64, m Message) error 
 	return nil
 }
 
-// answered brings the conversation up to date with a message of the office. A reaction is no answer.
-func answered(ctx context.Context, tx *db.Tx, actor staff.Actor, c Conversation, m Message) error {
+// unseen are the questions after the one that the author of a reply had before them: none if that is unknown.
+const unseen = questions + ` AND (m.at, m.place, m.message_id) > (SELECT s.at, s.place, s.message_id FROM message s WHERE s.municipality_id = $1 AND s.message_id = $3)`
+
+// answered brings the conversation up to date with a message of the office. A reaction is no answer, and a
+// question that came while the reply was written is not answered by it.
+func answered(ctx context.Context, tx *db.Tx, actor staff.Actor, c Conversation, m Message, out Outgoing) error {
 	changed(tx, actor.Municipality, c.ID)
 	if m.Type == TypeReaction {
 		return nil
 	}
-	_, err := tx.ExecContext(ctx, `UPDATE conversation SET waiting_since = NULL, unread = 0,
-		first_reply_at = CASE WHEN first_reply_at IS NULL THEN $3 ELSE first_reply_at END,
-		last_message_at = $3, last_message_id = $4, last_direction = 'out', last_type = $5, last_text = $6
-		WHERE municipality_id = $1 AND conversation_id = $2`, actor.Municipality, c.ID, m.At, m.ID, m.Type, preview(m.Text))
+	_, err := tx.ExecContext(ctx, `UPDATE conversation SET waiting_since = (SELECT min(m.at)`+unseen+`), unread = (SELECT count(*)`+unseen+`),
+		first_reply_at = CASE WHEN first_reply_at IS NULL THEN $4 ELSE first_reply_at END,
+		last_message_at = $4, last_message_id = $5, last_direction = 'out', last_type = $6, last_text = $7
+		WHERE municipality_id = $1 AND conversation_id = $2`, actor.Municipality, c.ID, out.Seen, m.At, m.ID, m.Type, preview(m.Text))
 	if err != nil {
 		return fmt.Errorf("update conversation %d after a reply: %w", c.ID, err)
 	}
 	if actor.Kind != staff.OperatorKind {
 		return nil // a token is an author, never a holder
 	}
-	if err := dropDraft(ctx, tx, actor, c.ID); err != nil || c.HolderID != 0 {
+	if err := dropDraft(ctx, tx, actor, c.ID, out.ClientKey); err != nil || c.HolderID != 0 {
 		return err
 	}
 	if err := setHolder(ctx, tx, actor.Municipality, c.ID, actor.ID, actor.Name); err != nil {
@@ -238,8 +291,12 @@ func answered(ctx context.Context, tx *db.Tx, actor staff.Actor, c Conversation,
 }
 
 // Resend queues a copy of a message that failed or stayed uncertain, because a person decided so
-// knowing that the first may have arrived. The first keeps its state; a copy is made once.
+// knowing that the first may have arrived. The first keeps its state; a copy is made once, and once more
+// only where the copy has failed or was cancelled in its turn.
 func Resend(ctx context.Context, tx *db.Tx, actor staff.Actor, id int64) (Message, error) {
+	if !actor.May(staff.Converse) {
+		return Message{}, ErrForbidden
+	}
 	m, err := GetMessage(ctx, tx, actor.Municipality, id)
 	if err != nil {
 		return Message{}, err
@@ -247,8 +304,23 @@ func Resend(ctx context.Context, tx *db.Tx, actor staff.Actor, id int64) (Messag
 	if m.Direction != Out || m.ConversationID == 0 || (m.Status != Failed && m.Status != Uncertain) {
 		return Message{}, ErrNotResend
 	}
+	for {
+		copied, err := byClientKey(ctx, tx, actor.Municipality, resendKey(m.ID))
+		if errors.Is(err, ErrNoMessage) {
+			return sendAgain(ctx, tx, actor, m)
+		}
+		if err != nil || copied.Status != Failed && copied.Status != Cancelled {
+			return copied, err
+		}
+		m = copied
+	}
+}
+
+func resendKey(id int64) string { return "resend:" + db.FormatID(id) }
+
+func sendAgain(ctx context.Context, tx *db.Tx, actor staff.Actor, m Message) (Message, error) {
 	out := Outgoing{Type: m.Type, Text: m.Text, MediaID: m.MediaID, Location: m.Detail.Location, Template: m.Detail.Template,
-		ClientKey: "resend:" + db.FormatID(id), resendOf: id}
+		ClientKey: resendKey(m.ID), resendOf: m.ID}
 	quotes := m.ReplyTo
 	if m.Detail.Reaction != nil {
 		out.Reaction, quotes = m.Detail.Reaction.Emoji, m.Detail.Reaction.ExternalID
@@ -263,7 +335,7 @@ func Resend(ctx context.Context, tx *db.Tx, actor staff.Actor, id int64) (Messag
 	return Send(ctx, tx, actor, m.ConversationID, out)
 }
 
-// Cancel takes back a message that has not been claimed for sending yet.
+// Cancel takes back a message that has not been claimed for sending yet. The question it answered waits again.
 func Cancel(ctx context.Context, tx *db.Tx, actor staff.Actor, id int64) error {
 	if !actor.May(staff.Converse) {
 		return ErrForbidden
@@ -272,12 +344,24 @@ func Cancel(ctx context.Context, tx *db.Tx, actor staff.Actor, id int64) error {
 	if err != nil {
 		return err
 	}
+	if m.ConversationID != 0 {
+		c, err := lock(ctx, tx, actor.Municipality, m.ConversationID)
+		if err != nil {
+			return err
+		}
+		if err := mayTouch(actor, c); err != nil {
+			return err
+		}
+	}
 	n, err := tx.Exec(ctx, `UPDATE message SET status = 100 WHERE municipality_id = $1 AND message_id = $2 AND status = 10`, [][]any{{actor.Municipality, id}})
 	if err != nil {
 		return fmt.Errorf("cancel message %d: %w", id, err)
 	}
 	if n[0] == 0 {
 		return ErrNotCancel
+	}
+	if err := unanswered(ctx, tx, actor.Municipality, []int64{id}); err != nil {
+		return err
 	}
 	changed(tx, actor.Municipality, m.ConversationID)
 	return staff.Record(ctx, tx, actor, "message.cancelled", "message", db.FormatID(id), nil)
@@ -289,7 +373,10 @@ func AddNote(ctx context.Context, tx *db.Tx, actor staff.Actor, id int64, text, 
 	if !actor.May(staff.Converse) {
 		return Message{}, ErrForbidden
 	}
-	text = strings.TrimSpace(clean(text))
+	if err := checkKey(key); err != nil {
+		return Message{}, err
+	}
+	text = strings.TrimSpace(db.Text(text))
 	if !visible(text) {
 		return Message{}, ErrEmpty
 	}
@@ -311,12 +398,16 @@ func AddNote(ctx context.Context, tx *db.Tx, actor staff.Actor, id int64, text, 
 		return Message{}, fmt.Errorf("add a note: %w", err)
 	}
 	if n[0] == 0 {
-		return byClientKey(ctx, tx, actor.Municipality, m.ClientKey)
+		have, err := byClientKey(ctx, tx, actor.Municipality, m.ClientKey)
+		if err == nil && (have.Direction != Note || have.Text != text) {
+			err = ErrKeyUsed
+		}
+		return have, err
 	}
 	if err := tx.Index(ctx, db.MessageSearch, actor.Municipality, []db.Doc{{ID: m.ID, Text: text}}, false); err != nil {
 		return Message{}, err
 	}
-	if err := dropDraft(ctx, tx, actor, id); err != nil {
+	if err := dropDraft(ctx, tx, actor, id, key); err != nil {
 		return Message{}, err
 	}
 	changed(tx, actor.Municipality, id)

@@ -114,7 +114,7 @@ func (s *Story) act(ctx context.Context, tx *db.Tx, e event, m *mark) (sent conv
 		err = contact.SetNote(ctx, tx, k.m.ID, m.contact, e.text)
 	case take:
 		if err = conversation.Take(ctx, tx, who, m.conversation); err == nil {
-			_, err = conversation.SeeAll(ctx, tx, who, m.conversation)
+			_, err = conversation.See(ctx, tx, who, m.conversation, m.lastIn.ID)
 		}
 	case handOver:
 		err = conversation.HandOverTo(ctx, tx, who, m.conversation, k.staff[1-min(e.by, 1)].ID)

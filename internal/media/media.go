@@ -47,7 +47,7 @@ const (
 // File is what is known of a file; its content is in a Store.
 type File struct {
 	ID        int64
-	MessageID int64  // 0 for what was attached
+	MessageID int64  // the message it came with or was first sent with; 0 until then
 	Number    string // phone number id it came in on
 	Direction Direction
 	MIME      string // without parameters: as declared while pending, then as found in the content
@@ -134,6 +134,19 @@ func Save(ctx context.Context, tx *db.Tx, municipality int64, f File) error {
 		municipality, f.ID, string(Out), f.MIME, f.Name, f.Size, f.SHA256, string(Ready), f.Width, f.Height, f.Duration.Milliseconds(), f.Thumbnail, tx.Now())
 	if err != nil {
 		return fmt.Errorf("save file %d: %w", f.ID, err)
+	}
+	return nil
+}
+
+// Attach notes the message that a file was sent with, and does nothing for the id 0. A file that is sent again
+// stays with its first message.
+func Attach(ctx context.Context, tx *db.Tx, municipality, id, message int64) error {
+	if id == 0 {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, `UPDATE media SET message_id = $3 WHERE municipality_id = $1 AND media_id = $2 AND message_id = 0`, municipality, id, message)
+	if err != nil {
+		return fmt.Errorf("attach file %d to message %d: %w", id, message, err)
 	}
 	return nil
 }

@@ -217,7 +217,7 @@ func (s *Server) setCitizen(w http.ResponseWriter, r *http.Request, v *visit) er
 	if err := r.ParseForm(); err != nil {
 		return fault.New(fault.Invalid, "error.invalid").With(err)
 	}
-	name, note := strings.TrimSpace(r.PostForm.Get("name")), strings.TrimSpace(r.PostForm.Get("note"))
+	name, note := strings.TrimSpace(db.Text(r.PostForm.Get("name"))), strings.TrimSpace(db.Text(r.PostForm.Get("note")))
 	var shown int64
 	err = s.DB.Update(r.Context(), func(ctx context.Context, tx *db.Tx) error {
 		c, err := contact.Get(ctx, tx, v.municipality.ID, citizenID)

@@ -3,6 +3,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -16,6 +17,7 @@ import (
 	"github.com/filodiretto/filodiretto/internal/conversation"
 	"github.com/filodiretto/filodiretto/internal/db"
 	"github.com/filodiretto/filodiretto/internal/fault"
+	"github.com/filodiretto/filodiretto/internal/media"
 	"github.com/filodiretto/filodiretto/internal/municipality"
 	"github.com/filodiretto/filodiretto/internal/web/page"
 )
@@ -58,6 +60,7 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, v *visit) error {
 		err = s.sendReply(r, v, conversationID, key)
 	}
 	if err != nil {
+		renew(w, err)
 		return err
 	}
 	if err := sentTrigger(w, key); err != nil {
@@ -90,6 +93,15 @@ func sentTrigger(w http.ResponseWriter, key string) error {
 	return nil
 }
 
+// freshDraft is the header with a new id for the composer, when a message went out under the one it has.
+const freshDraft = "Desk-Draft"
+
+func renew(w http.ResponseWriter, err error) {
+	if fault.Is(err, fault.Conflict, conversation.ErrKeyUsed.Key) {
+		w.Header().Set(freshDraft, rand.Text())
+	}
+}
+
 func (s *Server) sendNote(r *http.Request, v *visit, conversationID int64, key string) error {
 	return s.DB.Update(r.Context(), func(ctx context.Context, tx *db.Tx) error {
 		_, err := conversation.AddNote(ctx, tx, v.actor, conversationID, r.PostFormValue("text"), key)
@@ -101,6 +113,7 @@ func (s *Server) sendNote(r *http.Request, v *visit, conversationID int64, key s
 // the first one's caption.
 func (s *Server) sendReply(r *http.Request, v *visit, conversationID int64, key string) error {
 	replyTo, _ := db.ParseID(r.PostFormValue("reply_to"))
+	seen, _ := db.ParseID(r.PostFormValue("last"))
 	text := r.PostFormValue("text")
 	var files []*multipart.FileHeader
 	if r.MultipartForm != nil {
@@ -129,13 +142,17 @@ func (s *Server) sendReply(r *http.Request, v *visit, conversationID int64, key 
 			return err
 		}
 		for i, out := range all {
-			out.ClientKey = key
+			out.ClientKey, out.Seen = key, seen
 			if i == 0 {
 				out.ReplyTo = replyTo
 			} else {
 				out.ClientKey += "-" + strconv.Itoa(i)
 			}
-			if _, err := conversation.Send(ctx, tx, v.actor, conversationID, out); err != nil {
+			m, err := conversation.Send(ctx, tx, v.actor, conversationID, out)
+			if err != nil {
+				return err
+			}
+			if err := media.Attach(ctx, tx, v.municipality.ID, m.MediaID, m.ID); err != nil {
 				return err
 			}
 		}
@@ -165,6 +182,7 @@ func (s *Server) sendTemplate(r *http.Request, v *visit, conversationID int64, k
 			named[variable] = strings.TrimSpace(values[0])
 		}
 	}
+	seen, _ := db.ParseID(r.PostFormValue("last"))
 	return s.DB.Update(r.Context(), func(ctx context.Context, tx *db.Tx) error {
 		c, err := conversation.Get(ctx, tx, v.municipality.ID, conversationID)
 		if err != nil {
@@ -186,7 +204,7 @@ func (s *Server) sendTemplate(r *http.Request, v *visit, conversationID int64, k
 			return err
 		}
 		_, err = conversation.Send(ctx, tx, v.actor, conversationID, conversation.Outgoing{Type: conversation.TypeTemplate, Text: reads,
-			Template: &conversation.Template{Name: t.Name, Language: t.Language, Texts: texts}, ClientKey: key})
+			Template: &conversation.Template{Name: t.Name, Language: t.Language, Texts: texts}, Seen: seen, ClientKey: key})
 		return err
 	})
 }
@@ -236,11 +254,12 @@ func (s *Server) saveDraft(w http.ResponseWriter, r *http.Request, v *visit) err
 		return fault.New(fault.Invalid, "error.invalid").With(err)
 	}
 	replyTo, _ := db.ParseID(r.PostForm.Get("reply_to"))
-	draft := conversation.Draft{Key: r.PostForm.Get("draft"), Mode: r.PostForm.Get("mode"), Text: r.PostForm.Get("text"), ReplyTo: replyTo}
+	draft := conversation.Draft{Key: r.PostForm.Get("draft"), Mode: cmp.Or(r.PostForm.Get("mode"), "reply"), Text: r.PostForm.Get("text"), ReplyTo: replyTo}
 	err = s.DB.Update(r.Context(), func(ctx context.Context, tx *db.Tx) error {
 		return conversation.SaveDraft(ctx, tx, v.actor, conversationID, draft)
 	})
 	if err != nil {
+		renew(w, err)
 		return err
 	}
 	if r.PostForm.Has("typing") && draft.Mode == "reply" && strings.TrimSpace(draft.Text) != "" {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/filodiretto/filodiretto/internal/conversation"
 	"github.com/filodiretto/filodiretto/internal/db"
+	"github.com/filodiretto/filodiretto/internal/media"
 	"github.com/filodiretto/filodiretto/internal/staff"
 )
 
@@ -250,6 +251,45 @@ func TestWhatTheLogHolds(t *testing.T) {
 			if strings.Contains(d.log.String(), secret) {
 				t.Errorf("the log holds %q", secret)
 			}
+		}
+	})
+}
+
+// What was sent under an id keeps anything else from being taken for it, and the composer gets another id.
+func TestAUsedDraftIsRefusedWithAFreshOne(t *testing.T) {
+	each(t, func(d *desk) {
+		id := d.writes(d.rimini, "Maria Bianchi", "393471234567", "Buongiorno")
+		b := d.signedIn(d.rimini, d.hire(d.rimini, "Luca Neri", staff.Operator))
+		b.post(conversationPath(id, "/messages"), url.Values{"draft": {"d1"}, "text": {"Uno"}}, byScript).want(http.StatusOK)
+		for _, a := range []answer{
+			b.ask(http.MethodPut, conversationPath(id, "/draft"), url.Values{"draft": {"d1"}, "mode": {"reply"}, "text": {"Uno e due"}}, byScript),
+			b.post(conversationPath(id, "/messages"), url.Values{"draft": {"d1"}, "text": {"Due"}}, byScript),
+		} {
+			fresh := a.want(http.StatusConflict).contains("questo testo invece no").header.Get(freshDraft)
+			if fresh == "" || fresh == "d1" {
+				t.Errorf("the next id is %q", fresh)
+			}
+		}
+		if got := d.outgoing(id); len(got) != 1 {
+			t.Errorf("sent %q", got)
+		}
+	})
+}
+
+// A file knows the message it went with: those who see the message see the file.
+func TestAnAttachedFileKnowsItsMessage(t *testing.T) {
+	each(t, func(d *desk) {
+		id := d.writes(d.rimini, "Maria Bianchi", "393471234567", "Buongiorno")
+		b := d.signedIn(d.rimini, d.hire(d.rimini, "Luca Neri", staff.Operator))
+		b.upload(conversationPath(id, "/messages"), map[string]string{"draft": "p1", "mode": "reply"}, map[string][]byte{"foto.jpg": photo(t)}).want(http.StatusOK)
+		m := b.message(d.rimini, db.FormatID(id), conversation.Out)
+		var f media.File
+		d.update(func(ctx context.Context, tx *db.Tx) (err error) {
+			f, err = media.Get(ctx, tx, d.rimini.ID, m.MediaID)
+			return err
+		})
+		if f.MessageID != m.ID {
+			t.Errorf("the file is of message %d, not %d", f.MessageID, m.ID)
 		}
 	})
 }

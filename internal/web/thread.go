@@ -66,21 +66,24 @@ func (s *Server) conversation(w http.ResponseWriter, r *http.Request, v *visit) 
 	return s.draw(w, r, http.StatusOK, page.InboxPage(frame, box, &thread, &citizen))
 }
 
-// see marks what the citizen wrote as read, and leaves the job that tells WhatsApp so. Looking at what
-// was read before writes nothing.
+// see marks what the citizen has written by now as read, and leaves the job that tells WhatsApp so; the page
+// that follows shows it. What comes in between stays unread. Looking at what was read before writes nothing.
 func (s *Server) see(ctx context.Context, v *visit, conversationID int64) error {
-	unread := false
+	var last conversation.Message
 	err := s.DB.View(ctx, func(ctx context.Context, tx *db.Tx) error {
 		c, err := conversation.Get(ctx, tx, v.municipality.ID, conversationID)
-		unread = c.Unread > 0
+		if err != nil || c.Unread == 0 {
+			return err
+		}
+		last, err = conversation.LastInbound(ctx, tx, v.municipality.ID, c)
 		return err
 	})
-	if err != nil || !unread {
+	if err != nil || last.ID == 0 {
 		return err
 	}
 	return s.DB.Update(ctx, func(ctx context.Context, tx *db.Tx) error {
-		last, err := conversation.SeeAll(ctx, tx, v.actor, conversationID)
-		if err != nil || last.ID == 0 || s.ReadJob == nil {
+		fresh, err := conversation.See(ctx, tx, v.actor, conversationID, last.ID)
+		if err != nil || !fresh || s.ReadJob == nil {
 			return err
 		}
 		return tx.Enqueue(ctx, s.ReadJob(v.municipality.ID, last.ID), nil)

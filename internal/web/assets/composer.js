@@ -12,6 +12,7 @@ const typingFor = 20000 // WhatsApp shows typing for 25 seconds
 let timer = 0
 let retry = 0
 let typingShown = 0
+let leaving = null // the text under way to the server, null when none is
 
 const form = () => document.getElementById("composer")
 const text = () => document.getElementById("text")
@@ -45,7 +46,14 @@ export function startComposer() {
     if (e.detail.elt === form() && !sendable()) e.preventDefault()
   })
   document.addEventListener("htmx:beforeRequest", (e) => {
-    if (e.detail.elt === form()) clearTimeout(timer)
+    if (e.detail.elt !== form()) return
+    clearTimeout(timer)
+    leaving = text().value
+  })
+  document.addEventListener("htmx:afterRequest", (e) => {
+    if (e.detail.elt !== form()) return
+    leaving = null
+    renew(form().elements.draft.value, e.detail.xhr.getResponseHeader("Desk-Draft"))
   })
   // The server's word that the message is committed; only then the text goes.
   document.addEventListener("desk:sent", (e) => sent(e.detail))
@@ -65,6 +73,7 @@ export function startComposer() {
 }
 
 function ready() {
+  leaving = null
   if (!form()) return
   form().dataset.saved = snapshot()
   modeChanged(false)
@@ -72,7 +81,8 @@ function ready() {
 }
 
 function snapshot() {
-  return `${mode()}\n${form().elements.reply_to.value}\n${text().value}`
+  const { draft, reply_to } = form().elements
+  return `${draft.value}\n${mode()}\n${reply_to.value}\n${text().value}`
 }
 
 function mode() {
@@ -114,9 +124,15 @@ async function save() {
   if (!unsaved()) return
   const written = snapshot()
   const address = form().dataset.draftAddress
+  const key = form().elements.draft.value
   try {
     const answer = await put(address)
     if (answer.status === 401) document.getElementById("alerts").innerHTML = await answer.text()
+    if (answer.status === 409 && form()?.dataset.draftAddress === address) {
+      // A message has left under this id. While it is on its way its own answer brings the next one.
+      if (leaving === null) renew(key, answer.headers.get("Desk-Draft"))
+      return
+    }
     if (!answer.ok) throw new Error(String(answer.status))
     if (form()?.dataset.draftAddress !== address) return
     form().dataset.saved = written
@@ -128,6 +144,13 @@ async function save() {
     clearTimeout(timer)
     timer = setTimeout(save, 1000 * 2 ** retry)
   }
+}
+
+// renew gives what is written a fresh id, once something else went out under the one it has.
+function renew(used, fresh) {
+  if (!fresh || !form() || form().elements.draft.value !== used) return
+  form().elements.draft.value = fresh
+  changed()
 }
 
 // saveNow is for a person who leaves: the request outlives the page.
@@ -170,16 +193,24 @@ function enter(e) {
 function sent({ draft, sent }) {
   if (!form() || form().elements.draft.value !== sent) return
   form().elements.draft.value = draft
-  text().value = ""
+  const added = since(leaving ?? text().value)
+  text().value = added
   attach().value = ""
   attached()
   unquote()
   form().querySelector('[name="mode"][value="reply"]').checked = true
   modeChanged(false)
-  form().dataset.saved = snapshot()
+  if (added) changed()
+  else form().dataset.saved = snapshot()
   state("")
   toBottom()
   text().focus()
+}
+
+// since is what was typed while the text before it was on its way.
+function since(gone) {
+  const now = text().value
+  return now.startsWith(gone) ? now.slice(gone.length) : now
 }
 
 // Quoting

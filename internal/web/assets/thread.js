@@ -54,6 +54,7 @@ function describe(e) {
   if (boosted || !messages || !/\/(conversations|messages|citizens)\//.test(path)) return
   parameters.shown = messages.querySelectorAll(".bubble").length
   parameters.open = thread().dataset.conversation
+  parameters.last = [...messages.querySelectorAll(".bubble-in")].at(-1)?.dataset.message ?? ""
   if (!elt.matches("[data-earlier]")) parameters.from = messages.dataset.first
   if (!document.hidden) parameters.seen = "1"
 }
