@@ -88,7 +88,7 @@ func (s *Story) written(e event, m *mark) (map[string]any, error) {
 		return object{"text": e.text}, nil
 	case e.file == "place":
 		at := s.near(e)
-		return object{"location": object{"latitude": at.Latitude, "longitude": at.Longitude, "name": at.Name, "address": at.Address}}, nil
+		return object{"location": object{"latitude": at.Latitude, "longitude": at.Longitude, "address": at.Address}}, nil
 	case e.file == "contact":
 		return object{"contacts": card()}, nil
 	case !e.hasFile():

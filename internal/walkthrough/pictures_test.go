@@ -14,8 +14,14 @@ func TestDemoMorning(t *testing.T) {
 
 	phones := browsertest.Open(t)
 	phones.Go(demo.phones)
-	phones.WaitFor("#citizens [aria-current]")
 	phones.WaitFor("#phone-messages [data-message-id]")
+	phones.Until("find a citizen who was answered", `(() => {
+		const one = [...document.querySelectorAll("#citizens [data-address]")].find(c => /bella notizia|retta a chi|inserimento quando/.test(c.textContent));
+		if (one) one.dataset.picture = "answered";
+		return Boolean(one);
+	})()`)
+	phones.Click(`[data-picture="answered"]`)
+	phones.WaitText("#phone-messages", "graduatoria del nido")
 	phones.Screenshot("phones")
 
 	anna := browsertest.Open(t)
