@@ -214,7 +214,7 @@ func (s *Story) near(e event) conversation.Location {
 	t := s.talks[e.talk]
 	k := &s.desks[t.town]
 	away := func(n int) float64 { return float64((e.talk*n)%200-100) / 10000 }
-	return conversation.Location{Latitude: k.latitude + away(37), Longitude: k.longitude + away(53), Name: t.street, Address: t.street + ", " + k.Name}
+	return conversation.Location{Latitude: k.latitude + away(37), Longitude: k.longitude + away(53), Address: t.street + ", " + k.Name}
 }
 
 // card is the contact that citizens share.
