@@ -67,12 +67,37 @@ type address struct {
 	since        time.Time
 	until        *time.Time
 	fresh, moved bool
+	earlier      bool // it is known since before it was first processed
 }
 
-// profile is what the latest event says of a contact.
+// fact is something told of a contact. What was told last holds, whatever is processed last.
+type fact struct {
+	value string
+	at    time.Time
+}
+
+func (f *fact) learn(value string, at time.Time) {
+	if value != "" && (f.value == "" || cmp.Or(f.at.Compare(at), cmp.Compare(f.value, value)) < 0) {
+		*f = fact{value, at}
+	}
+}
+
+// told is when it was told, nil when it never was.
+func (f fact) told() *time.Time {
+	if f.value == "" {
+		return nil
+	}
+	return &f.at
+}
+
+// profile is what events say of a contact.
 type profile struct {
-	person Person
-	fresh  bool
+	name, username, phone, userID fact
+	fresh                         bool
+}
+
+func (p *profile) columns() []any {
+	return []any{p.name.value, p.name.told(), p.username.value, p.username.told(), p.phone.value, p.phone.told(), p.userID.value, p.userID.told()}
 }
 
 type resolver struct {
@@ -129,7 +154,10 @@ func (r *resolver) load(ctx context.Context, tx *db.Tx, municipality int64, peop
 	for i, k := range keys {
 		rows[i] = []any{municipality, string(k.Kind), k.Value}
 	}
-	const query = `SELECT contact_id, since, until FROM contact_address WHERE municipality_id = $1 AND kind = $2 AND value = $3`
+	query := `SELECT contact_id, since, until FROM contact_address WHERE municipality_id = $1 AND kind = $2 AND value = $3`
+	if tx.Engine == db.PostgreSQL {
+		query += " FOR NO KEY UPDATE" // a merge in this very moment is waited for, or waits: nothing stays with the merged contact
+	}
 	return tx.Query(ctx, query, rows, func(i int, row db.Scanner) error {
 		a := &address{}
 		if err := row.Scan(&a.contact, &a.since, &a.until); err != nil {
@@ -184,7 +212,7 @@ func (r *resolver) merge(younger, id int64) {
 	r.merged[younger] = id
 	t := r.touched[younger]
 	if t != nil {
-		r.note(id, t.person, false)
+		r.learn(id, *t)
 	}
 	if t == nil || !t.fresh {
 		r.merges = append(r.merges, Merge{From: younger, Into: id})
@@ -211,6 +239,8 @@ func (r *resolver) tie(id int64, p Person) {
 			r.known[k] = &address{contact: id, since: p.At, fresh: true}
 		case r.final(a.contact) != id: // a phone that was given up and has a new owner
 			a.contact, a.since, a.until, a.moved = id, p.At, nil, true
+		case p.At.Before(a.since):
+			a.since, a.earlier = p.At, true
 		}
 	}
 	for _, k := range p.Was {
@@ -226,20 +256,21 @@ func (r *resolver) tie(id int64, p Person) {
 	}
 }
 
-// note remembers the latest profile of a contact, whatever the order of arrival.
+// note remembers what an event says of a contact.
 func (r *resolver) note(id int64, p Person, fresh bool) {
+	r.learn(id, profile{name: fact{p.Name, p.At}, username: fact{p.Username, p.At}, phone: fact{p.Phone, p.At}, userID: fact{p.UserID, p.At}, fresh: fresh})
+}
+
+func (r *resolver) learn(id int64, told profile) {
 	have := r.touched[id]
 	if have == nil {
-		r.touched[id] = &profile{person: p, fresh: fresh}
-		return
+		have = &profile{fresh: told.fresh}
+		r.touched[id] = have
 	}
-	old := have.person
-	if p.At.Before(old.At) {
-		p, old = old, p
-	}
-	p.Name, p.Username = cmp.Or(p.Name, old.Name), cmp.Or(p.Username, old.Username)
-	p.Phone, p.UserID = cmp.Or(p.Phone, old.Phone), cmp.Or(p.UserID, old.UserID)
-	have.person = p
+	have.name.learn(told.name.value, told.name.at)
+	have.username.learn(told.username.value, told.username.at)
+	have.phone.learn(told.phone.value, told.phone.at)
+	have.userID.learn(told.userID.value, told.userID.at)
 }
 
 func (r *resolver) save(ctx context.Context, tx *db.Tx, municipality int64) error {
@@ -255,7 +286,7 @@ func (r *resolver) save(ctx context.Context, tx *db.Tx, municipality int64) erro
 // saveAddresses writes the addresses first made here. If another instance made one of them in the
 // meantime this waits for it and gives way, so that two first messages make one contact.
 func (r *resolver) saveAddresses(ctx context.Context, tx *db.Tx, municipality int64) error {
-	var fresh, moved [][]any
+	var fresh, moved, earlier [][]any
 	for _, k := range sortedKeys(r.known) {
 		a := r.known[k]
 		switch row := []any{municipality, string(k.Kind), k.Value, r.final(a.contact), a.since, a.until}; {
@@ -263,6 +294,8 @@ func (r *resolver) saveAddresses(ctx context.Context, tx *db.Tx, municipality in
 			fresh = append(fresh, row)
 		case a.moved:
 			moved = append(moved, row)
+		case a.earlier:
+			earlier = append(earlier, []any{municipality, string(k.Kind), k.Value, a.since})
 		}
 	}
 	n, err := tx.Exec(ctx, `INSERT INTO contact_address (municipality_id, kind, value, contact_id, since, until)
@@ -273,8 +306,11 @@ func (r *resolver) saveAddresses(ctx context.Context, tx *db.Tx, municipality in
 	if slices.Contains(n, 0) {
 		return db.ErrAgain
 	}
-	_, err = tx.Exec(ctx, `UPDATE contact_address SET contact_id = $4, since = $5, until = $6
-		WHERE municipality_id = $1 AND kind = $2 AND value = $3`, moved)
+	if _, err := tx.Exec(ctx, `UPDATE contact_address SET contact_id = $4, since = $5, until = $6
+		WHERE municipality_id = $1 AND kind = $2 AND value = $3`, moved); err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `UPDATE contact_address SET since = $4 WHERE municipality_id = $1 AND kind = $2 AND value = $3 AND since > $4`, earlier)
 	return err
 }
 
@@ -292,16 +328,17 @@ func (r *resolver) saveProfiles(ctx context.Context, tx *db.Tx, municipality int
 		if r.final(id) != id {
 			continue
 		}
-		p := r.touched[id].person
-		if r.touched[id].fresh {
-			fresh = append(fresh, []any{municipality, id, p.Name, p.Username, p.Phone, p.UserID, tx.Now()})
+		p := r.touched[id]
+		row := slices.Concat([]any{municipality, id}, p.columns(), []any{tx.Now()})
+		if p.fresh {
+			fresh = append(fresh, row)
 			docs = append(docs, id)
 		} else {
-			known = append(known, []any{municipality, id, p.Name, p.Username, p.Phone, p.UserID, tx.Now()})
+			known = append(known, row)
 		}
 	}
-	if _, err := tx.Exec(ctx, `INSERT INTO contact (municipality_id, contact_id, name, username, phone, user_id, created_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $7)`, fresh); err != nil {
+	if _, err := tx.Exec(ctx, `INSERT INTO contact (municipality_id, contact_id, name, name_at, username, username_at,
+		phone, phone_at, user_id, user_id_at, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)`, fresh); err != nil {
 		return fmt.Errorf("add contacts: %w", err)
 	}
 	changed, err := tx.Exec(ctx, updateProfile, known)
@@ -320,16 +357,25 @@ func (r *resolver) saveProfiles(ctx context.Context, tx *db.Tx, municipality int
 	return reindex(ctx, tx, municipality, slices.Compact(docs))
 }
 
-// updateProfile writes only what changed, so that the common message costs no write here.
-const updateProfile = `UPDATE contact SET
-	name = CASE WHEN CAST($3 AS text) = '' OR named_by_staff THEN name ELSE CAST($3 AS text) END,
-	username = CASE WHEN CAST($4 AS text) = '' THEN username ELSE CAST($4 AS text) END,
-	phone = CASE WHEN CAST($5 AS text) = '' THEN phone ELSE CAST($5 AS text) END,
-	user_id = CASE WHEN CAST($6 AS text) = '' THEN user_id ELSE CAST($6 AS text) END,
-	updated_at = $7
-	WHERE municipality_id = $1 AND contact_id = $2 AND (
-	(CAST($3 AS text) <> '' AND name <> CAST($3 AS text) AND NOT named_by_staff) OR (CAST($4 AS text) <> '' AND username <> CAST($4 AS text)) OR
-	(CAST($5 AS text) <> '' AND phone <> CAST($5 AS text)) OR (CAST($6 AS text) <> '' AND user_id <> CAST($6 AS text)))`
+// updateProfile writes only what changed and was told later, so that the common message costs no write here.
+const (
+	updateProfile = `UPDATE contact SET
+		name = CASE WHEN ` + newName + ` THEN CAST($3 AS text) ELSE name END, name_at = CASE WHEN ` + newName + ` THEN $4 ELSE name_at END,
+		username = CASE WHEN ` + newUsername + ` THEN CAST($5 AS text) ELSE username END, username_at = CASE WHEN ` + newUsername + ` THEN $6 ELSE username_at END,
+		phone = CASE WHEN ` + newPhone + ` THEN CAST($7 AS text) ELSE phone END, phone_at = CASE WHEN ` + newPhone + ` THEN $8 ELSE phone_at END,
+		user_id = CASE WHEN ` + newUserID + ` THEN CAST($9 AS text) ELSE user_id END, user_id_at = CASE WHEN ` + newUserID + ` THEN $10 ELSE user_id_at END,
+		updated_at = $11
+		WHERE municipality_id = $1 AND contact_id = $2 AND (` + newName + ` OR ` + newUsername + ` OR ` + newPhone + ` OR ` + newUserID + `)`
+
+	newName = `(NOT named_by_staff AND CAST($3 AS text) <> '' AND name <> CAST($3 AS text)
+		AND (name_at IS NULL OR name_at < $4 OR (name_at = $4 AND name < CAST($3 AS text))))`
+	newUsername = `(CAST($5 AS text) <> '' AND username <> CAST($5 AS text)
+		AND (username_at IS NULL OR username_at < $6 OR (username_at = $6 AND username < CAST($5 AS text))))`
+	newPhone = `(CAST($7 AS text) <> '' AND phone <> CAST($7 AS text)
+		AND (phone_at IS NULL OR phone_at < $8 OR (phone_at = $8 AND phone < CAST($7 AS text))))`
+	newUserID = `(CAST($9 AS text) <> '' AND user_id <> CAST($9 AS text)
+		AND (user_id_at IS NULL OR user_id_at < $10 OR (user_id_at = $10 AND user_id < CAST($9 AS text))))`
+)
 
 func (r *resolver) saveMerges(ctx context.Context, tx *db.Tx, municipality int64) error {
 	q := store.New(tx)
@@ -347,8 +393,8 @@ func (r *resolver) saveMerges(ctx context.Context, tx *db.Tx, municipality int64
 		if err := q.MoveMerged(ctx, store.MoveMergedParams{MunicipalityID: municipality, ContactID: m.From, Target: m.Into, UpdatedAt: tx.Now()}); err != nil {
 			return err
 		}
-		if err := q.KeepWhatWasKnown(ctx, store.KeepWhatWasKnownParams{Name: younger.Name, NamedByStaff: younger.NamedByStaff, Username: younger.Username,
-			Phone: younger.Phone, UserID: younger.UserID, Note: younger.Note, NewLine: "\n", UpdatedAt: tx.Now(), MunicipalityID: municipality, ContactID: m.Into}); err != nil {
+		if err := q.KeepWhatWasKnown(ctx, store.KeepWhatWasKnownParams{Name: younger.Name, NameAt: younger.NameAt, NamedByStaff: younger.NamedByStaff,
+			Username: younger.Username, UsernameAt: younger.UsernameAt, Phone: younger.Phone, PhoneAt: younger.PhoneAt, UserID: younger.UserID, UserIDAt: younger.UserIDAt, Note: younger.Note, NewLine: "\n", UpdatedAt: tx.Now(), MunicipalityID: municipality, ContactID: m.Into}); err != nil {
 			return err
 		}
 	}

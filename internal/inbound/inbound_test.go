@@ -56,6 +56,7 @@ policy: {version: "1", text: "Informativa."}
 type office struct {
 	t         *testing.T
 	d         *db.DB
+	key       *secret.Key
 	m         *municipality.Municipality
 	server    *httptest.Server
 	processor *inbound.Processor
@@ -77,6 +78,12 @@ func open(t *testing.T, d *db.DB) *office {
 	}); err != nil {
 		t.Fatal(err)
 	}
+	return run(t, d, key)
+}
+
+// run is an instance over d.
+func run(t *testing.T, d *db.DB, key *secret.Key) *office {
+	t.Helper()
 	directory, err := municipality.NewDirectory(t.Context(), d, key)
 	if err != nil {
 		t.Fatal(err)
@@ -92,7 +99,7 @@ func open(t *testing.T, d *db.DB) *office {
 	running.Go(func() { j.Run(ctx) })
 	mux := http.NewServeMux()
 	inbound.NewWebhook(directory, j, metrics, log).Routes(mux)
-	o := &office{t: t, d: d, m: m, server: httptest.NewServer(mux), processor: inbound.NewProcessor(d, directory, j, metrics, log)}
+	o := &office{t: t, d: d, key: key, m: m, server: httptest.NewServer(mux), processor: inbound.NewProcessor(d, directory, j, metrics, log)}
 	t.Cleanup(func() { o.server.Close(); stop(); running.Wait() })
 	return o
 }

@@ -17,6 +17,10 @@ type Contact struct {
 	Phone          string
 	UserID         string
 	Note           string
+	NameAt         *time.Time
+	UsernameAt     *time.Time
+	PhoneAt        *time.Time
+	UserIDAt       *time.Time
 	MergedInto     int64
 	CreatedAt      time.Time
 	UpdatedAt      time.Time

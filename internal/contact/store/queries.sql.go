@@ -58,7 +58,7 @@ func (q *Queries) Addresses(ctx context.Context, arg AddressesParams) ([]Address
 
 const contact = `-- name: Contact :one
 
-SELECT municipality_id, contact_id, name, named_by_staff, username, phone, user_id, note, merged_into, created_at, updated_at FROM contact WHERE municipality_id = $1 AND contact_id = $2
+SELECT municipality_id, contact_id, name, named_by_staff, username, phone, user_id, note, name_at, username_at, phone_at, user_id_at, merged_into, created_at, updated_at FROM contact WHERE municipality_id = $1 AND contact_id = $2
 `
 
 type ContactParams struct {
@@ -79,6 +79,10 @@ func (q *Queries) Contact(ctx context.Context, arg ContactParams) (Contact, erro
 		&i.Phone,
 		&i.UserID,
 		&i.Note,
+		&i.NameAt,
+		&i.UsernameAt,
+		&i.PhoneAt,
+		&i.UserIDAt,
 		&i.MergedInto,
 		&i.CreatedAt,
 		&i.UpdatedAt,
@@ -88,24 +92,33 @@ func (q *Queries) Contact(ctx context.Context, arg ContactParams) (Contact, erro
 
 const keepWhatWasKnown = `-- name: KeepWhatWasKnown :exec
 UPDATE contact SET
-  name = CASE WHEN contact.name = '' OR (CAST($1 AS boolean) AND NOT contact.named_by_staff) THEN CAST($2 AS text) ELSE contact.name END,
+  name = CASE WHEN contact.name = '' OR (NOT contact.named_by_staff AND (CAST($1 AS boolean)
+    OR (CAST($2 AS text) <> '' AND (contact.name_at IS NULL OR contact.name_at < $3)))) THEN CAST($2 AS text) ELSE contact.name END,
+  name_at = CASE WHEN contact.name_at IS NULL OR contact.name_at < $3 THEN $3 ELSE contact.name_at END,
   named_by_staff = contact.named_by_staff OR CAST($1 AS boolean),
-  username = CASE WHEN contact.username = '' THEN CAST($3 AS text) ELSE contact.username END,
-  phone = CASE WHEN contact.phone = '' THEN CAST($4 AS text) ELSE contact.phone END,
-  user_id = CASE WHEN contact.user_id = '' THEN CAST($5 AS text) ELSE contact.user_id END,
-  note = CASE WHEN contact.note = '' OR contact.note = CAST($6 AS text) THEN CAST($6 AS text)
-    WHEN CAST($6 AS text) = '' THEN contact.note
-    ELSE contact.note || CAST($7 AS text) || CAST($6 AS text) END,
-  updated_at = $8
-WHERE municipality_id = $9 AND contact_id = $10
+  username = CASE WHEN CAST($4 AS text) <> '' AND (contact.username = '' OR contact.username_at IS NULL OR contact.username_at < $5) THEN CAST($4 AS text) ELSE contact.username END,
+  username_at = CASE WHEN CAST($4 AS text) <> '' AND (contact.username = '' OR contact.username_at IS NULL OR contact.username_at < $5) THEN $5 ELSE contact.username_at END,
+  phone = CASE WHEN CAST($6 AS text) <> '' AND (contact.phone = '' OR contact.phone_at IS NULL OR contact.phone_at < $7) THEN CAST($6 AS text) ELSE contact.phone END,
+  phone_at = CASE WHEN CAST($6 AS text) <> '' AND (contact.phone = '' OR contact.phone_at IS NULL OR contact.phone_at < $7) THEN $7 ELSE contact.phone_at END,
+  user_id = CASE WHEN CAST($8 AS text) <> '' AND (contact.user_id = '' OR contact.user_id_at IS NULL OR contact.user_id_at < $9) THEN CAST($8 AS text) ELSE contact.user_id END,
+  user_id_at = CASE WHEN CAST($8 AS text) <> '' AND (contact.user_id = '' OR contact.user_id_at IS NULL OR contact.user_id_at < $9) THEN $9 ELSE contact.user_id_at END,
+  note = CASE WHEN contact.note = '' OR contact.note = CAST($10 AS text) THEN CAST($10 AS text)
+    WHEN CAST($10 AS text) = '' THEN contact.note
+    ELSE contact.note || CAST($11 AS text) || CAST($10 AS text) END,
+  updated_at = $12
+WHERE municipality_id = $13 AND contact_id = $14
 `
 
 type KeepWhatWasKnownParams struct {
 	NamedByStaff   bool
 	Name           string
+	NameAt         *time.Time
 	Username       string
+	UsernameAt     *time.Time
 	Phone          string
+	PhoneAt        *time.Time
 	UserID         string
+	UserIDAt       *time.Time
 	Note           string
 	NewLine        string
 	UpdatedAt      time.Time
@@ -117,9 +130,13 @@ func (q *Queries) KeepWhatWasKnown(ctx context.Context, arg KeepWhatWasKnownPara
 	_, err := q.db.ExecContext(ctx, keepWhatWasKnown,
 		arg.NamedByStaff,
 		arg.Name,
+		arg.NameAt,
 		arg.Username,
+		arg.UsernameAt,
 		arg.Phone,
+		arg.PhoneAt,
 		arg.UserID,
+		arg.UserIDAt,
 		arg.Note,
 		arg.NewLine,
 		arg.UpdatedAt,

@@ -9,6 +9,10 @@ CREATE TABLE contact (
   phone text NOT NULL DEFAULT '', -- the current one, digits; the truth is contact_address
   user_id text NOT NULL DEFAULT '', -- the current BSUID
   note text NOT NULL DEFAULT '',
+  name_at timestamptz, -- when WhatsApp told the name, and so on: what is told later holds
+  username_at timestamptz,
+  phone_at timestamptz,
+  user_id_at timestamptz,
   merged_into bigint NOT NULL DEFAULT 0,
   created_at timestamptz NOT NULL,
   updated_at timestamptz NOT NULL,
