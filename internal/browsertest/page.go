@@ -21,7 +21,7 @@ import (
 
 // patience is how long a page may take to do what a test waits for. It is generous: a test that
 // meets it has failed, and no test measures time by it.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // screenshotVariable names the folder that Screenshot writes to.
 const screenshotVariable = "FILODIRETTO_SCREENSHOTS"
@@ -262,6 +262,9 @@ func (p *Page) screenshot(name string) error {
 	}
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
+	if err := chromedp.Do(ctx, chromedp.Evaluate[chromedp.Void](settled, chromedp.EvalAwaitPromise)); err != nil {
+		return err
+	}
 	png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
 	if err != nil {
 		return err
@@ -271,6 +274,14 @@ func (p *Page) screenshot(name string) error {
 	}
 	return os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644)
 }
+
+// settled is fulfilled when fonts and pictures are there and what moves has arrived.
+const settled = `(async () => {
+	await document.fonts.ready;
+	await Promise.allSettled([...document.images].filter(i => i.loading !== "lazy").map(i => i.decode()));
+	await Promise.allSettled(document.getAnimations().filter(a => a.effect?.getComputedTiming().endTime < 2000).map(a => a.finished));
+	await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+})()`
 
 func (p *Page) do(what string, steps ...chromedp.Action[chromedp.Void]) {
 	p.t.Helper()
@@ -315,7 +326,7 @@ func (p *Page) fail(what, why string) {
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
 	address, _ := chromedp.Run(ctx, chromedp.Location())
-	text, _ := chromedp.Run(ctx, chromedp.Evaluate[string](`document.body?.innerText.replace(/\n\s*\n+/g, "\n").slice(0, 3000) ?? ""`))
+	text, _ := chromedp.Run(ctx, chromedp.Evaluate[string](`document.body?.innerText.replace(/\n\s*\n+/g, "\n").slice(0, 6000) ?? ""`))
 	if err := p.screenshot("failed-" + strings.NewReplacer("/", "-", " ", "-").Replace(p.t.Name())); err != nil {
 		p.t.Logf("no screenshot: %v", err)
 	}
