@@ -11,5 +11,14 @@ echo "== generated code"
 scripts/generated.sh
 echo "== linters"
 scripts/lint.sh
-echo "== tests"
-scripts/with-postgres.sh go test -race -timeout 12m ./...
+
+# Where goroutines share things the race detector watches. The others drive the built program or a browser,
+# which it does not see into: there it would only cost time.
+module=$(go list -m)
+plain="$module/(cmd|bench|internal/(app|browsertest|demo|house|walkthrough|web))(/|\$)"
+echo "== tests, watched for data races"
+# shellcheck disable=SC2046 # the packages are words
+scripts/with-postgres.sh go test -race -timeout 12m $(go list ./... | grep -vE "$plain")
+echo "== tests of the program and its pages"
+# shellcheck disable=SC2046
+scripts/with-postgres.sh go test -timeout 12m $(go list ./... | grep -E "$plain")
