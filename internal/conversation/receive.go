@@ -292,12 +292,9 @@ func preview(s string) string {
 	return s
 }
 
-// A conversation is merged when it joined another open one of the same citizen. All it held is there: no list
-// shows it, and no message opens it again.
-const (
-	stateMerged State     = "merged"
-	Merged      EventKind = "merged" // told of the conversation that was joined; Detail is the id of the other
-)
+// Merged tells of a conversation that another open one of the same citizen joined; Detail is the id of that one.
+// Its state is "merged" from then on: no list shows it, and no message opens it again.
+const Merged EventKind = "merged"
 
 // Merge gives the older contact what the younger had: messages, events, and the open conversation,
 // which joins the older one's if it has one too.

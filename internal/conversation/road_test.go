@@ -440,7 +440,7 @@ func TestMergingKeepsEverything(t *testing.T) {
 			}
 			return err
 		})
-		if y := k.get(younger); y.State != conversation.Closed {
+		if y := k.get(younger); y.State == conversation.Open {
 			t.Errorf("the younger conversation is %v", y.State)
 		}
 	})
