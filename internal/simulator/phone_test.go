@@ -84,9 +84,16 @@ func TestPhonePage(t *testing.T) {
 	p.WaitFor(`[data-message-id="` + id + `"] .reaction`)
 
 	p.Click("#fault-window")
-	eventually(t, "the window to close", func() bool { status, _ := s.send(text("Ancora?")); return status == 400 })
+	closed := func() bool { return s.ok("GET", "/simulator/faults", nil)["faults"].(object)["window_closed"] == true }
+	eventually(t, "the window to close", closed)
+	if status, _ := s.send(text("Ancora?")); status != 400 {
+		t.Errorf("with a closed window a text was answered %d", status)
+	}
 	p.Click("#fault-off")
-	eventually(t, "the window to open", func() bool { status, _ := s.send(text("Ancora!")); return status == 200 })
+	eventually(t, "the window to open", func() bool { return !closed() })
+	if status, _ := s.send(text("Ancora!")); status != 200 {
+		t.Errorf("with an open window a text was answered %d", status)
+	}
 }
 
 func TestPhonePageNewCitizen(t *testing.T) {

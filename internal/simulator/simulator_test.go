@@ -238,7 +238,7 @@ func (d *desk) items(t *testing.T, name string) []map[string]any {
 // eventually waits for a condition; a condition that never comes fails the test.
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	deadline := time.NewTimer(10 * time.Second)
+	deadline := time.NewTimer(60 * time.Second)
 	defer deadline.Stop()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
