@@ -25,6 +25,7 @@ import (
 const (
 	idLife       = 7 * 24 * time.Hour // of a file that came by webhook, since October 2025
 	urlLife      = 4 * time.Minute    // WhatsApp's 5, less the way
+	rightLimit   = 2 * time.Hour      // for which a token that may not see a file can be put right
 	damagedLimit = time.Hour          // for which a content with a wrong hash is fetched again
 
 	firstPause   = 5 * time.Second
@@ -221,7 +222,7 @@ func (s *Service) judge(ctx context.Context, f File, err error) (no final, ended
 		return no, true
 	case ctx.Err() != nil:
 		return final{}, false
-	case idIsDead(err), age >= idLife:
+	case idIsDead(err, age), age >= idLife:
 		return final{Failed, ReasonExpired}, true
 	case errors.Is(err, errDamaged) && age >= damagedLimit:
 		return final{Refused, ReasonDamaged}, true
@@ -229,11 +230,21 @@ func (s *Service) judge(ctx context.Context, f File, err error) (no final, ended
 	return final{}, false
 }
 
-// idIsDead is true only by Graph's own word: a wrong address of Graph, or a proxy, must not cost files.
-func idIsDead(err error) bool {
-	const noSuchObject = 100
+// idIsDead is true only by Graph's own word: a wrong address of Graph, or a proxy, must not cost files. Its
+// subcode 33 may also mean that the token may not see the file, which is put right within rightLimit.
+func idIsDead(err error, age time.Duration) bool {
+	const (
+		noSuchObject = 100
+		orNoRight    = 33
+	)
 	e, ok := errors.AsType[*whatsapp.GraphError](err)
-	return ok && (e.Code == noSuchObject || e.HTTPStatus == 404)
+	switch {
+	case !ok:
+		return false
+	case e.Code == noSuchObject && e.Subcode == orNoRight:
+		return age >= rightLimit
+	}
+	return e.Code == noSuchObject || e.HTTPStatus == 404
 }
 
 // settle writes what became of a file and lets the thread show it.

@@ -160,6 +160,25 @@ func TestWhatIsNoWordOfGraphsIsNotTheEnd(t *testing.T) {
 	}
 }
 
+// A file that can't be seen by the token of the moment is not given up at once: ids live for days.
+func TestNoRightToAFileIsNotTheEndAtOnce(t *testing.T) {
+	c := &clock{at: time.Now()}
+	each(t, func(t *testing.T, k *desk) {
+		k.host.answer = func(w http.ResponseWriter) {
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = io.WriteString(w, `{"error":{"code":100,"error_subcode":33,"message":"x"}}`)
+		}
+		id := k.expect(media.Expected{ExternalID: "m1", MIME: "image/jpeg"})
+		if err := k.fetch(id); err == nil || k.get(id).State != media.Pending {
+			t.Errorf("at once: %v, %+v", err, k.get(id))
+		}
+		c.at = c.at.Add(3 * time.Hour)
+		if err := k.fetch(id); err != nil || k.get(id).State != media.Failed {
+			t.Errorf("after three hours: %v, %+v", err, k.get(id))
+		}
+	}, c.option)
+}
+
 func TestLargerThanWhatsAppAllowsIsRefused(t *testing.T) {
 	each(t, func(t *testing.T, k *desk) {
 		k.host.content["m1"] = []byte("x")
