@@ -16,6 +16,7 @@ import (
 	"github.com/filodiretto/filodiretto/internal/conversation"
 	"github.com/filodiretto/filodiretto/internal/db"
 	"github.com/filodiretto/filodiretto/internal/municipality"
+	"github.com/filodiretto/filodiretto/internal/staff"
 	"github.com/filodiretto/filodiretto/internal/whatsapp"
 )
 
@@ -24,6 +25,7 @@ func (e *examination) municipality(ctx context.Context, d *db.DB, directory *mun
 	say(e.out, "%s (%s)", m.Name, m.Slug)
 	e.callbackAnswers(ctx, m)
 	e.stops(ctx, d, m)
+	e.trail(ctx, d, m)
 	if !reachable {
 		return
 	}
@@ -35,6 +37,26 @@ func (e *examination) municipality(ctx context.Context, d *db.DB, directory *mun
 			seen[n.WABAID] = true
 			v.templates(ctx)
 		}
+	}
+}
+
+// trail follows the audit trail: whoever changed a row of it in the database could not hide that.
+func (e *examination) trail(ctx context.Context, d *db.DB, m *municipality.Municipality) {
+	ctx, cancel := context.WithTimeout(ctx, examineFor)
+	defer cancel()
+	var rows int
+	var broken *int64
+	err := d.View(ctx, func(ctx context.Context, tx *db.Tx) (err error) {
+		rows, broken, err = staff.VerifyAudit(ctx, tx, m.ID)
+		return err
+	})
+	switch {
+	case err != nil:
+		e.fail("doctor.trail_unreadable", "error", err)
+	case broken != nil:
+		e.fail("doctor.trail_broken", "n", *broken)
+	default:
+		e.well("doctor.trail", "n", rows)
 	}
 }
 

@@ -3,6 +3,7 @@
 package app_test
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -13,14 +14,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/filodiretto/filodiretto/internal/db"
 	"github.com/filodiretto/filodiretto/internal/dbtest"
+	"github.com/filodiretto/filodiretto/internal/staff"
 )
 
 func TestDoctorFindsEverythingWell(t *testing.T) {
 	each(t, func(t *testing.T, in *installation) {
 		in.start()
 		r := in.try("", "doctor")
-		r.want(t, 0, "✓ Database", "✓ No message is held up", "✓ Key", "✓ The clock", "✓ Meta", "✓ The secrets", "✓ Webhook", "the token is valid", "connected", "its webhooks come here",
+		r.want(t, 0, "✓ Database", "✓ No message is held up", "✓ Key", "✓ The clock", "✓ Meta", "✓ The secrets", "✓ Audit trail", "✓ Webhook", "the token is valid", "connected", "its webhooks come here",
 			"2 approved", "Everything that is needed works")
 		if strings.Contains(r.out, "✗") || strings.Contains(r.out, "{") {
 			t.Errorf("it says\n%s", r.out)
@@ -41,6 +44,7 @@ func TestDoctorFindsWhatIsBroken(t *testing.T) {
 		{"callback elsewhere", func(in *installation) {
 			in.control(http.MethodPut, "webhook", map[string]any{"url": "http://127.0.0.1:1/elsewhere"}, nil)
 		}, nil, []string{"✗ Number +39 0541 123456: the address of its webhooks is http://127.0.0.1:1/elsewhere", "--fix", "! Webhook"}},
+		{"a row of the trail changed", func(in *installation) { in.changeTrail() }, nil, []string{"✗ Audit trail: row no. 1 was changed"}},
 		{"fix without serve", nil, []string{"--fix"}, []string{"✗ Number +39 0541 123456: Meta did not accept", "Check that serve runs"}},
 		{"number not connected", func(in *installation) {
 			in.control(http.MethodPut, "numbers/"+in.phoneNumberID, map[string]any{"status": "PENDING", "quality_rating": "RED"}, nil)
@@ -73,6 +77,26 @@ func TestDoctorFindsWhatIsBroken(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// changeTrail does what somebody with access to the database could.
+func (in *installation) changeTrail() {
+	in.t.Helper()
+	d, err := db.Open(in.t.Context(), db.Options{DSN: in.address})
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	defer func() { _ = d.Close() }()
+	if n, err := staff.Seal(in.t.Context(), d); err != nil || n == 0 {
+		in.t.Fatalf("%d rows sealed, %v", n, err)
+	}
+	err = d.Update(in.t.Context(), func(ctx context.Context, tx *db.Tx) error {
+		_, err := tx.ExecContext(ctx, `UPDATE audit SET actor_name = 'nobody' WHERE seq = 1`)
+		return err
+	})
+	if err != nil {
+		in.t.Fatal(err)
 	}
 }
 

@@ -293,3 +293,19 @@ func TestAnAttachedFileKnowsItsMessage(t *testing.T) {
 		}
 	})
 }
+
+func TestAnAuditorVerifiesTheTrail(t *testing.T) {
+	each(t, func(d *desk) {
+		b := d.signedIn(d.rimini, d.hire(d.rimini, "Bea Sei", staff.Auditor))
+		if _, err := staff.Seal(t.Context(), d.db); err != nil {
+			t.Fatal(err)
+		}
+		b.get("/settings/audit").want(http.StatusOK).contains("settings/audit?verify=1").lacks("Il registro è integro")
+		b.get("/settings/audit?verify=1").want(http.StatusOK).contains("Il registro è integro")
+		d.update(func(ctx context.Context, tx *db.Tx) error {
+			_, err := tx.ExecContext(ctx, `UPDATE audit SET actor_name = 'Nessuno' WHERE municipality_id = $1 AND seq = 1`, d.rimini.ID)
+			return err
+		})
+		b.get("/settings/audit?verify=1").want(http.StatusOK).contains("Il registro non è integro: la riga n. 1")
+	})
+}

@@ -180,8 +180,16 @@ func (s *Server) replay(w http.ResponseWriter, r *http.Request, v *visit) error 
 func (s *Server) audit(w http.ResponseWriter, r *http.Request, v *visit) error {
 	before, _ := db.ParseID(r.URL.Query().Get("cursor"))
 	var entries []staff.Entry
+	trail := page.Trail{Verified: r.URL.Query().Has("verify")} // only when asked: a long one takes its time
 	err := s.DB.View(r.Context(), func(ctx context.Context, tx *db.Tx) (err error) {
-		entries, err = staff.AuditPage(ctx, tx, v.municipality.ID, before, itemsAtOnce+1)
+		if entries, err = staff.AuditPage(ctx, tx, v.municipality.ID, before, itemsAtOnce+1); err != nil || !trail.Verified {
+			return err
+		}
+		rows, broken, err := staff.VerifyAudit(ctx, tx, v.municipality.ID)
+		trail.Rows = rows
+		if broken != nil {
+			trail.Broken = *broken
+		}
 		return err
 	})
 	if err != nil {
@@ -196,7 +204,7 @@ func (s *Server) audit(w http.ResponseWriter, r *http.Request, v *visit) error {
 	for i, e := range entries {
 		acts[i] = actOf(v, e)
 	}
-	return s.draw(w, r, http.StatusOK, page.AuditPage(s.settingsFrame(v, page.TabAudit), acts, more))
+	return s.draw(w, r, http.StatusOK, page.AuditPage(s.settingsFrame(v, page.TabAudit), acts, more, trail))
 }
 
 func actOf(v *visit, e staff.Entry) page.Act {

@@ -196,7 +196,7 @@ func scenes(ctx context.Context) map[string]templ.Component {
 		"numbers":         NumbersPage(settings, []Line{{Display: "+39 331 643 2314", Office: "URP", Quality: "GREEN", Month: now, Replies: 812, Allowance: 1000, Checked: ago(10 * time.Minute)}, {Display: "+39 0541 704704", Quality: "", Month: now, Replies: 12, Stopped: language(ctx).T("graph.token_invalid")}}),
 		"quarantine":      QuarantinePage(settings, []HeldBack{{ID: "7311", At: ago(3 * time.Hour), Reason: "Non è JSON", Excerpt: `{"object":"whatsapp_business_account","entry":[{"id":`, Bytes: 2048}}, "next"),
 		"quarantine-none": QuarantinePage(settings, nil, ""),
-		"audit":           AuditPage(settings, []Act{{At: ago(time.Minute), Who: "Anna Fabbri", What: "ha preso la conversazione", On: "1", Address: "/desk/rimini/conversations/1", Seal: 4127}, {At: now, Who: "Luca Neri", What: "è entrato"}}, ""),
+		"audit":           AuditPage(settings, []Act{{At: ago(time.Minute), Who: "Anna Fabbri", What: "ha preso la conversazione", On: "1", Address: "/desk/rimini/conversations/1", Seal: 4127}, {At: now, Who: "Luca Neri", What: "è entrato"}}, "", Trail{Verified: true, Rows: 4127}),
 		"failure":         FailurePage(&box, Failure{Status: 404, Title: "404", Sentence: language(ctx).T("error.not_found"), Home: "/desk/rimini/inbox"}),
 		"failure-out":     FailurePage(nil, Failure{Status: 500, Title: "500", Sentence: language(ctx).T("error.internal", "code", "K3F9"), Code: "K3F9"}),
 	}

@@ -45,3 +45,10 @@ func qualityClass(quality string) string {
 		return ""
 	}
 }
+
+// Trail is what following the audit trail from its first row found.
+type Trail struct {
+	Verified bool  // it was followed
+	Rows     int   // as they were sealed
+	Broken   int64 // place of the first row that is not; 0 is none
+}
