@@ -145,8 +145,15 @@ func Digits(phone string) string {
 	if err != nil || !phonenumbers.IsPossibleNumber(n) {
 		return ""
 	}
-	return strings.TrimPrefix(phonenumbers.Format(n, phonenumbers.E164), "+")
+	digits := strings.TrimPrefix(phonenumbers.Format(n, phonenumbers.E164), "+")
+	if len(digits) > mostDigits {
+		return ""
+	}
+	return digits
 }
+
+// mostDigits is the longest phone of E.164, without +.
+const mostDigits = 15
 
 func isBSUID(s string) bool {
 	return len(s) > 3 && s[2] == '.' && s[0] >= 'A' && s[0] <= 'Z' && s[1] >= 'A' && s[1] <= 'Z'
