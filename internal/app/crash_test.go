@@ -14,7 +14,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -92,7 +91,6 @@ type load struct {
 	mu       sync.Mutex
 	stored   map[string]bool   // wamids of messages whose webhook was answered 200
 	accepted map[string]string // idempotency keys of replies answered 202, and their messages
-	sent     atomic.Int64
 }
 
 // pour pours as much as goes in.
