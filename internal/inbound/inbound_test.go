@@ -8,12 +8,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -239,34 +241,135 @@ func TestWhatIsNotSignedIsNotStored(t *testing.T) {
 	})
 }
 
-// Bodies being read weigh on the bound of all in flight; those beyond it get 503, and go once there is room.
-func TestTooMuchAtOnceIsPutOff(t *testing.T) {
-	o := open(t, dbtest.SQLite(t))
-	var open []*io.PipeWriter
-	var answered sync.WaitGroup
-	for range 21 { // 21 bodies of 3 MB, which never come, leave room for one of 1 MB
-		r, w := io.Pipe()
-		open = append(open, w)
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, o.server.URL+"/webhooks/whatsapp/prova", r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		answered.Go(func() {
-			if res, err := http.DefaultClient.Do(req); err == nil {
-				_ = res.Body.Close()
+// endless is a body that gives what it has and then nothing, until it is stopped.
+type endless struct {
+	left []byte
+	stop <-chan struct{}
+}
+
+func (e *endless) Read(p []byte) (int, error) {
+	if len(e.left) == 0 {
+		<-e.stop
+		return 0, io.ErrUnexpectedEOF
+	}
+	n := copy(p, e.left)
+	e.left = e.left[n:]
+	return n, nil
+}
+
+// flood keeps n connections to server open that announce size bytes and send all of body but never the rest; those that
+// are turned away come again. It returns what ends them.
+func (o *office) flood(server *httptest.Server, n int, size int64, body []byte) (end func()) {
+	stop := make(chan struct{})
+	ctx, cancel := context.WithCancel(o.t.Context())
+	client := &http.Client{Transport: &http.Transport{}}
+	var flooding sync.WaitGroup
+	for range n {
+		flooding.Go(func() {
+			for ctx.Err() == nil {
+				req, err := http.NewRequestWithContext(ctx, http.MethodPost, server.URL+"/webhooks/whatsapp/prova", &endless{left: body, stop: stop})
+				if err != nil {
+					o.t.Error(err)
+					return
+				}
+				req.ContentLength = size
+				req.Header.Set("X-Hub-Signature-256", whatsapp.Sign("other", nil))
+				if res, err := client.Do(req); err == nil {
+					_ = res.Body.Close()
+				}
 			}
 		})
-		if _, err := w.Write([]byte("{")); err != nil {
-			t.Fatal(err)
+	}
+	return sync.OnceFunc(func() {
+		cancel()
+		close(stop)
+		flooding.Wait()
+		client.CloseIdleConnections()
+	})
+}
+
+// Bodies weigh on the bound of all in flight by what has come of them; those beyond it get 503, and go once
+// there is room.
+func TestTooMuchAtOnceIsPutOff(t *testing.T) {
+	o := open(t, dbtest.SQLite(t))
+	end := o.flood(o.server, 30, 3<<20, bytes.Repeat([]byte(" "), 3<<20-1))
+	defer end()
+	large := bytes.Repeat([]byte(" "), 3<<20)
+	deliver := func() int { // without a connection, which the server may cut before all of the body is sent
+		req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/webhooks/whatsapp/prova", bytes.NewReader(large))
+		req.Header.Set("X-Hub-Signature-256", whatsapp.Sign("secret", large))
+		rw := httptest.NewRecorder()
+		o.server.Config.Handler.ServeHTTP(rw, req)
+		return rw.Code
+	}
+	eventually(t, "the bound holds", func() bool { return deliver() == http.StatusServiceUnavailable })
+	end()
+	eventually(t, "there is room again", func() bool { return deliver() == http.StatusOK })
+}
+
+// Connections that announce much and send nothing keep nobody out.
+func TestSilentConnectionsKeepNobodyOut(t *testing.T) {
+	o := open(t, dbtest.SQLite(t))
+	var active atomic.Int64
+	silent := httptest.NewUnstartedServer(o.server.Config.Handler)
+	silent.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+		if s == http.StateActive {
+			active.Add(1)
 		}
 	}
-	large := bytes.Repeat([]byte(" "), 2<<20)
-	eventually(t, "the bound holds", func() bool { return o.post("prova", "secret", large) == http.StatusServiceUnavailable })
-	for _, w := range open {
-		_ = w.CloseWithError(io.ErrUnexpectedEOF)
+	silent.Start()
+	defer silent.Close()
+	end := o.flood(silent, 100, 3<<20, []byte("{"))
+	defer end()
+	eventually(t, "all of them are there", func() bool { return active.Load() >= 100 })
+	for range 20 {
+		if status := o.post("prova", "secret", bytes.Repeat([]byte(" "), 3<<20)); status != http.StatusOK {
+			t.Fatalf("a webhook was answered %d", status)
+		}
 	}
-	answered.Wait()
-	eventually(t, "there is room again", func() bool { return o.post("prova", "secret", large) == http.StatusOK })
+}
+
+// counted is a body that never ends, and knows how much of it was read.
+type counted int64
+
+func (c *counted) Read(p []byte) (int, error) {
+	*c += counted(len(p))
+	return len(p), nil
+}
+
+// What can't be signed is not read, and what is read has to come soon.
+func TestBodiesAreReadOnlyIfSignedAndSoon(t *testing.T) {
+	o := open(t, dbtest.SQLite(t))
+	for name, c := range map[string]struct {
+		signature string
+		status    int
+		reads     bool
+	}{
+		"none":      {"", http.StatusUnauthorized, false},
+		"a word":    {"sha256=si", http.StatusUnauthorized, false},
+		"too short": {whatsapp.Sign("secret", nil)[:69], http.StatusUnauthorized, false},
+		"a form":    {whatsapp.Sign("other", nil), http.StatusRequestEntityTooLarge, true},
+	} {
+		body, rw := new(counted), &answer{ResponseRecorder: httptest.NewRecorder()}
+		req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/webhooks/whatsapp/prova", body)
+		req.ContentLength = -1
+		req.Header.Set("X-Hub-Signature-256", c.signature)
+		o.server.Config.Handler.ServeHTTP(rw, req)
+		if n := *body; rw.Code != c.status || n > 0 != c.reads || n > 3<<20+1 || len(rw.deadlines) > 0 != c.reads {
+			t.Errorf("%s: answered %d after %d bytes, deadlines %v", name, rw.Code, n, rw.deadlines)
+		}
+	}
+}
+
+// answer remembers the deadlines of reading that were set.
+type answer struct {
+	*httptest.ResponseRecorder
+	deadlines []time.Time
+}
+
+func (a *answer) SetReadDeadline(at time.Time) error {
+	a.deadlines = append(a.deadlines, at)
+	return nil
 }
 
 func eventually(t *testing.T, what string, true_ func() bool) {

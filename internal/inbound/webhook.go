@@ -24,7 +24,9 @@ import (
 const (
 	maxBody     = 3 << 20  // Meta's own cap of one POST
 	maxInFlight = 64 << 20 // of all bodies being read or waiting for their commit; beyond that 503, and Meta tries again
+	maxRead     = 10 * time.Second
 	maxWait     = 8 * time.Second
+	firstBytes  = 4 << 10 // what a body weighs before anything of it came; most are smaller
 )
 
 // Webhook is the endpoint that Meta calls. It verifies the bytes, appends them to the journal, and
@@ -88,11 +90,12 @@ func anyNumber(m *municipality.Municipality, test func(municipality.Number) bool
 
 var (
 	errTooLarge = errors.New("the body is larger than 3 MB")
+	errOverload = errors.New("too much is in flight")
 )
 
 func (w *Webhook) deliver(rw http.ResponseWriter, r *http.Request) {
 	start := time.Now()
-	status, outcome := w.take(r)
+	status, outcome := w.take(rw, r)
 	w.answered.WithLabelValues(outcome).Inc()
 	w.latency.Observe(time.Since(start).Seconds())
 	if status == http.StatusServiceUnavailable {
@@ -102,31 +105,29 @@ func (w *Webhook) deliver(rw http.ResponseWriter, r *http.Request) {
 }
 
 // take does the work of a delivery and says how it ended.
-func (w *Webhook) take(r *http.Request) (status int, outcome string) {
+func (w *Webhook) take(rw http.ResponseWriter, r *http.Request) (status int, outcome string) {
 	m, ok := w.directory.BySlug(r.PathValue("slug"))
 	if !ok {
 		return http.StatusNotFound, "unknown_municipality"
 	}
-	weight := r.ContentLength
-	if weight > maxBody {
+	if r.ContentLength > maxBody {
 		return http.StatusRequestEntityTooLarge, "too_large"
 	}
-	if weight < 0 { // chunked: it may become as large as it is allowed to be
-		weight = maxBody
+	signature := r.Header.Get("X-Hub-Signature-256")
+	if !whatsapp.IsSignature(signature) { // not worth reading
+		return http.StatusUnauthorized, "bad_signature"
 	}
-	if !w.inFlight.TryAcquire(weight) {
-		return http.StatusServiceUnavailable, "overload"
-	}
+	body, weight, err := w.read(rw, r)
 	defer w.inFlight.Release(weight)
-	body, err := read(r)
 	switch {
 	case errors.Is(err, errTooLarge):
 		return http.StatusRequestEntityTooLarge, "too_large"
+	case errors.Is(err, errOverload):
+		return http.StatusServiceUnavailable, "overload"
 	case err != nil:
 		return http.StatusBadRequest, "aborted"
 	}
 	// Over the raw bytes, before any decoding: what is not signed by Meta is not even looked at.
-	signature := r.Header.Get("X-Hub-Signature-256")
 	if !anyNumber(m, func(n municipality.Number) bool {
 		return whatsapp.VerifySignature(n.AppSecret.Reveal(), body, signature)
 	}) {
@@ -141,23 +142,35 @@ func (w *Webhook) take(r *http.Request) (status int, outcome string) {
 	return http.StatusOK, "stored"
 }
 
-func read(r *http.Request) ([]byte, error) {
-	body := make([]byte, 0, max(0, min(r.ContentLength, maxBody))+1)
-	limited := io.LimitReader(r.Body, maxBody+1)
+// read takes the body in. It weighs on the bound by what has come of it, at most twice that: connections that
+// announce much and send nothing must not keep out those that send.
+func (w *Webhook) read(rw http.ResponseWriter, r *http.Request) (body []byte, weight int64, err error) {
+	deadline := http.NewResponseController(rw)
+	_ = deadline.SetReadDeadline(time.Now().Add(maxRead)) // where it can't be set, the server's own holds
+	most := int64(maxBody + 1)                            // one byte more than may be, to see that it is too large
+	if r.ContentLength >= 0 {
+		most = r.ContentLength + 1 // and here to see the end
+	}
 	for {
-		if len(body) == cap(body) {
-			body = append(body, 0)[:len(body)]
+		if int64(len(body)) == weight {
+			more := min(max(weight, firstBytes), most-weight)
+			if !w.inFlight.TryAcquire(more) {
+				return nil, weight, errOverload
+			}
+			weight += more
+			body = append(make([]byte, 0, weight), body...)
 		}
-		n, err := limited.Read(body[len(body):cap(body)])
+		n, err := r.Body.Read(body[len(body):weight])
 		body = body[:len(body)+n]
 		if len(body) > maxBody {
-			return nil, errTooLarge
+			return nil, weight, errTooLarge
 		}
 		if errors.Is(err, io.EOF) {
-			return body, nil
+			_ = deadline.SetReadDeadline(time.Time{}) // it would only break off the commit
+			return body, weight, nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("read the body: %w", err)
+			return nil, weight, fmt.Errorf("read the body: %w", err)
 		}
 	}
 }

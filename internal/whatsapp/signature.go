@@ -37,6 +37,13 @@ func VerifySignature(appSecret string, body []byte, header string) bool {
 	return hmac.Equal(claimed, digest(appSecret, body))
 }
 
+// IsSignature tells whether header has the form of an X-Hub-Signature-256: what has not needs no reading.
+func IsSignature(header string) bool {
+	encoded, ok := strings.CutPrefix(header, signaturePrefix)
+	claimed, err := hex.DecodeString(encoded)
+	return ok && err == nil && len(claimed) == sha256.Size
+}
+
 func digest(appSecret string, body []byte) []byte {
 	mac := hmac.New(sha256.New, []byte(appSecret))
 	mac.Write(body)
