@@ -474,6 +474,34 @@ func TestBadItemsAreQuarantinedAlone(t *testing.T) {
 	})
 }
 
+// A word of Meta's that is long, and has a letter of several bytes where it is cut, is counted like another.
+func TestLongWordsAreCounted(t *testing.T) {
+	word := strings.Repeat("x", 59) + "è e altro"
+	each(t, func(t *testing.T, o *office) {
+		o.deliver(
+			strings.Replace(change(`"x":1`), `"field":"messages"`, `"field":"`+word+`"`, 1),
+			change(`"statuses":[{"id":"w9","status":"`+word+`","timestamp":"1764000001","recipient_id":"393331234567"}],
+				"messages":[`+text("393331234567", "w1", "1764000001", "ciao")+`]`),
+		)
+		if m := o.messages(); len(m) != 1 {
+			t.Errorf("messages %+v", m)
+		}
+		if q := o.quarantine(); len(q) != 0 {
+			t.Errorf("quarantine %+v", q)
+		}
+	})
+}
+
+// A change that does not name its field is read as one of messages.
+func TestAChangeWithoutAField(t *testing.T) {
+	each(t, func(t *testing.T, o *office) {
+		o.deliver(strings.Replace(change(`"messages":[`+text("393331234567", "w1", "1764000001", "ciao")+`]`), `"field":"messages",`, "", 1))
+		if m := o.messages(); len(m) != 1 || m[0].Text != "ciao" {
+			t.Errorf("messages %+v", m)
+		}
+	})
+}
+
 func TestAThousandUpdatesInOneRequest(t *testing.T) {
 	each(t, func(t *testing.T, o *office) {
 		var messages []string

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/filodiretto/filodiretto/internal/contact"
@@ -181,7 +182,7 @@ func (s *sorted) foreign(c whatsapp.Change) string {
 }
 
 func (s *sorted) change(e journal.Entry, c whatsapp.Change, place *int) {
-	if c.Field != "messages" {
+	if c.Field != "messages" && c.Field != "" { // one without a name is read as messages
 		s.count(e, c.PhoneNumberID, "field:"+clip(c.Field))
 		return
 	}
@@ -215,8 +216,9 @@ func (s *sorted) count(e journal.Entry, number, name string) {
 	s.tallies[conversation.Tally{Day: e.ReceivedAt.Format(time.DateOnly), Number: number, Name: name}]++
 }
 
-// clip keeps a word from outside from becoming an endless name.
-func clip(s string) string { return s[:min(len(s), 60)] }
+// clip keeps a word from outside from becoming an endless name. It cuts between letters: half of one is no text
+// that PostgreSQL stores.
+func clip(s string) string { return strings.ToValidUTF8(s[:min(len(s), 60)], "") }
 
 // store writes what one municipality received.
 func (p *Processor) store(ctx context.Context, tx *db.Tx, s *sorted) error {
