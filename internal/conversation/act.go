@@ -29,9 +29,6 @@ const MaxReason = 500
 // heldBy is the failure for an act on a conversation that somebody else holds.
 func heldBy(name string) error { return fault.New(fault.Conflict, "error.held_by", "name", name) }
 
-// HeldByOther reports whether err says that somebody else holds the conversation.
-func HeldByOther(err error) bool { return fault.Is(err, fault.Conflict, "error.held_by") }
-
 // mayTouch reports whether actor may change the conversation: nobody else holds it, or the actor may
 // release what others hold.
 func mayTouch(actor staff.Actor, c Conversation) error {

@@ -141,7 +141,7 @@ func TestReplyTakesAndGoesOutOnce(t *testing.T) {
 		if c.HolderID != 1 || c.WaitingSince != nil || c.Unread != 0 || c.FirstReplyAt == nil {
 			t.Errorf("after the reply: %+v", c)
 		}
-		if _, err := k.send(luca(), id, "draft-2", "Rispondo io"); !conversation.HeldByOther(err) {
+		if _, err := k.send(luca(), id, "draft-2", "Rispondo io"); !fault.Is(err, fault.Conflict, "error.held_by") {
 			t.Errorf("a colleague's reply was not stopped: %v", err)
 		}
 		claimed := k.claim(10)

@@ -367,9 +367,20 @@ func TestNothingIsExpectedOfATransactionThatFails(t *testing.T) {
 	})
 }
 
+// keep stores and saves a file, as who attaches one does.
+func keep(t *testing.T, s *media.Store, d *db.DB, municipality int64, name string, r io.Reader) (media.File, error) {
+	t.Helper()
+	f, err := s.Add(t.Context(), municipality, name, r)
+	if err != nil {
+		return f, err
+	}
+	f.ID = d.IDs.New()
+	return f, d.Update(t.Context(), func(ctx context.Context, tx *db.Tx) error { return media.Save(ctx, tx, municipality, f) })
+}
+
 func TestKeptOnlyForThisUser(t *testing.T) {
 	each(t, func(t *testing.T, k *desk) {
-		f, err := k.store.Keep(t.Context(), k.d, k.m, "foto.jpg", bytes.NewReader(photo(t, 20, 10)))
+		f, err := keep(t, k.store, k.d, k.m, "foto.jpg", bytes.NewReader(photo(t, 20, 10)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -440,7 +451,7 @@ func TestAFileServedAgainIsNotSentAgain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		f, err := store.Keep(t.Context(), d, 1, "", bytes.NewReader(photo(t, 700, 10)))
+		f, err := keep(t, store, d, 1, "", bytes.NewReader(photo(t, 700, 10)))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -16,7 +16,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/filodiretto/filodiretto/internal/db"
 	"github.com/filodiretto/filodiretto/internal/fault"
 )
 
@@ -103,16 +102,6 @@ var (
 	ErrEmpty    = fault.New(fault.Invalid, "error.file_empty")
 	ErrType     = fault.New(fault.Invalid, "error.file_type")
 )
-
-// Keep is Add and Save in one, with a new id.
-func (s *Store) Keep(ctx context.Context, d *db.DB, municipality int64, name string, r io.Reader) (File, error) {
-	f, err := s.Add(ctx, municipality, name, r)
-	if err != nil {
-		return File{}, err
-	}
-	f.ID = d.IDs.New()
-	return f, d.Update(ctx, func(ctx context.Context, tx *db.Tx) error { return Save(ctx, tx, municipality, f) })
-}
 
 // Add stores what an operator attaches, if WhatsApp takes files of its type and size from a business,
 // and says what it is. The caller gives it an id and saves its row; without a row it is harmless.

@@ -62,8 +62,3 @@ func (a Actor) Require(right Right, municipality int64) error {
 	}
 	return nil
 }
-
-// Same tells whether a and b are the same person, program or part.
-func (a Actor) Same(b Actor) bool {
-	return a.Kind == b.Kind && a.ID == b.ID && (a.ID != 0 || a.Name == b.Name)
-}

@@ -20,19 +20,18 @@ type Action string
 
 // The actions of this package.
 const (
-	SignedIn        Action = "staff.signed_in"
-	SignInFailed    Action = "staff.sign_in_failed"
-	MemberAdded     Action = "staff.added"
-	MemberRemoved   Action = "staff.removed"
-	RoleChanged     Action = "staff.role_changed"
-	StaffDisabled   Action = "staff.disabled"
-	StaffEnabled    Action = "staff.enabled"
-	StaffInvited    Action = "staff.invited"
-	InvitationUsed  Action = "staff.invitation_used"
-	PasswordReset   Action = "staff.password_reset"
-	PasswordChanged Action = "staff.password_changed"
-	TokenCreated    Action = "token.created"
-	TokenRevoked    Action = "token.revoked"
+	SignedIn       Action = "staff.signed_in"
+	SignInFailed   Action = "staff.sign_in_failed"
+	MemberAdded    Action = "staff.added"
+	MemberRemoved  Action = "staff.removed"
+	RoleChanged    Action = "staff.role_changed"
+	StaffDisabled  Action = "staff.disabled"
+	StaffEnabled   Action = "staff.enabled"
+	StaffInvited   Action = "staff.invited"
+	InvitationUsed Action = "staff.invitation_used"
+	PasswordReset  Action = "staff.password_reset"
+	TokenCreated   Action = "token.created"
+	TokenRevoked   Action = "token.revoked"
 )
 
 // Entry is one row of the audit trail.

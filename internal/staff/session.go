@@ -74,17 +74,6 @@ func (s *Sessions) DeleteCtx(ctx context.Context, token string) error {
 	return nil
 }
 
-// DestroyStaff ends all sessions of the account ("sign out everywhere").
-func (s *Sessions) DestroyStaff(ctx context.Context, id int64) error {
-	err := s.d.Update(ctx, func(ctx context.Context, tx *db.Tx) error {
-		return store.New(tx).EndSessionsOf(ctx, store.EndSessionsOfParams{Nothing: []byte{}, StaffID: id})
-	})
-	if err != nil {
-		return fmt.Errorf("end the sessions of account %d: %w", id, err)
-	}
-	return nil
-}
-
 // Find is FindCtx for who has no context.
 func (s *Sessions) Find(token string) ([]byte, bool, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), sessionTimeout)

@@ -84,21 +84,3 @@ func noteSuccess(ctx context.Context, d *db.DB, email, remoteAddr string, row st
 	}
 	return a, nil
 }
-
-// ChangePassword gives the account the password next, which its owner chose, after checking the current
-// one as SignIn does. All its sessions end: whoever is signed in must be signed in anew.
-func ChangePassword(ctx context.Context, d *db.DB, a Account, current, next, remoteAddr string) error {
-	if _, err := SignIn(ctx, d, a.Email, current, remoteAddr); err != nil {
-		return err
-	}
-	password, err := NewPassword(ctx, next, a.Email, a.Name)
-	if err != nil {
-		return err
-	}
-	return d.Update(ctx, func(ctx context.Context, tx *db.Tx) error {
-		if err := setPassword(ctx, tx, a.ID, password); err != nil {
-			return err
-		}
-		return recordEverywhere(ctx, tx, Actor{Kind: OperatorKind, ID: a.ID}, PasswordChanged, a.ID)
-	})
-}

@@ -250,9 +250,12 @@ func TestAnEndedSessionCostsNoWord(t *testing.T) {
 	p.AllowConsole("401", "htmx:", "[object Event]")
 	p.Click(row(id))
 	p.WaitFor("#text")
-	if err := staff.NewSessions(d.db).DestroyStaff(t.Context(), luca.ID); err != nil {
-		t.Fatal(err)
-	}
+	d.update(func(ctx context.Context, tx *db.Tx) error { // which ends what is open
+		if err := staff.Disable(ctx, tx, staff.System("cli"), d.rimini.ID, luca.ID); err != nil {
+			return err
+		}
+		return staff.Enable(ctx, tx, staff.System("cli"), d.rimini.ID, luca.ID)
+	})
 	p.Fill("#text", "Una risposta lunga e curata")
 	p.WaitText("#alerts", "La sessione è scaduta")
 	again := p.Tab()
