@@ -218,16 +218,18 @@ func newMessage(m conversation.Message, l locale.Language) Message {
 	if p := m.Detail.Location; p != nil {
 		out.Location = some(Location{Latitude: p.Latitude, Longitude: p.Longitude, Name: known(p.Name), Address: known(p.Address)})
 	}
-	if m.ErrorCode != 0 || m.ErrorDetail != "" {
+	if m.Status == conversation.Failed || m.ErrorCode != 0 {
 		out.Error = some(newFailure(m, l))
 	}
 	return out
 }
 
 func newFailure(m conversation.Message, l locale.Language) Failure {
-	f := Failure{Code: m.ErrorCode, Detail: m.ErrorDetail}
-	if f.Detail == "" {
-		f.Detail = l.T(conversation.FailureKey(m.ErrorCode), "code", m.ErrorCode)
+	switch {
+	case m.ErrorCode == 0: // it failed on our side, of which nothing is told outside
+		return Failure{Detail: l.T("desk.message.failed")}
+	case m.ErrorDetail == "":
+		return Failure{Code: m.ErrorCode, Detail: l.T(conversation.FailureKey(m.ErrorCode), "code", m.ErrorCode)}
 	}
-	return f
+	return Failure{Code: m.ErrorCode, Detail: m.ErrorDetail}
 }

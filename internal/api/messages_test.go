@@ -6,11 +6,13 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/filodiretto/filodiretto/internal/conversation"
 	"github.com/filodiretto/filodiretto/internal/db"
+	"github.com/filodiretto/filodiretto/internal/locale"
 )
 
 func TestMessages(t *testing.T) {
@@ -117,4 +119,12 @@ func TestFailedMessageTellsWhy(t *testing.T) {
 			t.Error("an error without Meta's words has no detail")
 		}
 	})
+}
+
+// What fails on our side is told in a sentence, and nothing of the inside.
+func TestAFailureOfOursTellsNothingOfTheInside(t *testing.T) {
+	m := conversation.Message{Direction: conversation.Out, Status: conversation.Failed, ErrorDetail: "upload media 99: no such file"}
+	if got := newMessage(m, locale.English).Error.value; got == nil || got.Code != 0 || got.Detail == "" || strings.Contains(got.Detail, "upload") {
+		t.Errorf("the failure is %+v", got)
+	}
 }
