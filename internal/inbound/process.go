@@ -45,28 +45,49 @@ func NewProcessor(d *db.DB, directory *municipality.Directory, j *journal.Journa
 }
 
 const (
-	batch = 400             // entries in one short transaction
-	sweep = 2 * time.Second // finds what a missed notice told of
+	batch = 400                   // entries in one short transaction, at most
+	least = 16                    // and at least, where they take long
+	slice = 10 * time.Millisecond // what a person's write may wait for one, on SQLite
+	sweep = 2 * time.Second       // finds what a missed notice told of
 )
 
 // Run processes what arrives until ctx ends.
 func (p *Processor) Run(ctx context.Context) {
 	news := p.d.Hub.Subscribe(func(n db.Notice) bool { return n.Topic == db.Journal })
 	defer news.Close()
+	limit := batch
 	for ctx.Err() == nil {
-		n, err := p.journal.Process(ctx, batch, p.digest)
+		var took time.Duration
+		n, err := p.journal.Process(ctx, limit, func(ctx context.Context, tx *db.Tx, entries []journal.Entry) ([]journal.Bad, error) {
+			start := time.Now()
+			defer func() { took = time.Since(start) }()
+			return p.digest(ctx, tx, entries)
+		})
 		switch {
 		case err != nil && ctx.Err() == nil:
 			p.log.Error("journal entries were not processed; they will be tried again", "error", err)
 			p.wait(ctx, nil, time.Second)
-		case n < batch:
+		case n == 0:
 			p.measure(ctx)
 			p.wait(ctx, news.C, sweep)
+		case p.d.Engine == db.SQLite: // one writer: what a batch takes, everybody waits
+			limit = next(limit, n, took)
 		}
 	}
 }
 
-// Drain processes everything that waits now; tests and the demo call it.
+// next is how many entries to take after n of at most limit took so long.
+func next(limit, n int, took time.Duration) int {
+	switch {
+	case took > slice:
+		return max(min(limit, n)/2, least)
+	case n == limit && took < slice/3:
+		return min(limit*2, batch)
+	}
+	return limit
+}
+
+// Drain processes everything that waits now; tests call it.
 func (p *Processor) Drain(ctx context.Context) error {
 	for {
 		if n, err := p.journal.Process(ctx, batch, p.digest); err != nil || n == 0 {

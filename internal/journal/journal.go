@@ -147,8 +147,9 @@ type Bad struct {
 	Body                []byte
 }
 
-// Process takes up to limit entries that wait and gives them to work in one short transaction; what
-// work returns goes to quarantine in that same transaction. It returns how many it took.
+// Process takes up to limit entries that wait, fewer if they are large, and gives them to work in one short
+// transaction; what work returns goes to quarantine in that same transaction. It returns how many it took:
+// 0 when none waits.
 //
 // On PostgreSQL claim, work and mark are one transaction, and entries another instance works on are
 // skipped. On SQLite the work commits first and the mark after it, as they are two files: a crash
@@ -233,23 +234,39 @@ func (j *Journal) processSingly(ctx context.Context, limit int, work worker) (in
 	return total, nil
 }
 
+// maxBatchBytes bounds the bodies of one transaction, which are all in memory at once.
+const maxBatchBytes = 1 << 20
+
+// pending takes the oldest entries that wait, as many as the bounds allow and one at least.
 func pending(ctx context.Context, tx *db.Tx, limit int, lock string) ([]Entry, error) {
-	rows, err := tx.QueryContext(ctx, `SELECT municipality_id, entry_id, received_at, body, replayed FROM journal
-		WHERE done_at IS NULL ORDER BY entry_id LIMIT $1`+lock, limit)
+	var keys [][]any
+	size := 0
+	err := tx.Query(ctx, `SELECT municipality_id, entry_id, length(body) FROM journal
+		WHERE done_at IS NULL ORDER BY entry_id LIMIT $1`+lock, [][]any{{limit}}, func(_ int, row db.Scanner) error {
+		var municipality, id int64
+		var length int
+		err := row.Scan(&municipality, &id, &length)
+		if size += length; len(keys) == 0 || size <= maxBatchBytes {
+			keys = append(keys, []any{municipality, id})
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look into the journal: %w", err)
+	}
+	out := make([]Entry, 0, len(keys))
+	err = tx.Query(ctx, `SELECT municipality_id, entry_id, received_at, body, replayed FROM journal
+		WHERE municipality_id = $1 AND entry_id = $2`, keys, func(_ int, row db.Scanner) error {
+		var e Entry
+		err := row.Scan(&e.Municipality, &e.ID, &e.ReceivedAt, &e.Body, &e.Replayed)
+		e.ReceivedAt = e.ReceivedAt.UTC()
+		out = append(out, e)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("read the journal: %w", err)
 	}
-	defer rows.Close()
-	var out []Entry
-	for rows.Next() {
-		var e Entry
-		if err := rows.Scan(&e.Municipality, &e.ID, &e.ReceivedAt, &e.Body, &e.Replayed); err != nil {
-			return nil, fmt.Errorf("read the journal: %w", err)
-		}
-		e.ReceivedAt = e.ReceivedAt.UTC()
-		out = append(out, e)
-	}
-	return out, rows.Err()
+	return out, nil
 }
 
 // digest does the work and puts aside what it could not understand; kept are the entries of that.

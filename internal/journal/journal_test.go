@@ -222,3 +222,32 @@ func TestOldEntriesAreDropped(t *testing.T) {
 		}
 	}, func(o *db.Options) { o.Now = func() time.Time { return now } })
 }
+
+// Large entries come a few at a time, in their order, so that a batch bounds memory too.
+func TestABatchIsBoundedInBytes(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		j := running(t, d)
+		large := strings.Repeat("x", 400<<10)
+		appendAll(t, j, "1"+large, "2"+large, "3"+large, "4", strings.Repeat("5", 3<<20), "6")
+		var batches []string
+		for {
+			n, err := j.Process(t.Context(), 400, func(_ context.Context, _ *db.Tx, entries []journal.Entry) ([]journal.Bad, error) {
+				names := ""
+				for _, b := range bodies(entries) {
+					names += b[:1]
+				}
+				batches = append(batches, names)
+				return nil, nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n == 0 {
+				break
+			}
+		}
+		if want := []string{"12", "34", "5", "6"}; !slices.Equal(batches, want) {
+			t.Errorf("batches %v, not %v", batches, want)
+		}
+	})
+}
