@@ -195,11 +195,15 @@ func (h history) writeConversations(ctx context.Context, people []person) error 
 	return nil
 }
 
-// settle leaves the database as it is when its own housekeeping has come round.
+// settle leaves the filled tables as they are when the database's own housekeeping has come round.
 func (h history) settle(ctx context.Context) error {
-	steps := []string{"ANALYZE"}
+	var steps []string
+	for _, table := range []string{"contact", "contact_address", "conversation", "conversation_event", "message"} {
+		steps = append(steps, "ANALYZE "+table)
+	}
 	if h.in.d.Engine == db.PostgreSQL {
-		steps = append(steps, "SELECT gin_clean_pending_list('message_search_vector')", "SELECT gin_clean_pending_list('contact_search_vector')")
+		steps = append(steps, "ANALYZE message_search", "ANALYZE contact_search",
+			"SELECT gin_clean_pending_list('message_search_vector')", "SELECT gin_clean_pending_list('contact_search_vector')")
 	}
 	for _, step := range steps {
 		if err := h.in.d.Update(ctx, func(ctx context.Context, tx *db.Tx) error {

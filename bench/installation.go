@@ -252,18 +252,18 @@ func (in *installation) memory(line string) (int64, error) {
 	return 0, fmt.Errorf("/proc has no line %s", line)
 }
 
-// pending counts the journal entries that wait.
-func (in *installation) pending(ctx context.Context) (n int64, err error) {
+// waiting reports whether any journal entry waits.
+func (in *installation) waiting(ctx context.Context) (waits bool, err error) {
 	err = in.d.ViewJournal(ctx, func(ctx context.Context, tx *db.Tx) error {
-		return tx.QueryRowContext(ctx, `SELECT count(*) FROM journal WHERE done_at IS NULL`).Scan(&n)
+		return tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM journal WHERE done_at IS NULL)`).Scan(&waits)
 	})
-	return n, err
+	return waits, err
 }
 
 // drained waits until every journal entry has become conversation.
 func (in *installation) drained(ctx context.Context) error {
 	for end := time.Now().Add(5 * time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if n, err := in.pending(ctx); err != nil || n == 0 {
+		if waits, err := in.waiting(ctx); err != nil || !waits {
 			return err
 		}
 	}

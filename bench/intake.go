@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/filodiretto/filodiretto/internal/conversation"
 )
 
 const (
@@ -23,7 +25,11 @@ func measureIntake(ctx context.Context, b bench) (results []result, err error) {
 	}
 	defer stop()
 	err = b.with(ctx, func(in *installation) error {
-		c := newCitizens(0, 20000)
+		past := history{in: in, citizens: writers / 2, messages: writers, span: 365 * 24 * time.Hour, open: .1, answered: conversation.Read}
+		if _, err := past.write(ctx); err != nil {
+			return err
+		}
+		c := newCitizens(0, writers)
 		var most, durable rates
 		lasting := b.long(2*time.Second, time.Second)
 		for range b.many(5, 2) {

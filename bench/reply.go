@@ -97,7 +97,7 @@ func (in *installation) openConversations(ctx context.Context, n int) (ids []str
 func (in *installation) underLoad(ctx context.Context, lasting time.Duration, anna, luca *http.Client, conversations []string) (wire, shown times, err error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	noise := newCitizens(firstNoise, 20000)
+	noise := newCitizens(firstNoise, writers)
 	_, err = in.receive(ctx, func(l load) int64 { return int64(len(l.sent) + len(shown)) }, func() (l load, err error) {
 		var running sync.WaitGroup
 		var clicked, looked error

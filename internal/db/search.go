@@ -45,10 +45,10 @@ func (t *Tx) Index(ctx context.Context, index Index, municipality int64, docs []
 	for _, d := range docs {
 		ids = append(ids, []any{municipality, d.ID})
 		if words := index.words(d.Text, maxIndexedWords); len(words) > 0 {
-			rows = append(rows, []any{municipality, d.ID, scopeWord(municipality), strings.Join(words, " ")})
+			rows = append(rows, index.row(t.Engine, municipality, d.ID, words))
 		}
 	}
-	insert, remove := `INSERT INTO `+string(index)+` (municipality_id, id, vector) VALUES ($1, $2, to_tsvector('simple', $3::text || ' ' || $4::text))`,
+	insert, remove := `INSERT INTO `+string(index)+` (municipality_id, id, vector) VALUES ($1, $2, array_to_tsvector($3::text[]))`,
 		`DELETE FROM `+string(index)+` WHERE municipality_id = $1 AND id = $2`
 	if t.Engine == SQLite {
 		insert = `INSERT INTO ` + string(index) + ` (rowid, scope, words) SELECT $2, $3, $4 WHERE $1 <> 0`
@@ -65,6 +65,15 @@ func (t *Tx) Index(ctx context.Context, index Index, municipality int64, docs []
 	return nil
 }
 
+// row is a document as the engine's index takes it. PostgreSQL gets the words as they are, as parsing them
+// again would cost as much as storing them.
+func (i Index) row(engine Engine, municipality, id int64, words []string) []any {
+	if engine == PostgreSQL {
+		return []any{municipality, id, append(words, scopeWord(municipality))}
+	}
+	return []any{municipality, id, scopeWord(municipality), strings.Join(words, " ")}
+}
+
 // Search returns the ids of the newest documents of the municipality that hold all words of query,
 // or words that begin like them.
 func (t *Tx) Search(ctx context.Context, index Index, municipality int64, query string, limit int) ([]int64, error) {
@@ -77,7 +86,7 @@ func (t *Tx) Search(ctx context.Context, index Index, municipality int64, query 
 	if t.Engine == PostgreSQL {
 		// MATERIALIZED: otherwise ORDER BY … LIMIT lures the planner into walking the primary key.
 		rows, err = t.QueryContext(ctx, `WITH hit AS MATERIALIZED (SELECT id FROM `+string(index)+`
-			WHERE vector @@ to_tsquery('simple', $1) AND municipality_id = $2)
+			WHERE vector @@ CAST($1 AS text)::tsquery AND municipality_id = $2)
 			SELECT id FROM hit ORDER BY id DESC LIMIT $3`,
 			scopeWord(municipality)+" & "+strings.Join(words, ":* & ")+":*", municipality, limit)
 	} else {
