@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"slices"
 	"time"
 
@@ -31,9 +32,10 @@ type Entry struct {
 
 // Journal appends entries and hands them out to be processed.
 type Journal struct {
-	d   *db.DB
-	log *slog.Logger
-	in  chan *appending
+	d     *db.DB
+	log   *slog.Logger
+	in    chan *appending
+	flood flood
 }
 
 type appending struct {
@@ -102,8 +104,10 @@ func (j *Journal) write(ctx context.Context) {
 	}
 }
 
-// group takes what waits already; it never waits for more.
+// group takes what waits already; it never waits for more. Whoever is about to append may do so first:
+// the first of a crowd would otherwise have a commit of its own.
 func (j *Journal) group(first *appending) []*appending {
+	runtime.Gosched()
 	group := []*appending{first}
 	size := len(first.entry.Body)
 	for len(group) < maxGroup && size < maxGroupBytes {
@@ -133,6 +137,7 @@ func (j *Journal) commit(ctx context.Context, group []*appending) {
 	if err != nil {
 		err = fmt.Errorf("commit %d journal entries: %w", len(group), err)
 	}
+	j.flood.add(time.Now(), len(group))
 	for _, a := range group {
 		a.done <- err
 	}
@@ -156,7 +161,10 @@ type Bad struct {
 // between them makes the same entries come again, which work must bear.
 //
 // An entry that makes work fail holds back none of its neighbours: it goes to quarantine alone.
+//
+// In a flood it gives way first: what arrives needs the machine more than what has arrived.
 func (j *Journal) Process(ctx context.Context, limit int, work func(ctx context.Context, tx *db.Tx, entries []Entry) ([]Bad, error)) (int, error) {
+	j.flood.giveWay(ctx)
 	n, err := j.process(ctx, limit, work)
 	if err == nil || db.Unavailable(err) || ctx.Err() != nil {
 		return n, err
