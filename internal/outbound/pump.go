@@ -165,6 +165,9 @@ func (p *pump) unlease(ctx context.Context) {
 // claim takes up to n messages in one short transaction, ready to be sent, replies before broadcasts, and
 // says which files must be uploaded first. It also tells when the next message is due.
 func (p *pump) claim(ctx context.Context, n int) (parcels []parcel, uploads []upload, next time.Duration, err error) {
+	// A stop in the very moment of the commit must not hide that it took effect: what is claimed is sent.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTimeout)
+	defer cancel()
 	broadcasts := p.room(time.Now(), true)
 	err = p.s.d.Update(ctx, func(ctx context.Context, tx *db.Tx) error {
 		claimed, err := conversation.Claim(ctx, tx, p.municipality, p.number, conversation.Emergency, conversation.Automatic, n)
