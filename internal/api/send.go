@@ -26,6 +26,16 @@ type NewMessage struct {
 	Template *NewTemplate `json:"template,omitempty" doc:"An approved template: the only thing that may be sent after the window has closed"`
 	MediaID  string       `json:"media_id,omitempty" example:"3797402938376195" doc:"Id of a file that is ready"`
 	Caption  string       `json:"caption,omitempty" doc:"Of the file, up to 1,024 characters; sounds have none"`
+	Location *NewLocation `json:"location,omitempty" doc:"A place"`
+}
+
+// NewLocation is a place to send.
+type NewLocation struct {
+	_         struct{} `additionalProperties:"false"`
+	Latitude  float64  `json:"latitude" minimum:"-90" maximum:"90" example:"44.0594"`
+	Longitude float64  `json:"longitude" minimum:"-180" maximum:"180" example:"12.5683"`
+	Name      string   `json:"name,omitempty" maxLength:"200" example:"Municipio"`
+	Address   string   `json:"address,omitempty" maxLength:"200" example:"Piazza Cavour 27"`
 }
 
 // NewTemplate is the use of an approved template.
@@ -121,6 +131,10 @@ func (s *server) outgoing(ctx context.Context, tx *db.Tx, c conversation.Convers
 	switch {
 	case in.Template != nil:
 		return s.template(ctx, tx, c, *in.Template)
+	case in.Location != nil:
+		l := in.Location
+		out = conversation.Outgoing{Type: conversation.TypeLocation,
+			Location: &conversation.Location{Latitude: l.Latitude, Longitude: l.Longitude, Name: l.Name, Address: l.Address}}
 	case in.MediaID != "":
 		out, err = file(ctx, tx, in.MediaID, in.Caption)
 	default:
@@ -135,7 +149,7 @@ func (s *server) outgoing(ctx context.Context, tx *db.Tx, c conversation.Convers
 // check holds that there is one thing to send, and nothing that does not go with it.
 func (n NewMessage) check() error {
 	things := 0
-	for _, there := range []bool{n.Text != "", n.Template != nil, n.MediaID != ""} {
+	for _, there := range []bool{n.Text != "", n.Template != nil, n.MediaID != "", n.Location != nil} {
 		if there {
 			things++
 		}

@@ -291,3 +291,34 @@ func TestWeightOfPages(t *testing.T) {
 	}
 	t.Logf("first page %d bytes, later pages %d", whole, page)
 }
+
+// When a message went out under the composer's id, what is written gets another one and nothing of it is lost.
+func TestAUsedDraftGetsAFreshId(t *testing.T) {
+	d := newDesk(t, dbtest.SQLite(t))
+	luca := d.hire(d.rimini, "Luca Neri", staff.Operator)
+	id := d.writes(d.rimini, "Maria Bianchi", "393471234567", "Buongiorno")
+	p := d.enter("luca")
+	p.AllowConsole("409", "htmx:", "[object Event]")
+	p.Click(row(id))
+	p.WaitFor("#text")
+	p.Type("#text", "Arriviamo")
+	p.WaitText("#draft-state", "bozza salvata")
+	used := ""
+	d.update(func(ctx context.Context, tx *db.Tx) error { // its answer never came back
+		draft, err := conversation.GetDraft(ctx, tx, luca, id)
+		if err != nil {
+			return err
+		}
+		used = draft.Key
+		_, err = conversation.Send(ctx, tx, luca, id, conversation.Outgoing{Type: conversation.TypeText, Text: draft.Text, ClientKey: draft.Key})
+		return err
+	})
+	p.Type("#text", " alle nove")
+	p.Until("a fresh id", `document.querySelector('#composer [name="draft"]').value !== "`+used+`"`)
+	p.WaitText("#draft-state", "bozza salvata")
+	p.Click(".composer-send")
+	p.Until("an empty composer", `document.getElementById("text").value === ""`)
+	if got := d.outgoing(id); len(got) != 2 || got[1] != "Arriviamo alle nove" {
+		t.Errorf("sent %q", got)
+	}
+}

@@ -56,6 +56,8 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, v *visit) error {
 		err = s.sendNote(r, v, conversationID, key)
 	case "template":
 		err = s.sendTemplate(r, v, conversationID, key)
+	case "place":
+		err = s.sendPlace(r, v, conversationID, key)
 	default:
 		err = s.sendReply(r, v, conversationID, key)
 	}

@@ -62,6 +62,7 @@ var rules = map[string]rule{
 	"GET /desk/{slug}/conversations/{id}/hand-over":  {may: converse, things: chat},
 	"GET /desk/{slug}/conversations/{id}/kind":       {may: converse, things: chat},
 	"GET /desk/{slug}/conversations/{id}/templates":  {may: converse, things: chat},
+	"GET /desk/{slug}/conversations/{id}/place":      {may: converse, things: chat},
 	"PUT /desk/{slug}/conversations/{id}/draft":      {may: converse, things: chat, quiet: "a draft is nobody's act yet", form: url.Values{"draft": {"d0"}, "mode": {"reply"}, "text": {"bozza"}}},
 	"POST /desk/{slug}/conversations/{id}/messages":  {may: converse, things: chat, leaves: "message.queued", form: url.Values{"draft": {"d"}, "mode": {"reply"}, "text": {secretReply}}},
 	"POST /desk/{slug}/conversations/{id}/take":      {may: converse, things: chat, leaves: "conversation.taken"},

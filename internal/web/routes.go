@@ -57,6 +57,7 @@ func (s *Server) routes() http.Handler {
 	member("GET "+conversation+"/kind", staff.Converse, s.kindDialog)
 	member("POST "+conversation+"/kind", staff.Converse, s.setKind)
 	member("GET "+conversation+"/templates", staff.Converse, s.templates)
+	member("GET "+conversation+"/place", staff.Converse, s.placeDialog)
 
 	member("POST /desk/{slug}/messages/{id}/resend", staff.Converse, s.resend)
 	member("POST /desk/{slug}/messages/{id}/cancel", staff.Converse, s.cancel)

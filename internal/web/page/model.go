@@ -353,3 +353,9 @@ type Variable struct {
 	Key  string // what the form calls it
 	Name string // what stands between the braces: its position or name
 }
+
+// PlaceForm asks for a place to send.
+type PlaceForm struct {
+	Conversation string
+	Draft        string // the message's key: sent twice, it goes once
+}
