@@ -186,7 +186,7 @@ func Reopen(ctx context.Context, tx *db.Tx, actor staff.Actor, id int64) error {
 	if err != nil {
 		return err
 	}
-	if c.State == Open {
+	if c.State != Closed { // open, or joined to another
 		return ErrNotResolved
 	}
 	other, err := openElsewhere(ctx, tx, actor.Municipality, c)

@@ -149,7 +149,7 @@ func ByIDs(ctx context.Context, tx *db.Tx, municipality int64, ids []int64) ([]C
 
 // OfContact lists a contact's conversations, the latest first.
 func OfContact(ctx context.Context, tx *db.Tx, municipality, contactID int64, limit int) ([]Conversation, error) {
-	out, err := conversations(ctx, tx, `SELECT `+conversationColumns+fromConversation+`WHERE c.municipality_id = $1 AND c.contact_id = $2
+	out, err := conversations(ctx, tx, `SELECT `+conversationColumns+fromConversation+`WHERE c.municipality_id = $1 AND c.contact_id = $2 AND c.state <> 'merged'
 		ORDER BY c.opened_at DESC, c.conversation_id DESC LIMIT $3`, municipality, contactID, limit)
 	if err != nil {
 		return nil, fmt.Errorf("conversations of contact %d: %w", contactID, err)

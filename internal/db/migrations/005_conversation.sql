@@ -5,7 +5,7 @@ CREATE TABLE conversation (
   conversation_id bigint NOT NULL,
   number text NOT NULL, -- phone number id
   contact_id bigint NOT NULL,
-  state text NOT NULL, -- open, resolved
+  state text NOT NULL, -- open, resolved, merged (into another of the same citizen)
   kind text NOT NULL DEFAULT '',
   office text NOT NULL DEFAULT '',
   holder_id bigint NOT NULL DEFAULT 0,
