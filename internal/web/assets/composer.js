@@ -210,7 +210,8 @@ function sent({ draft, sent }) {
 // since is what was typed while the text before it was on its way.
 function since(gone) {
   const now = text().value
-  return now.startsWith(gone) ? now.slice(gone.length) : now
+  const rest = now.startsWith(gone) ? now.slice(gone.length) : now
+  return rest.trim() === "" ? "" : rest
 }
 
 // Quoting
