@@ -4,7 +4,6 @@ package db
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"strconv"
 	"strings"
@@ -81,31 +80,34 @@ func (t *Tx) Search(ctx context.Context, index Index, municipality int64, query 
 	if len(words) == 0 {
 		return nil, nil
 	}
-	var rows *sql.Rows
-	var err error
-	if t.Engine == PostgreSQL {
-		// MATERIALIZED: otherwise ORDER BY … LIMIT lures the planner into walking the primary key.
-		rows, err = t.QueryContext(ctx, `WITH hit AS MATERIALIZED (SELECT id FROM `+string(index)+`
-			WHERE vector @@ CAST($1 AS text)::tsquery AND municipality_id = $2)
-			SELECT id FROM hit ORDER BY id DESC LIMIT $3`,
-			scopeWord(municipality)+" & "+strings.Join(words, ":* & ")+":*", municipality, limit)
-	} else {
-		rows, err = t.QueryContext(ctx, `SELECT rowid FROM `+string(index)+` WHERE `+string(index)+` MATCH $1 ORDER BY rowid DESC LIMIT $2`,
+	if t.Engine == SQLite {
+		return t.found(ctx, index, `SELECT rowid FROM `+string(index)+` WHERE `+string(index)+` MATCH $1 ORDER BY rowid DESC LIMIT $2`,
 			"scope:"+scopeWord(municipality)+" AND words:("+strings.Join(words, "* AND ")+"*)", limit)
 	}
+	wanted := scopeWord(municipality) + " & " + strings.Join(words, ":* & ") + ":*"
+	// A common word is soon met on the way back from the newest; looking it up would gather all there are.
+	ids, err := t.found(ctx, index, `SELECT id FROM (SELECT id, vector FROM `+string(index)+` WHERE municipality_id = $2 ORDER BY id DESC LIMIT 4000) AS newest
+		WHERE vector @@ CAST($1 AS text)::tsquery ORDER BY id DESC LIMIT $3`, wanted, municipality, limit)
+	if err != nil || len(ids) == limit {
+		return ids, err
+	}
+	// MATERIALIZED: otherwise ORDER BY … LIMIT lures the planner into walking the primary key.
+	return t.found(ctx, index, `WITH hit AS MATERIALIZED (SELECT id FROM `+string(index)+`
+		WHERE vector @@ CAST($1 AS text)::tsquery AND municipality_id = $2)
+		SELECT id FROM hit ORDER BY id DESC LIMIT $3`, wanted, municipality, limit)
+}
+
+func (t *Tx) found(ctx context.Context, index Index, query string, args ...any) (ids []int64, err error) {
+	err = t.Query(ctx, query, [][]any{args}, func(_ int, row Scanner) error {
+		var id int64
+		err := row.Scan(&id)
+		ids = append(ids, id)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("search %s: %w", index, err)
 	}
-	defer rows.Close()
-	var ids []int64
-	for rows.Next() {
-		var id int64
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		ids = append(ids, id)
-	}
-	return ids, rows.Err()
+	return ids, nil
 }
 
 // scopeWord is a word no text can hold: every other word of an index is letters and digits folded
