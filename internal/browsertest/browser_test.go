@@ -164,6 +164,29 @@ func TestExceptionsAreNoticed(t *testing.T) {
 	p.AllowConsole("rotto")
 }
 
+// A closed page does not notice that its server is gone.
+func TestClosedPageIsSilent(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/events" {
+			w.Header().Set("Content-Type", "text/event-stream")
+			w.(http.Flusher).Flush()
+			<-r.Context().Done()
+			return
+		}
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = io.WriteString(w, `<!doctype html><title>Prova</title><link rel="icon" href="data:,"><script>
+			const source = new EventSource("/events"); source.onopen = () => { document.title = "aperto" }</script>`)
+	}))
+	p := Open(t)
+	p.Go(server.URL)
+	p.Until("open the stream", `document.title === "aperto"`)
+	p.Close()
+	server.Close()
+	if got := p.console.complaints(); len(got) != 0 {
+		t.Errorf("the console says %q", got)
+	}
+}
+
 func TestBarriersAreNoticed(t *testing.T) {
 	p := Open(t)
 	p.Go(serve(t, "<h1>", `<img src="data:image/gif;base64,R0lGODlhAQABAAAAACw="><h1>`))

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -32,6 +33,7 @@ type Page struct {
 	t       testing.TB
 	ctx     context.Context
 	console *console
+	close   func()
 }
 
 // Open opens a page of a new person: no cookies, 1366 × 768, light, Italian, in the time zone of Rome.
@@ -56,12 +58,14 @@ func open(t testing.TB, parent context.Context, options ...chromedp.ContextOptio
 	p := &Page{t: t, console: &console{}}
 	ctx, cancel := chromedp.NewContext(parent, append(options, chromedp.WithListener(p.console.listen))...)
 	p.ctx = ctx
-	t.Cleanup(func() {
+	p.close = sync.OnceFunc(func() {
+		complaints := p.console.complaints()
 		cancel()
-		for _, complaint := range p.console.complaints() {
+		for _, complaint := range complaints {
 			t.Errorf("the browser's console: %s", complaint)
 		}
 	})
+	t.Cleanup(p.close)
 	if err := chromedp.Do(ctx); err != nil { // the first call carries no time limit, or it would close the tab
 		t.Fatalf("open a page: %v", err)
 	}
@@ -69,6 +73,10 @@ func open(t testing.TB, parent context.Context, options ...chromedp.ContextOptio
 	p.Viewport(1366, 768)
 	return p
 }
+
+// Close closes the page, which otherwise happens at the end of the test. A page that stays open while
+// its server stops complains about that in the console.
+func (p *Page) Close() { p.close() }
 
 // Go opens address and waits until it is loaded.
 func (p *Page) Go(address string) {
