@@ -23,13 +23,23 @@ import (
 	"github.com/filodiretto/filodiretto/internal/simulator"
 )
 
+// TestMain removes the program that the tests have built.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if folder != "" {
+		_ = os.RemoveAll(folder)
+	}
+	os.Exit(code)
+}
+
+var folder string // of the built program; "" before it was
+
 // binary builds the program once for all tests.
-var binary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "filodiretto-bin-")
-	if err != nil {
+var binary = sync.OnceValues(func() (file string, err error) {
+	if folder, err = os.MkdirTemp("", "filodiretto-bin-"); err != nil {
 		return "", err
 	}
-	file := filepath.Join(dir, "filodiretto")
+	file = filepath.Join(folder, "filodiretto")
 	out, err := exec.Command("go", "build", "-o", file, "../../cmd/filodiretto").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("build: %w\n%s", err, out)

@@ -151,9 +151,12 @@ func (d *DB) openSQLite(file string) error {
 	return nil
 }
 
+// address writes a path so that nothing in it is taken for a part of the address.
+var address = strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23")
+
 func openFile(file string, conns int) *sql.DB {
 	// Times are whole microseconds, so that they sort and survive the way in and out.
-	dsn := "file:" + file + "?_txlock=immediate&_time_integer_format=unix_micro&_inttotime=1" +
+	dsn := "file:" + address.Replace(file) + "?_txlock=immediate&_time_integer_format=unix_micro&_inttotime=1" +
 		"&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)" +
 		"&_pragma=temp_store(2)&_pragma=cache_size(-8000)&_pragma=wal_autocheckpoint(2000)"
 	pool, err := sql.Open("sqlite", dsn)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"sync"
 	"testing"
@@ -284,4 +285,19 @@ func TestBatchesKeepTheirOrder(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// A folder may be called what it likes.
+func TestAnyFolderHoldsADatabase(t *testing.T) {
+	folder := t.TempDir() + "/Comune #1 100%?"
+	d, err := db.Open(t.Context(), db.Options{DSN: "sqlite:" + folder + "/desk.db"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(folder + "/desk.db"); err != nil {
+		t.Error(err)
+	}
 }

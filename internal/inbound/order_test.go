@@ -75,9 +75,6 @@ func aWeek() []string {
 	return out
 }
 
-// ours are our messages in the outbox: before anything else arrives a citizen wrote, and somebody answered.
-const ours = 5
-
 // inOrder is the state after one instance has taken the entries one after another.
 func inOrder(t *testing.T) []string {
 	t.Helper()

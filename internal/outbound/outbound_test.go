@@ -60,12 +60,11 @@ policy: {version: "1", text: "Informativa."}
 
 // office can send: it has conversations with citizens who wrote to the simulator just now.
 type office struct {
-	t       *testing.T
-	d       *db.DB
-	key     *secret.Key
-	m       *municipality.Municipality
-	graph   *httptest.Server
-	stopped func()
+	t     *testing.T
+	d     *db.DB
+	key   *secret.Key
+	m     *municipality.Municipality
+	graph *httptest.Server
 }
 
 func each(t *testing.T, f func(t *testing.T, o *office)) {
