@@ -5,6 +5,7 @@ package db
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -73,28 +74,67 @@ func (i Index) row(engine Engine, municipality, id int64, words []string) []any 
 	return []any{municipality, id, scopeWord(municipality), strings.Join(words, " ")}
 }
 
-// Search returns the ids of the newest documents of the municipality that hold all words of query,
-// or words that begin like them.
+// Search returns the ids of the newest documents of the municipality that hold all words of query. Where
+// these are few the last word may also be only begun; where there is none, all of them may.
 func (t *Tx) Search(ctx context.Context, index Index, municipality int64, query string, limit int) ([]int64, error) {
 	words := index.words(query, maxQueryWords)
 	if len(words) == 0 {
 		return nil, nil
 	}
-	if t.Engine == SQLite {
-		return t.found(ctx, index, `SELECT rowid FROM `+string(index)+` WHERE `+string(index)+` MATCH $1 ORDER BY rowid DESC LIMIT $2`,
-			"scope:"+scopeWord(municipality)+" AND words:("+strings.Join(words, "* AND ")+"*)", limit)
+	if t.Engine == PostgreSQL {
+		if ids, err := t.searchNewest(ctx, index, municipality, wanted(t.Engine, municipality, words, 0), limit); err != nil || len(ids) == limit {
+			return ids, err
+		}
 	}
-	wanted := scopeWord(municipality) + " & " + strings.Join(words, ":* & ") + ":*"
-	// A common word is soon met on the way back from the newest; looking it up would gather all there are.
-	ids, err := t.found(ctx, index, `SELECT id FROM (SELECT id, vector FROM `+string(index)+` WHERE municipality_id = $2 ORDER BY id DESC LIMIT 4000) AS newest
-		WHERE vector @@ CAST($1 AS text)::tsquery ORDER BY id DESC LIMIT $3`, wanted, municipality, limit)
-	if err != nil || len(ids) == limit {
-		return ids, err
+	var ids []int64
+	for _, begun := range slices.Compact([]int{0, 1, len(words)}) {
+		if len(ids) > 0 && begun > 1 {
+			break
+		}
+		var err error
+		ids, err = t.lookUp(ctx, index, municipality, wanted(t.Engine, municipality, words, begun), limit)
+		if err != nil || len(ids) == limit {
+			return ids, err
+		}
+	}
+	return ids, nil
+}
+
+// wanted is the query in the engine's language; of the words the last ones may be only begun.
+func wanted(engine Engine, municipality int64, words []string, begun int) string {
+	and, star, scope := " & ", ":*", scopeWord(municipality)+" & "
+	if engine == SQLite {
+		and, star, scope = " AND ", "*", "scope:"+scopeWord(municipality)+" AND words:"
+	}
+	terms := slices.Clone(words)
+	for i := len(terms) - begun; i < len(terms); i++ {
+		terms[i] += star
+	}
+	return scope + "(" + strings.Join(terms, and) + ")"
+}
+
+func (t *Tx) lookUp(ctx context.Context, index Index, municipality int64, wanted string, limit int) ([]int64, error) {
+	if t.Engine == SQLite {
+		return t.found(ctx, index, `SELECT rowid FROM `+string(index)+` WHERE `+string(index)+` MATCH $1 ORDER BY rowid DESC LIMIT $2`, wanted, limit)
 	}
 	// MATERIALIZED: otherwise ORDER BY … LIMIT lures the planner into walking the primary key.
 	return t.found(ctx, index, `WITH hit AS MATERIALIZED (SELECT id FROM `+string(index)+`
 		WHERE vector @@ CAST($1 AS text)::tsquery AND municipality_id = $2)
 		SELECT id FROM hit ORDER BY id DESC LIMIT $3`, wanted, municipality, limit)
+}
+
+// searchNewest walks back from the newest document, where what is common is soon met: looking it up would
+// gather all there are. It goes on only while it promises to find enough.
+func (t *Tx) searchNewest(ctx context.Context, index Index, municipality int64, wanted string, limit int) (ids []int64, err error) {
+	const first, last = 500, 4000
+	for _, walk := range []int{first, last} {
+		ids, err = t.found(ctx, index, `SELECT id FROM (SELECT id, vector FROM `+string(index)+` WHERE municipality_id = $2 ORDER BY id DESC LIMIT $4) AS newest
+			WHERE vector @@ CAST($1 AS text)::tsquery ORDER BY id DESC LIMIT $3`, wanted, municipality, limit, walk)
+		if err != nil || len(ids) == limit || len(ids)*last/first < limit {
+			return ids, err
+		}
+	}
+	return ids, nil
 }
 
 func (t *Tx) found(ctx context.Context, index Index, query string, args ...any) (ids []int64, err error) {

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package db_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/filodiretto/filodiretto/internal/db"
+	"github.com/filodiretto/filodiretto/internal/dbtest"
+)
+
+// Whole words come first, then a last word that is only begun, then only begun ones.
+func TestSearchTakesWhatFitsBest(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		index(t, d, 7, map[int64]string{1: "La buca in via Rossini", 2: "Una buca in viale Roma", 3: "Il lampione di via Rossini", 4: "Lampioni spenti in viale Roma"})
+		index(t, d, 8, map[int64]string{5: "La buca in via Rossini"})
+		for query, want := range map[string][]int64{
+			"via":           {4, 3, 2, 1}, // too few whole ones
+			"lampioni":      {4, 3},       // stemmed
+			"buca rossini":  {1},
+			"buca ros":      {1},
+			"bu ros":        {1},
+			"BUCÀ, VIALE":   {2},
+			"via rossini 4": nil,
+			"!?":            nil,
+		} {
+			if got := search(t, d, 7, query, 10); !slices.Equal(got, want) {
+				t.Errorf("%q finds %v, not %v", query, got, want)
+			}
+		}
+	})
+}
+
+// Of a common word the newest are found, of a rare one all, however many messages there are.
+func TestSearchAmongMany(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		docs := make(map[int64]string)
+		for i := int64(1); i <= 6000; i++ {
+			docs[i] = "Buongiorno"
+			if i%700 == 0 {
+				docs[i] = "Buongiorno, una buca"
+			}
+		}
+		docs[3] = "Buongiorno, il lampione"
+		index(t, d, 7, docs)
+		for query, want := range map[string][]int64{
+			"buongiorno":          {6000, 5999, 5998, 5997, 5996},
+			"buca":                {5600, 4900, 4200, 3500, 2800},
+			"lampione":            {3},
+			"buongiorno lampione": {3},
+		} {
+			if got := search(t, d, 7, query, 5); !slices.Equal(got, want) {
+				t.Errorf("%q finds %v, not %v", query, got, want)
+			}
+		}
+	})
+}
+
+func index(t *testing.T, d *db.DB, municipality int64, texts map[int64]string) {
+	t.Helper()
+	var docs []db.Doc
+	for id, text := range texts {
+		docs = append(docs, db.Doc{ID: id, Text: text})
+	}
+	if err := d.Update(t.Context(), func(ctx context.Context, tx *db.Tx) error {
+		return tx.Index(ctx, db.MessageSearch, municipality, docs, false)
+	}); err != nil {
+		t.Fatal(fmt.Errorf("index %d texts: %w", len(docs), err))
+	}
+}
+
+func search(t *testing.T, d *db.DB, municipality int64, query string, limit int) (ids []int64) {
+	t.Helper()
+	if err := d.View(t.Context(), func(ctx context.Context, tx *db.Tx) (err error) {
+		ids, err = tx.Search(ctx, db.MessageSearch, municipality, query, limit)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return ids
+}
