@@ -71,8 +71,11 @@ func (c *cluster) create(ctx context.Context) (dsn string, drop func() error, er
 	return u.String(), drop, nil
 }
 
-func (c *cluster) run(ctx context.Context, command string) error {
-	conn, err := pgx.Connect(ctx, c.dsn)
+func (c *cluster) run(ctx context.Context, command string) error { return execute(ctx, c.dsn, command) }
+
+// execute runs a command that no transaction may hold.
+func execute(ctx context.Context, dsn, command string) error {
+	conn, err := pgx.Connect(ctx, dsn)
 	if err != nil {
 		return fmt.Errorf("reach the throw-away PostgreSQL: %w", err)
 	}

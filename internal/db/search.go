@@ -75,7 +75,7 @@ func (i Index) row(engine Engine, municipality, id int64, words []string) []any 
 }
 
 // Search returns the ids of the newest documents of the municipality that hold all words of query. Where
-// these are few the last word may also be only begun; where there is none, all of them may.
+// these don't suffice the last word may be only begun, and where that finds nothing all of them may.
 func (t *Tx) Search(ctx context.Context, index Index, municipality int64, query string, limit int) ([]int64, error) {
 	words := index.words(query, maxQueryWords)
 	if len(words) == 0 {
@@ -86,18 +86,21 @@ func (t *Tx) Search(ctx context.Context, index Index, municipality int64, query 
 			return ids, err
 		}
 	}
-	var ids []int64
-	for _, begun := range slices.Compact([]int{0, 1, len(words)}) {
-		if len(ids) > 0 && begun > 1 {
-			break
-		}
-		var err error
-		ids, err = t.lookUp(ctx, index, municipality, wanted(t.Engine, municipality, words, begun), limit)
-		if err != nil || len(ids) == limit {
-			return ids, err
-		}
+	ids, err := t.lookUp(ctx, index, municipality, wanted(t.Engine, municipality, words, 0), limit)
+	if err != nil || index.suffices(len(ids), limit) {
+		return ids, err
 	}
-	return ids, nil
+	ids, err = t.lookUp(ctx, index, municipality, wanted(t.Engine, municipality, words, 1), limit)
+	if err != nil || len(ids) > 0 || len(words) == 1 {
+		return ids, err
+	}
+	return t.lookUp(ctx, index, municipality, wanted(t.Engine, municipality, words, len(words)), limit)
+}
+
+// suffices spares the search for begun words, which gathers all that begin so. A message that holds the
+// words is what was looked for; somebody called Ros may be in the way of Rossi.
+func (i Index) suffices(found, limit int) bool {
+	return found == limit || found > 0 && i == MessageSearch
 }
 
 // wanted is the query in the engine's language; of the words the last ones may be only begun.

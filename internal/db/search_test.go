@@ -12,14 +12,15 @@ import (
 	"github.com/filodiretto/filodiretto/internal/dbtest"
 )
 
-// Whole words come first, then a last word that is only begun, then only begun ones.
+// Whole words are found; where there are none, a last word that is only begun; else only begun ones.
 func TestSearchTakesWhatFitsBest(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		index(t, d, 7, map[int64]string{1: "La buca in via Rossini", 2: "Una buca in viale Roma", 3: "Il lampione di via Rossini", 4: "Lampioni spenti in viale Roma"})
 		index(t, d, 8, map[int64]string{5: "La buca in via Rossini"})
 		for query, want := range map[string][]int64{
-			"via":           {4, 3, 2, 1}, // too few whole ones
-			"lampioni":      {4, 3},       // stemmed
+			"via":           {3, 1},
+			"vi":            {4, 3, 2, 1},
+			"lampioni":      {4, 3}, // stemmed
 			"buca rossini":  {1},
 			"buca ros":      {1},
 			"bu ros":        {1},
