@@ -51,7 +51,7 @@ type office struct {
 
 // measurePages times every page in turns over a small past and a large one.
 func measurePages(ctx context.Context, b bench) (results []result, err error) {
-	messages, people := b.many(200_000, 40_000), b.many(20_000, 4_000)
+	messages, people := b.many(200_000, 20_000), b.many(20_000, 2_000)
 	if b.full {
 		messages, people = 1_000_000, 100_000
 	}
@@ -141,7 +141,7 @@ const (
 
 func (b bench) measurePage(ctx context.Context, p page, small, large *office) (result, error) {
 	var few, many times
-	for round := range b.many(20, 10) {
+	for round := range b.many(20, 7) {
 		for _, side := range []struct {
 			o    *office
 			into *times
