@@ -102,7 +102,7 @@ func (r rates) median() float64 {
 		return 0
 	}
 	sorted := slices.Sorted(slices.Values(r))
-	return sorted[len(sorted)/2]
+	return sorted[(len(sorted)-1)/2]
 }
 
 // String is the median with the spread of the rounds.

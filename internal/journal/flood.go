@@ -13,6 +13,7 @@ const (
 	floodRate   = 5000                   // entries a second; Meta asks that 3,300 be borne
 	floodWindow = 100 * time.Millisecond // over which they are counted
 	floodPause  = 100 * time.Millisecond // before each batch, so that conversation lags but never stands still
+	floodBatch  = 50                     // entries of a batch at most
 )
 
 // flood notices when entries arrive faster than Meta ever sends them in good order, as after an outage.
@@ -37,16 +38,17 @@ func (f *flood) add(now time.Time, entries int) {
 	f.since, f.count = now, 0
 }
 
-// giveWay waits a little if there is a flood.
-func (f *flood) giveWay(ctx context.Context) {
+// giveWay waits a little if there is a flood, and bounds the batch that follows.
+func (f *flood) giveWay(ctx context.Context, batch int) int {
 	f.mu.Lock()
 	on := time.Now().Before(f.until)
 	f.mu.Unlock()
 	if !on {
-		return
+		return batch
 	}
 	select {
 	case <-ctx.Done():
 	case <-time.After(floodPause):
 	}
+	return min(batch, floodBatch)
 }

@@ -8,14 +8,15 @@ import (
 	"time"
 )
 
-// While entries pour in, each batch waits a little; while they come as Meta sends them, none does.
+// While entries pour in, each batch waits a little and is small; while they come as Meta sends them, none does.
 func TestAFloodGoesFirst(t *testing.T) {
 	for name, c := range map[string]struct {
 		perMillisecond int
 		pause          time.Duration
+		batch          int
 	}{
-		"Meta's most": {4, 0},
-		"a flood":     {12, floodPause},
+		"Meta's most": {4, 0, 400},
+		"a flood":     {12, floodPause, floodBatch},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -25,15 +26,15 @@ func TestAFloodGoesFirst(t *testing.T) {
 					time.Sleep(time.Millisecond)
 				}
 				start := time.Now()
-				f.giveWay(t.Context())
-				if waited := time.Since(start); waited != c.pause {
-					t.Errorf("a batch waited %v, not %v", waited, c.pause)
+				batch := f.giveWay(t.Context(), 400)
+				if waited := time.Since(start); waited != c.pause || batch != c.batch {
+					t.Errorf("a batch of %d waited %v, not one of %d %v", batch, waited, c.batch, c.pause)
 				}
 				time.Sleep(time.Second)
 				start = time.Now()
-				f.giveWay(t.Context())
-				if waited := time.Since(start); waited != 0 {
-					t.Errorf("a batch waited %v after all was over", waited)
+				batch = f.giveWay(t.Context(), 400)
+				if waited := time.Since(start); waited != 0 || batch != 400 {
+					t.Errorf("a batch of %d waited %v after all was over", batch, waited)
 				}
 			})
 		})

@@ -126,13 +126,8 @@ func (j *Journal) commit(ctx context.Context, group []*appending) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	err := j.d.UpdateJournal(ctx, func(ctx context.Context, tx *db.Tx) error {
-		rows := make([][]any, len(group))
-		for i, a := range group {
-			rows[i] = []any{a.entry.Municipality, tx.NewID(), tx.Now(), a.entry.Body}
-		}
-		_, err := tx.Exec(ctx, `INSERT INTO journal (municipality_id, entry_id, received_at, body) VALUES ($1, $2, $3, $4)`, rows)
 		tx.Notify(db.Notice{Topic: db.Journal})
-		return err
+		return insert(ctx, tx, group)
 	})
 	if err != nil {
 		err = fmt.Errorf("commit %d journal entries: %w", len(group), err)
@@ -141,6 +136,26 @@ func (j *Journal) commit(ctx context.Context, group []*appending) {
 	for _, a := range group {
 		a.done <- err
 	}
+}
+
+// insert writes a group, on PostgreSQL by one statement for all of it.
+func insert(ctx context.Context, tx *db.Tx, group []*appending) error {
+	if tx.Engine == db.SQLite {
+		rows := make([][]any, len(group))
+		for i, a := range group {
+			rows[i] = []any{a.entry.Municipality, tx.NewID(), tx.Now(), a.entry.Body}
+		}
+		_, err := tx.Exec(ctx, `INSERT INTO journal (municipality_id, entry_id, received_at, body) VALUES ($1, $2, $3, $4)`, rows)
+		return err
+	}
+	municipalities, ids, bodies := make([]int64, len(group)), make([]int64, len(group)), make([][]byte, len(group))
+	for i, a := range group {
+		municipalities[i], ids[i], bodies[i] = a.entry.Municipality, tx.NewID(), a.entry.Body
+	}
+	_, err := tx.Exec(ctx, `INSERT INTO journal (municipality_id, entry_id, received_at, body)
+		SELECT m, id, $1::timestamptz, body FROM unnest($2::bigint[], $3::bigint[], $4::bytea[]) AS entry (m, id, body)`,
+		[][]any{{tx.Now(), municipalities, ids, bodies}})
+	return err
 }
 
 // Bad is a part of an entry that could not be understood.
@@ -164,7 +179,7 @@ type Bad struct {
 //
 // In a flood it gives way first: what arrives needs the machine more than what has arrived.
 func (j *Journal) Process(ctx context.Context, limit int, work func(ctx context.Context, tx *db.Tx, entries []Entry) ([]Bad, error)) (int, error) {
-	j.flood.giveWay(ctx)
+	limit = j.flood.giveWay(ctx, limit)
 	n, err := j.process(ctx, limit, work)
 	if err == nil || db.Unavailable(err) || ctx.Err() != nil {
 		return n, err
