@@ -24,6 +24,7 @@ const (
 	Journal      Topic = "journal"      // entries were appended
 	Inbound      Topic = "inbound"      // messages came in, which count in a number's rate; Key is the phone number id, ID how many
 	Config       Topic = "config"       // a municipality was applied, a token or a role changed
+	Broadcast    Topic = "broadcast"    // a broadcast changed, or its messages did; ID is the broadcast
 	Refresh      Topic = "refresh"      // notices may have been missed: look at everything again
 )
 

@@ -1,0 +1,13 @@
+-- SPDX-License-Identifier: AGPL-3.0-or-later
+-- Owner: conversation
+-- What the copies of a broadcast say, once for all of them.
+CREATE TABLE broadcast_content (
+  municipality_id bigint NOT NULL,
+  broadcast_id bigint NOT NULL,
+  text text NOT NULL, -- of the template, filled in
+  detail jsonb NOT NULL,
+  free text NOT NULL, -- of those that are sent as text
+  PRIMARY KEY (municipality_id, broadcast_id)
+);
+
+CREATE INDEX message_broadcast ON message (municipality_id, broadcast_id, status, message_id) WHERE broadcast_id <> 0;
