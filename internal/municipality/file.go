@@ -40,6 +40,7 @@ type File struct {
 	Subscription Subscription             `json:"subscription"`
 	Texts        map[string]string        `json:"texts,omitempty"` // by the name after "citizen." in the catalogue
 	Retention    Retention                `json:"retention"`
+	Prices       *Prices                  `json:"prices,omitempty"` // nil: costs are not estimated
 }
 
 // Access says who may see the number.
@@ -170,6 +171,33 @@ type Subscription struct {
 type Retention struct {
 	Messages Period `json:"messages"`
 	Media    Period `json:"media"`
+}
+
+// Prices are what Meta charges for a delivered message by its category. They change by the quarter and by
+// the country, so they are the municipality's to write down and never ours.
+// https://developers.facebook.com/documentation/business-messaging/whatsapp/pricing
+type Prices struct {
+	Currency  string  `json:"currency"` // ISO 4217: EUR
+	Utility   float64 `json:"utility"`
+	Marketing float64 `json:"marketing"`
+	Service   float64 `json:"service"` // free text inside the citizen's window
+}
+
+// Of is the price of a message of Meta's category: UTILITY, MARKETING, SERVICE, in any case. It tells
+// whether there is one.
+func (p *Prices) Of(category string) (float64, bool) {
+	if p == nil {
+		return 0, false
+	}
+	switch strings.ToUpper(category) {
+	case "UTILITY":
+		return p.Utility, true
+	case "MARKETING":
+		return p.Marketing, true
+	case "SERVICE":
+		return p.Service, true
+	}
+	return 0, false
 }
 
 // Period is a length of time: "30d", "24m" (months) or "5y".

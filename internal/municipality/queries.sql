@@ -34,11 +34,11 @@ UPDATE number SET retired = true, access_token = @nothing, app_secret = @nothing
 WHERE municipality_id = @municipality_id AND phone_number_id = @phone_number_id;
 
 -- name: SetNumberHealth :execrows
-UPDATE number SET throughput = @throughput, quality = @quality, checked_at = @checked_at
+UPDATE number SET throughput = @throughput, quality = @quality, messaging_limit = @messaging_limit, checked_at = @checked_at
 WHERE municipality_id = @municipality_id AND phone_number_id = @phone_number_id;
 
 -- name: NumberHealth :one
-SELECT throughput, quality FROM number WHERE municipality_id = $1 AND phone_number_id = $2;
+SELECT throughput, quality, messaging_limit FROM number WHERE municipality_id = $1 AND phone_number_id = $2;
 
 -- name: Templates :many
 SELECT * FROM template WHERE municipality_id = $1 ORDER BY name, language, waba_id;

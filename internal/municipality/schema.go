@@ -132,6 +132,8 @@ func sentences(root *node, e *jsonschema.ValidationError) []problem {
 		return one("must have at most %d, and has %d", k.Want, k.Got)
 	case *kind.MaxProperties:
 		return one("must have at most %d keys, and has %d", k.Want, k.Got)
+	case *kind.Minimum, *kind.Maximum:
+		return one("must be %s, from %v to %v", description(rule), rule["minimum"], rule["maximum"])
 	case *kind.UniqueItems:
 		return []problem{{path: under(path, fmt.Sprint(k.Duplicates[1])), message: "is the same as an earlier one: keep one"}}
 	}

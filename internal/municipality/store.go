@@ -10,6 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/filodiretto/filodiretto/internal/calendar"
@@ -37,9 +39,30 @@ type Municipality struct {
 
 // Health is what Meta says of a number.
 type Health struct {
-	Throughput string     // throughput.level: STANDARD, HIGH, NOT_APPLICABLE
-	Quality    string     // quality_rating: GREEN, YELLOW, RED, UNKNOWN, NA; "" before the first check
-	CheckedAt  *time.Time // in a Directory: when it last became other than before
+	Throughput     string     // throughput.level: STANDARD, HIGH, NOT_APPLICABLE
+	Quality        string     // quality_rating: GREEN, YELLOW, RED, UNKNOWN, NA; "" before the first check
+	MessagingLimit string     // whatsapp_business_manager_messaging_limit: TIER_250 … TIER_UNLIMITED; "" where it isn't known
+	CheckedAt      *time.Time // in a Directory: when it last became other than before
+}
+
+// PeopleADay is how many people the portfolio of the number may reach outside their window in any 24
+// hours, all its numbers together: -1 where there is no limit, or none that is known. Tiers of other sizes
+// than today's are read all the same.
+// https://developers.facebook.com/documentation/business-messaging/whatsapp/messaging-limits
+func (h Health) PeopleADay() int {
+	size, isTier := strings.CutPrefix(h.MessagingLimit, "TIER_")
+	if !isTier {
+		return -1
+	}
+	thousands, inThousands := strings.CutSuffix(size, "K")
+	people, err := strconv.Atoi(thousands)
+	switch {
+	case err != nil || people <= 0 || people > 1_000_000:
+		return -1
+	case inThousands:
+		return people * 1000
+	}
+	return people
 }
 
 // Applied is the action in the audit trail of a file that changed something.
@@ -169,7 +192,7 @@ func retire(ctx context.Context, q *store.Queries, municipality int64, old, now 
 const (
 	selectMunicipality = `SELECT municipality_id, slug, name, file, version, updated_at FROM municipality WHERE municipality_id = $1`
 	selectNumbers      = `SELECT municipality_id, phone_number_id, waba_id, office, display, e164, retired, access_token, app_secret, verify_token,
-		throughput, quality, checked_at FROM number WHERE municipality_id = $1 ORDER BY position, phone_number_id`
+		throughput, quality, messaging_limit, checked_at FROM number WHERE municipality_id = $1 ORDER BY position, phone_number_id`
 )
 
 // load reads the municipalities with these ids. Whatever is wrong with one of them is in the error, and
@@ -201,7 +224,7 @@ func load(ctx context.Context, tx *db.Tx, key *secret.Key, ids []int64) (map[int
 		var n numberRow
 		var id int64
 		if err := row.Scan(&id, &n.PhoneNumberID, &n.WABAID, &n.Office, &n.Display, &n.E164, &n.retired,
-			&n.accessToken, &n.appSecret, &n.verifyToken, &n.health.Throughput, &n.health.Quality, &n.health.CheckedAt); err != nil {
+			&n.accessToken, &n.appSecret, &n.verifyToken, &n.health.Throughput, &n.health.Quality, &n.health.MessagingLimit, &n.health.CheckedAt); err != nil {
 			return err
 		}
 		if m := found[id]; m != nil {
@@ -261,8 +284,8 @@ func (m *Municipality) take(key *secret.Key, row numberRow) error {
 	return errors.Join(failures...)
 }
 
-// SetNumberHealth notes what Meta says of a number.
-func SetNumberHealth(ctx context.Context, tx *db.Tx, municipality int64, phoneNumberID, throughput, quality string) error {
+// SetNumberHealth notes what Meta says of a number now; h.CheckedAt is not looked at.
+func SetNumberHealth(ctx context.Context, tx *db.Tx, municipality int64, phoneNumberID string, h Health) error {
 	q := store.New(tx)
 	was, err := q.NumberHealth(ctx, store.NumberHealthParams{MunicipalityID: municipality, PhoneNumberID: phoneNumberID})
 	if errors.Is(err, sql.ErrNoRows) {
@@ -271,12 +294,12 @@ func SetNumberHealth(ctx context.Context, tx *db.Tx, municipality int64, phoneNu
 	if err != nil {
 		return fmt.Errorf("read the health of number %s: %w", phoneNumberID, err)
 	}
-	_, err = q.SetNumberHealth(ctx, store.SetNumberHealthParams{Throughput: throughput, Quality: quality, CheckedAt: new(tx.Now()),
-		MunicipalityID: municipality, PhoneNumberID: phoneNumberID})
+	_, err = q.SetNumberHealth(ctx, store.SetNumberHealthParams{Throughput: h.Throughput, Quality: h.Quality, MessagingLimit: h.MessagingLimit,
+		CheckedAt: new(tx.Now()), MunicipalityID: municipality, PhoneNumberID: phoneNumberID})
 	if err != nil {
 		return fmt.Errorf("note the health of number %s: %w", phoneNumberID, err)
 	}
-	if was.Throughput == throughput && was.Quality == quality {
+	if was.Throughput == h.Throughput && was.Quality == h.Quality && was.MessagingLimit == h.MessagingLimit {
 		return nil // the directories need not look
 	}
 	tx.Notify(db.Notice{Topic: db.Config, Municipality: municipality})

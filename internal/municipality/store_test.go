@@ -433,7 +433,7 @@ func TestDirectorySeesWhatOthersApply(t *testing.T) {
 			until(t, "a new municipality", func() bool { _, ok := dir.BySlug("rimini"); return ok })
 			number := m.Numbers[0].PhoneNumberID
 			err = instances[1].Update(t.Context(), func(ctx context.Context, tx *db.Tx) error {
-				return SetNumberHealth(ctx, tx, m.ID, number, "HIGH", "GREEN")
+				return SetNumberHealth(ctx, tx, m.ID, number, Health{Throughput: "HIGH", Quality: "GREEN"})
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -496,7 +496,7 @@ func TestNumberHealth(t *testing.T) {
 		}
 		set := func(municipality int64) error {
 			return d.Update(t.Context(), func(ctx context.Context, tx *db.Tx) error {
-				return SetNumberHealth(ctx, tx, municipality, number, "HIGH", "YELLOW")
+				return SetNumberHealth(ctx, tx, municipality, number, Health{Throughput: "HIGH", Quality: "YELLOW", MessagingLimit: "TIER_10K"})
 			})
 		}
 		if err := set(carpi.ID); fault.KindOf(err) != fault.NotFound {
@@ -509,11 +509,22 @@ func TestNumberHealth(t *testing.T) {
 			}
 		}
 		m, changes := mustApply(t, d, key, townFile(t, "rimini", nil))
-		if h := m.Health(number); h.Throughput != "HIGH" || h.Quality != "YELLOW" || h.CheckedAt == nil || len(changes) != 0 {
+		if h := m.Health(number); h.Throughput != "HIGH" || h.Quality != "YELLOW" || h.PeopleADay() != 10_000 || h.CheckedAt == nil || len(changes) != 0 {
 			t.Errorf("got %+v, %v", h, changes)
 		}
 		if after := dump(t, d); strings.Replace(before, "rimini 1 ", "rimini 2 ", 1) != after {
 			t.Errorf("the version must grow once:\n%s\nwas\n%s", after, before)
 		}
 	})
+}
+
+func TestPeopleADay(t *testing.T) {
+	for limit, want := range map[string]int{
+		"TIER_250": 250, "TIER_2K": 2000, "TIER_10K": 10_000, "TIER_100K": 100_000, "TIER_UNLIMITED": -1,
+		"TIER_1M": -1, "TIER_50K": 50_000, "TIER_0": -1, "TIER_-5": -1, "250": -1, "": -1,
+	} {
+		if got := (Health{MessagingLimit: limit}).PeopleADay(); got != want {
+			t.Errorf("%q: got %d, want %d", limit, got, want)
+		}
+	}
 }

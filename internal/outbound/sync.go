@@ -37,7 +37,8 @@ func (s *Sender) syncNumber(ctx context.Context, id int64, account whatsapp.Acco
 		return fmt.Errorf("health of number %s: %w", account.PhoneNumberID, err)
 	}
 	return s.d.Update(ctx, func(ctx context.Context, tx *db.Tx) error {
-		return municipality.SetNumberHealth(ctx, tx, id, account.PhoneNumberID, number.Throughput, number.Quality)
+		return municipality.SetNumberHealth(ctx, tx, id, account.PhoneNumberID,
+			municipality.Health{Throughput: number.Throughput, Quality: number.Quality, MessagingLimit: number.MessagingLimit})
 	})
 }
 

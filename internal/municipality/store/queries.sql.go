@@ -52,7 +52,7 @@ func (q *Queries) BySlug(ctx context.Context, slug string) (int64, error) {
 }
 
 const numberHealth = `-- name: NumberHealth :one
-SELECT throughput, quality FROM number WHERE municipality_id = $1 AND phone_number_id = $2
+SELECT throughput, quality, messaging_limit FROM number WHERE municipality_id = $1 AND phone_number_id = $2
 `
 
 type NumberHealthParams struct {
@@ -61,14 +61,15 @@ type NumberHealthParams struct {
 }
 
 type NumberHealthRow struct {
-	Throughput string
-	Quality    string
+	Throughput     string
+	Quality        string
+	MessagingLimit string
 }
 
 func (q *Queries) NumberHealth(ctx context.Context, arg NumberHealthParams) (NumberHealthRow, error) {
 	row := q.db.QueryRowContext(ctx, numberHealth, arg.MunicipalityID, arg.PhoneNumberID)
 	var i NumberHealthRow
-	err := row.Scan(&i.Throughput, &i.Quality)
+	err := row.Scan(&i.Throughput, &i.Quality, &i.MessagingLimit)
 	return i, err
 }
 
@@ -133,13 +134,14 @@ func (q *Queries) SaveNumber(ctx context.Context, arg SaveNumberParams) (int64, 
 }
 
 const setNumberHealth = `-- name: SetNumberHealth :execrows
-UPDATE number SET throughput = $1, quality = $2, checked_at = $3
-WHERE municipality_id = $4 AND phone_number_id = $5
+UPDATE number SET throughput = $1, quality = $2, messaging_limit = $3, checked_at = $4
+WHERE municipality_id = $5 AND phone_number_id = $6
 `
 
 type SetNumberHealthParams struct {
 	Throughput     string
 	Quality        string
+	MessagingLimit string
 	CheckedAt      *time.Time
 	MunicipalityID int64
 	PhoneNumberID  string
@@ -149,6 +151,7 @@ func (q *Queries) SetNumberHealth(ctx context.Context, arg SetNumberHealthParams
 	result, err := q.db.ExecContext(ctx, setNumberHealth,
 		arg.Throughput,
 		arg.Quality,
+		arg.MessagingLimit,
 		arg.CheckedAt,
 		arg.MunicipalityID,
 		arg.PhoneNumberID,
