@@ -167,6 +167,8 @@ func (s *Server) frame(v *visit, section page.Section, title string) page.Desk {
 			Email:         v.account.Email,
 			Role:          string(v.actor.Role),
 			Converses:     v.actor.May(staff.Converse),
+			Broadcasts:    v.actor.May(staff.ManageBroadcasts),
+			Figures:       v.actor.May(staff.SeeFigures),
 			Administers:   v.actor.May(staff.ManageStaff),
 			Audits:        v.actor.May(staff.SeeAudit),
 			Theme:         v.theme,

@@ -45,6 +45,8 @@ const (
 	iconDownload  = "it-download"
 	iconHorn      = "it-horn"
 	iconSend      = "it-arrow-up"
+	iconChart     = "it-chart-line"
+	iconCopy      = "it-copy"
 )
 
 // typeIcon is the sign beside a preview or a file of this type.

@@ -31,6 +31,8 @@ type Section string
 // The sections.
 const (
 	SectionInbox    Section = "inbox"
+	SectionLists    Section = "lists"
+	SectionFigures  Section = "figures"
 	SectionSettings Section = "settings"
 )
 
@@ -42,6 +44,8 @@ type Person struct {
 	Administers   bool   // may open staff, numbers and quarantine
 	Audits        bool   // may open the audit trail
 	Converses     bool   // may open the inbox
+	Broadcasts    bool   // may manage lists and broadcasts
+	Figures       bool   // may open the figures
 	Theme         string // auto, light, dark
 	EnterSends    bool   // Enter sends; otherwise Ctrl+Enter does
 	SingleKeys    bool   // single-letter shortcuts are on
