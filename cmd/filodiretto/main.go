@@ -27,17 +27,18 @@ const (
 type commands struct {
 	app.Settings `group:"Settings (flags or environment):"`
 
-	Serve    serveCommand    `cmd:"" help:"Run the desk."`
-	Demo     demoCommand     `cmd:"" help:"Try it: the desk with five invented towns and a pretend Meta. Needs nothing."`
-	Simulate simulateCommand `cmd:"" help:"Run a pretend Meta: its API, its webhooks, and citizens' phones on a page."`
-	Apply    applyCommand    `cmd:"" help:"Create or update municipalities from their files, all of them or none."`
-	Migrate  migrateCommand  `cmd:"" help:"Bring the database up to date; every other command does so too."`
-	Staff    staffCommands   `cmd:"" help:"Who works at the desks."`
-	Token    tokenCommands   `cmd:"" help:"Tokens of programs that use the API."`
-	Doctor   doctorCommand   `cmd:"" help:"Check the installation and Meta's side of it, and say what to do."`
-	Backup   backupCommand   `cmd:"" help:"Write everything but the key to one file, while the desk runs."`
-	Restore  restoreCommand  `cmd:"" help:"Bring a backup into an empty installation. Nothing is sent by it."`
-	Version  versionCommand  `cmd:"" help:"Print the version."`
+	Serve     serveCommand      `cmd:"" help:"Run the desk."`
+	Demo      demoCommand       `cmd:"" help:"Try it: the desk with five invented towns and a pretend Meta. Needs nothing."`
+	Simulate  simulateCommand   `cmd:"" help:"Run a pretend Meta: its API, its webhooks, and citizens' phones on a page."`
+	Apply     applyCommand      `cmd:"" help:"Create or update municipalities from their files, all of them or none."`
+	Migrate   migrateCommand    `cmd:"" help:"Bring the database up to date; every other command does so too."`
+	Staff     staffCommands     `cmd:"" help:"Who works at the desks."`
+	Token     tokenCommands     `cmd:"" help:"Tokens of programs that use the API."`
+	Templates templatesCommands `cmd:"" help:"Message templates in Italian that come with the product."`
+	Doctor    doctorCommand     `cmd:"" help:"Check the installation and Meta's side of it, and say what to do."`
+	Backup    backupCommand     `cmd:"" help:"Write everything but the key to one file, while the desk runs."`
+	Restore   restoreCommand    `cmd:"" help:"Bring a backup into an empty installation. Nothing is sent by it."`
+	Version   versionCommand    `cmd:"" help:"Print the version."`
 }
 
 // terminal is what a command works with.

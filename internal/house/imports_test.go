@@ -28,6 +28,7 @@ var layers = [][]string{
 }
 
 var beside = map[string][]string{
+	"examples":     {"whatsapp"},          // the message templates are in the form that Meta takes
 	"media":        {"municipality"},      // files are fetched with the token of the number they came to
 	"municipality": {"calendar", "staff"}, // applying a file leaves its row in the audit trail
 }

@@ -149,6 +149,7 @@ var (
 	templateName  = regexp.MustCompile(`^[a-z0-9_]{1,512}$`)
 	languageCode  = regexp.MustCompile(`^[a-z]{2,3}(_[A-Z]{2,3})?$`)
 	positional    = regexp.MustCompile(`^[1-9][0-9]*$`)
+	sideBySide    = regexp.MustCompile(`\}\}\s*\{\{`)
 	namedVariable = regexp.MustCompile(`^[a-z_][a-z0-9_]*$`)
 	categories    = []string{"UTILITY", "MARKETING", "AUTHENTICATION"}
 )
@@ -206,11 +207,18 @@ func (t *template) check() *graphError {
 		return refuse(100, "Param parameter_format must be POSITIONAL or NAMED.")
 	case len(t.Components) == 0:
 		return refuse(100, "The parameter components is required.")
+	case t.TTL != 0 && !t.ttlAllowed():
+		return refuse(100, "Param message_send_ttl_seconds must be 30 to 900 for authentication, 30 to 43200 for utility, or -1.")
 	}
 	if err := t.prepare(); err != nil {
 		return refuse(100, "Param components is not a list of components.")
 	}
 	return t.checkParts()
+}
+
+func (t *template) ttlAllowed() bool {
+	longest := map[string]int{"AUTHENTICATION": 900, "UTILITY": 43200}[t.Category]
+	return longest > 0 && (t.TTL == -1 || t.TTL >= 30 && t.TTL <= longest)
 }
 
 func (t *template) checkParts() *graphError {
@@ -290,8 +298,8 @@ func (t *template) checkVariables(part *templateComponent, most int) *graphError
 		return refuse(2388047, "A header has one variable at most.")
 	case part.Type == "BODY" && (strings.HasPrefix(text, "{{") || strings.HasSuffix(text, "}}")):
 		return refuse(2388299, "Variables can't be at the start or end of the template.")
-	case len(part.Example) == 0:
-		return refuse(2388043, "Every variable needs an example.")
+	case sideBySide.MatchString(text):
+		return refuse(2388299, "Variables can't be next to each other.")
 	case part.Type == "BODY" && len(strings.Fields(variable.ReplaceAllString(text, ""))) < 2*len(part.vars):
 		return refuse(2388293, "There are too many variables for the length of the text.")
 	}
@@ -303,7 +311,47 @@ func (t *template) checkVariables(part *templateComponent, most int) *graphError
 			return refuse(2388072, "Variables must be {{1}}, {{2}} and so on, in order.")
 		}
 	}
+	return t.checkExamples(part)
+}
+
+// checkExamples wants an example for each variable, in the shape of the template's format, and for nothing else.
+func (t *template) checkExamples(part *templateComponent) *graphError {
+	var sample struct {
+		HeaderText []string       `json:"header_text"`
+		BodyText   [][]string     `json:"body_text"`
+		HeaderName []namedExample `json:"header_text_named_params"`
+		BodyName   []namedExample `json:"body_text_named_params"`
+	}
+	if len(part.Example) == 0 || json.Unmarshal(part.Example, &sample) != nil {
+		return refuse(2388043, "Every variable needs an example.")
+	}
+	texts, byName := sample.HeaderText, sample.HeaderName
+	if part.Type == "BODY" {
+		texts, byName = nil, sample.BodyName
+		if len(sample.BodyText) > 0 {
+			texts = sample.BodyText[0]
+		}
+	}
+	if t.named() {
+		texts = nil
+		for _, name := range part.vars {
+			if i := slices.IndexFunc(byName, func(e namedExample) bool { return e.Name == name }); i >= 0 {
+				texts = append(texts, byName[i].Example)
+			}
+		}
+		if len(byName) != len(part.vars) {
+			texts = nil
+		}
+	}
+	if len(texts) != len(part.vars) || slices.Contains(texts, "") {
+		return refuse(2388043, "Every variable needs an example, and nothing else has one.")
+	}
 	return nil
+}
+
+type namedExample struct {
+	Name    string `json:"param_name"`
+	Example string `json:"example"`
 }
 
 func checkTemplateButtons(buttons []templateButton) *graphError {
