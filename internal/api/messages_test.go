@@ -107,7 +107,8 @@ func TestFailedMessageTellsWhy(t *testing.T) {
 				changes = append(changes, conversation.Change{Number: d.rimini.number, MessageID: n, ExternalID: "wamid.out." + id, Status: conversation.Failed,
 					At: tx.Now(), ErrorCode: 131047, ErrorDetail: detail})
 			}
-			return conversation.ApplyStatuses(ctx, tx, d.rimini.ID, changes)
+			_, err := conversation.ApplyStatuses(ctx, tx, d.rimini.ID, changes)
+			return err
 		})
 		a := d.get("/messages/" + said).want(http.StatusOK)
 		equal(t, "status", a.at("status"), any("failed"))

@@ -5,12 +5,10 @@
 package broadcast
 
 import (
-	"context"
 	"time"
 
 	"github.com/filodiretto/filodiretto/internal/contact"
 	"github.com/filodiretto/filodiretto/internal/conversation"
-	"github.com/filodiretto/filodiretto/internal/db"
 	"github.com/filodiretto/filodiretto/internal/fault"
 	"github.com/filodiretto/filodiretto/internal/municipality"
 	"github.com/filodiretto/filodiretto/internal/staff"
@@ -184,5 +182,3 @@ const (
 	NotReached Part = "not_reached" // failed, skipped for another reason than leaving, uncertain, or not known to have arrived: to be told otherwise
 	Uncertain  Part = "uncertain"
 )
-
-var _ = []any{context.Background, db.IDs{}, municipality.Municipality{}}

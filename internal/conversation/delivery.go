@@ -32,8 +32,8 @@ type target struct {
 
 // ApplyStatuses moves messages forward by what webhooks say. Several changes of one message are first
 // reduced to the highest. One that can only be told by WhatsApp's id, and comes before our own send
-// was settled, waits for that.
-func ApplyStatuses(ctx context.Context, tx *db.Tx, municipality int64, changes []Change) error {
+// was settled, waits for that. It returns the messages that failed by this.
+func ApplyStatuses(ctx context.Context, tx *db.Tx, municipality int64, changes []Change) ([]Failure, error) {
 	highest := reduce(changes)
 	keys := slices.SortedFunc(maps.Keys(highest), func(a, b target) int {
 		return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.external, b.external))
@@ -46,13 +46,21 @@ func ApplyStatuses(ctx context.Context, tx *db.Tx, municipality int64, changes [
 			byExternal = append(byExternal, c)
 		}
 	}
-	if err := advance(ctx, tx, municipality, ` AND message_id = $3 AND (external_id = $2 OR external_id = '')`, byID); err != nil {
-		return err
+	failed, err := advance(ctx, tx, municipality, ` AND message_id = $3 AND (external_id = $2 OR external_id = '')`, byID)
+	if err != nil {
+		return nil, err
 	}
-	if err := advance(ctx, tx, municipality, ` AND external_id = $2 AND external_id <> '' AND CAST($3 AS bigint) = 0`, byExternal); err != nil {
-		return err
+	others, err := advance(ctx, tx, municipality, ` AND external_id = $2 AND external_id <> '' AND CAST($3 AS bigint) = 0`, byExternal)
+	if err != nil {
+		return nil, err
 	}
-	return keepEarly(ctx, tx, municipality, byExternal)
+	return append(failed, others...), keepEarly(ctx, tx, municipality, byExternal)
+}
+
+// Failure is a message that did not arrive, and Graph's code for why.
+type Failure struct {
+	MessageID, ContactID, BroadcastID int64
+	Code                              int
 }
 
 // reduce keeps for each message its highest change; among equals the earliest time.
@@ -85,22 +93,27 @@ const advanceMessage = `UPDATE message SET status = CAST($5 AS integer),
 // FreeDelivered is the tally of delivered free-form replies: beyond Meta's monthly allowance they cost.
 const FreeDelivered = "free_delivered"
 
-func advance(ctx context.Context, tx *db.Tx, municipality int64, which string, changes []Change) error {
+func advance(ctx context.Context, tx *db.Tx, municipality int64, which string, changes []Change) ([]Failure, error) {
 	rows := make([][]any, len(changes))
 	for i, c := range changes {
 		rows[i] = []any{municipality, c.ExternalID, c.MessageID, c.Number, int16(c.Status), c.ErrorCode, c.ErrorDetail, c.At, c.Status.Rank()}
 	}
 	seen := make(map[int64]bool)
 	delivered := make(map[Tally]int64)
+	copies := changedCopies{}
 	var failed []int64
-	err := tx.Query(ctx, advanceMessage+which+` RETURNING message_id, conversation_id, type, counted`, rows, func(i int, row db.Scanner) error {
-		var message, id int64
+	var failures []Failure
+	err := tx.Query(ctx, advanceMessage+which+` RETURNING message_id, conversation_id, type, counted, contact_id, broadcast_id`, rows, func(i int, row db.Scanner) error {
+		var f Failure
+		var id int64
 		var kind string
 		var counted int
-		err := row.Scan(&message, &id, &kind, &counted)
+		err := row.Scan(&f.MessageID, &id, &kind, &counted, &f.ContactID, &f.BroadcastID)
 		seen[id] = true
+		copies.note(f.BroadcastID)
 		if changes[i].Status == Failed {
-			failed = append(failed, message)
+			f.Code = changes[i].ErrorCode
+			failed, failures = append(failed, f.MessageID), append(failures, f)
 		}
 		if counted == 1 && kind != TypeTemplate && kind != TypeReaction {
 			delivered[Tally{Day: changes[i].At.UTC().Format(time.DateOnly), Number: changes[i].Number, Name: FreeDelivered}]++
@@ -108,16 +121,17 @@ func advance(ctx context.Context, tx *db.Tx, municipality int64, which string, c
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("apply statuses: %w", err)
+		return nil, fmt.Errorf("apply statuses: %w", err)
 	}
 	delete(seen, 0)
 	for id := range seen {
 		changed(tx, municipality, id)
 	}
+	copies.tell(tx, municipality)
 	if err := unanswered(ctx, tx, municipality, failed); err != nil {
-		return err
+		return nil, err
 	}
-	return AddTallies(ctx, tx, municipality, delivered)
+	return failures, AddTallies(ctx, tx, municipality, delivered)
 }
 
 // keepEarly keeps the changes of messages that nobody knows yet by WhatsApp's id.

@@ -37,6 +37,7 @@ const (
 	TypeReaction    = "reaction"
 	TypeChoice      = "choice" // a button pressed or a row chosen
 	TypeTemplate    = "template"
+	TypeInteractive = "interactive" // a text with options to pick from
 	TypeSystem      = "system"
 	TypeUnsupported = "unsupported"
 )
@@ -76,6 +77,7 @@ type Message struct {
 	DeliveredAt    *time.Time
 	ReadAt         *time.Time
 	ClientKey      string
+	BroadcastID    int64 // of a copy: its text is the broadcast's
 }
 
 // Detail is what a type holds besides its text.
@@ -85,6 +87,7 @@ type Detail struct {
 	Reaction  *Reaction       `json:"reaction,omitempty"`
 	Choice    *Choice         `json:"choice,omitempty"`
 	Template  *Template       `json:"template,omitempty"`
+	Options   *Options        `json:"options,omitempty"`
 	System    string          `json:"system,omitempty"` // the type of a system message
 	Kind      string          `json:"kind,omitempty"`   // of an unsupported message, as WhatsApp names it
 	Raw       json.RawMessage `json:"raw,omitempty"`    // of an unsupported message, as it came
@@ -126,14 +129,14 @@ var ErrNoMessage = fault.New(fault.NotFound, "error.message_not_found")
 
 const messageColumns = `m.message_id, m.conversation_id, m.contact_id, m.number, m.direction, m.type, m.text, m.detail, m.media_id,
 	m.reply_to, m.external_id, m.status, m.lane, m.author_kind, m.author_id, m.author_name, m.at, m.place, m.next_at, m.attempts, m.tries,
-	m.error_code, m.error_detail, m.sending_at, m.sent_at, m.delivered_at, m.read_at, m.client_key`
+	m.error_code, m.error_detail, m.sending_at, m.sent_at, m.delivered_at, m.read_at, m.client_key, m.broadcast_id`
 
 func scanMessage(row db.Scanner) (Message, error) {
 	var m Message
 	var detail db.JSON
 	err := row.Scan(&m.ID, &m.ConversationID, &m.ContactID, &m.Number, &m.Direction, &m.Type, &m.Text, &detail, &m.MediaID,
 		&m.ReplyTo, &m.ExternalID, &m.Status, &m.Lane, &m.Author.Kind, &m.Author.ID, &m.Author.Name, &m.At, &m.Place, &m.NextAt, &m.Attempts, &m.Tries,
-		&m.ErrorCode, &m.ErrorDetail, &m.SendingAt, &m.SentAt, &m.DeliveredAt, &m.ReadAt, &m.ClientKey)
+		&m.ErrorCode, &m.ErrorDetail, &m.SendingAt, &m.SentAt, &m.DeliveredAt, &m.ReadAt, &m.ClientKey, &m.BroadcastID)
 	if err != nil {
 		return Message{}, err
 	}
@@ -141,15 +144,23 @@ func scanMessage(row db.Scanner) (Message, error) {
 	return m, detail.Into(&m.Detail)
 }
 
-// messages collects the rows of a query made of messageColumns.
+// messages collects the rows of a query made of messageColumns, whose first argument is the municipality.
 func messages(ctx context.Context, tx *db.Tx, query string, args ...any) ([]Message, error) {
+	return messagesOf(ctx, tx, query, [][]any{args})
+}
+
+// messagesOf is messages for a query that runs once for each row of arguments.
+func messagesOf(ctx context.Context, tx *db.Tx, query string, rows [][]any) ([]Message, error) {
 	var out []Message
-	err := tx.Query(ctx, query, [][]any{args}, func(_ int, row db.Scanner) error {
+	err := tx.Query(ctx, query, rows, func(_ int, row db.Scanner) error {
 		m, err := scanMessage(row)
 		out = append(out, m)
 		return err
 	})
-	return out, err
+	if err != nil || len(out) == 0 {
+		return out, err
+	}
+	return out, fillCopies(ctx, tx, rows[0][0].(int64), out)
 }
 
 // GetMessage returns one message.
@@ -170,14 +181,13 @@ func ByExternalID(ctx context.Context, tx *db.Tx, municipality int64, ids []stri
 	for _, id := range ids {
 		rows = append(rows, []any{municipality, id})
 	}
-	out := make(map[string]Message, len(ids))
-	err := tx.Query(ctx, `SELECT `+messageColumns+` FROM message m WHERE m.municipality_id = $1 AND m.external_id = $2 AND m.external_id <> ''`, rows, func(_ int, row db.Scanner) error {
-		m, err := scanMessage(row)
-		out[m.ExternalID] = m
-		return err
-	})
+	found, err := messagesOf(ctx, tx, `SELECT `+messageColumns+` FROM message m WHERE m.municipality_id = $1 AND m.external_id = $2 AND m.external_id <> ''`, rows)
 	if err != nil {
 		return nil, fmt.Errorf("load quoted messages: %w", err)
+	}
+	out := make(map[string]Message, len(found))
+	for _, m := range found {
+		out[m.ExternalID] = m
 	}
 	return out, nil
 }

@@ -22,8 +22,10 @@ const claimable = `SELECT ` + messageColumns + ` FROM message m
 	WHERE m.municipality_id = $1 AND m.number = $2 AND m.status = 10 AND m.lane >= $3 AND m.lane <= $4 AND m.next_at <= $5` + itsTurn + `
 	ORDER BY m.lane, m.next_at, m.message_id LIMIT $6`
 
+// itsTurn leaves out the messages of citizens who have another in flight, or before it. What is parked is
+// before nothing.
 const itsTurn = ` AND NOT EXISTS (SELECT 1 FROM message e WHERE e.municipality_id = m.municipality_id AND e.contact_id = m.contact_id AND e.number = m.number
-		AND e.status IN (10, 20) AND (e.status = 20 OR e.lane < m.lane OR (e.lane = m.lane AND e.message_id < m.message_id)))`
+		AND e.status IN (10, 20) AND (e.status = 20 OR e.lane >= 0 AND (e.lane < m.lane OR (e.lane = m.lane AND e.message_id < m.message_id))))`
 
 // Claim takes up to limit messages of the lanes from first to last that are due on a number and marks
 // them as sending. The caller writes them to the wire as soon as the transaction has
@@ -193,6 +195,8 @@ func Stops(ctx context.Context, tx *db.Tx, municipality int64) (map[string]int, 
 type Outcome struct {
 	MessageID      int64
 	ConversationID int64
+	ContactID      int64
+	BroadcastID    int64
 	Attempt        int    // the claim it ends; a later claim of the message is not touched
 	Written        bool   // bytes went out: it counts as a try
 	Status         Status // Queued, Uncertain, Accepted, Held or Failed
@@ -210,10 +214,13 @@ func Settle(ctx context.Context, tx *db.Tx, municipality int64, number string, o
 	slices.SortFunc(outcomes, func(a, b Outcome) int { return int(min(1, max(-1, a.MessageID-b.MessageID))) })
 	var accepted, external, open [][]any
 	var failed []int64
+	copies := changedCopies{}
+	defer func() { copies.tell(tx, municipality) }()
 	for _, o := range outcomes {
 		if o.ConversationID != 0 {
 			changed(tx, municipality, o.ConversationID)
 		}
+		copies.note(o.BroadcastID)
 		if o.Status.Rank() == Accepted.Rank() {
 			accepted = append(accepted, []any{municipality, o.MessageID, int16(o.Status), o.ExternalID, tx.Now()})
 			external = append(external, []any{municipality, o.ExternalID})
@@ -264,7 +271,8 @@ func applyEarly(ctx context.Context, tx *db.Tx, municipality int64, number strin
 	if len(changes) == 0 {
 		return nil
 	}
-	return ApplyStatuses(ctx, tx, municipality, changes)
+	_, err = ApplyStatuses(ctx, tx, municipality, changes)
+	return err
 }
 
 // Abandoned turns what has been sending since before a time into uncertain: whoever sent it is gone,

@@ -59,8 +59,9 @@ func TestRestoreSafeLeavesNothingToSend(t *testing.T) {
 			return err
 		})
 		k.must(func(ctx context.Context, tx *db.Tx) error {
-			return conversation.ApplyStatuses(ctx, tx, comune, []conversation.Change{{Number: number, ExternalID: "wamid.out.2", MessageID: sent[2].ID,
+			_, err := conversation.ApplyStatuses(ctx, tx, comune, []conversation.Change{{Number: number, ExternalID: "wamid.out.2", MessageID: sent[2].ID,
 				Status: conversation.Delivered, At: k.now}})
+			return err
 		})
 		if got := k.message(sent[2].ID).Status; got != conversation.Delivered {
 			t.Errorf("it went out after all, and is %v", got)

@@ -176,7 +176,10 @@ func (k *desk) settle(o ...conversation.Outcome) {
 
 func (k *desk) told(c ...conversation.Change) {
 	k.t.Helper()
-	k.must(func(ctx context.Context, tx *db.Tx) error { return conversation.ApplyStatuses(ctx, tx, comune, c) })
+	k.must(func(ctx context.Context, tx *db.Tx) error {
+		_, err := conversation.ApplyStatuses(ctx, tx, comune, c)
+		return err
+	})
 }
 
 // Every order of the same statuses, before and after our own send was settled, alone and in one batch,

@@ -43,6 +43,21 @@ func (i *IDs) New() int64 {
 	return i.ms<<(instanceBits+counterBits) | i.instance<<counterBits | i.n
 }
 
+// IDsPerMillisecond is how many ids of a block share a millisecond; the next ones are FirstID of one
+// millisecond further.
+const IDsPerMillisecond = 1 << counterBits
+
+// Block makes n ids at once, for rows that the database makes, and returns the first: the others follow it
+// within their milliseconds, see IDsPerMillisecond.
+func (i *IDs) Block(n int) int64 {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	first := max(i.now().UnixMilli(), i.ms+1)
+	last := first + int64(max(n, 1)-1)/IDsPerMillisecond
+	i.ms, i.n = last, IDsPerMillisecond-1
+	return first<<(instanceBits+counterBits) | i.instance<<counterBits
+}
+
 // FirstID is the smallest id that can carry the time t.
 func FirstID(t time.Time) int64 { return t.UnixMilli() << (instanceBits + counterBits) }
 

@@ -143,6 +143,9 @@ func (t *Tx) Now() time.Time { return t.now }
 // NewID makes a new time-ordered id.
 func (t *Tx) NewID() int64 { return t.d.IDs.New() }
 
+// NewIDs makes a block of n ids; see IDs.Block.
+func (t *Tx) NewIDs(n int) int64 { return t.d.IDs.Block(n) }
+
 // Notify publishes n once the transaction has committed.
 func (t *Tx) Notify(n Notice) { t.notices = append(t.notices, n) }
 

@@ -169,7 +169,7 @@ func (s *Story) settle(ctx context.Context, tx *db.Tx, k *desk, letters []letter
 		}
 	}
 	for _, stage := range []conversation.Status{conversation.Delivered, conversation.Read} {
-		if err := conversation.ApplyStatuses(ctx, tx, k.m.ID, reached(letters, stage)); err != nil {
+		if _, err := conversation.ApplyStatuses(ctx, tx, k.m.ID, reached(letters, stage)); err != nil {
 			return err
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/filodiretto/filodiretto/internal/broadcast"
 	"github.com/filodiretto/filodiretto/internal/contact"
 	"github.com/filodiretto/filodiretto/internal/conversation"
 	"github.com/filodiretto/filodiretto/internal/db"
@@ -256,7 +257,11 @@ func (p *Processor) store(ctx context.Context, tx *db.Tx, s *sorted) error {
 	if err := p.storeMessages(ctx, tx, s, contacts[:len(s.messages)]); err != nil {
 		return err
 	}
-	if err := conversation.ApplyStatuses(ctx, tx, s.m.ID, s.changes()); err != nil {
+	failed, err := conversation.ApplyStatuses(ctx, tx, s.m.ID, s.changes())
+	if err != nil {
+		return err
+	}
+	if err := broadcast.NoteFailures(ctx, tx, s.m, failed); err != nil {
 		return err
 	}
 	p.processed.WithLabelValues("status").Add(float64(len(s.statuses)))

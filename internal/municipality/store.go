@@ -87,6 +87,27 @@ func (m *Municipality) Owns(waba string) bool {
 // Health is what Meta last said of the number with this id.
 func (m *Municipality) Health(phoneNumberID string) Health { return m.health[phoneNumberID] }
 
+// PeopleADay is how many people Meta lets the municipality reach outside their window in 24 hours, over all its
+// numbers: -1 where there is no limit, or none that is known.
+func (m *Municipality) PeopleADay() int {
+	least := -1
+	for _, n := range m.Numbers {
+		if people := m.Health(n.PhoneNumberID).PeopleADay(); people >= 0 && (least < 0 || people < least) {
+			least = people
+		}
+	}
+	return least
+}
+
+// Rate is what Meta lets the number send and receive together, in messages a second.
+// https://developers.facebook.com/documentation/business-messaging/whatsapp/throughput
+func (h Health) Rate() float64 {
+	if h.Throughput == "HIGH" {
+		return 1000
+	}
+	return 80
+}
+
 // Apply makes the municipality of f, or brings it to what f says, and returns what changed. Nothing
 // changed means nothing is written. Numbers that f no longer names are retired, never deleted. It fails
 // with Conflict if a number is another municipality's.

@@ -66,6 +66,8 @@ func (p *pump) refused(o conversation.Outcome, parcel parcel, failed *whatsapp.S
 	case a.StopsNumber:
 		p.stop(now, failed.Graph.Code, a.Reason)
 		o.Status, o.Written = conversation.Queued, false
+	case a.StopsBroadcast && o.BroadcastID != 0: // it would fail for everybody: it waits until a person has acted
+		o.Status, o.Written = conversation.Queued, false
 	case a.Reason == metaDown && a.Tries == 0: // for everybody: the breaker waits for the whole number
 		p.breaker.down(now)
 		o.Status, o.NextAt = conversation.Queued, clock.Add(max(a.Wait, time.Second))

@@ -390,7 +390,8 @@ func TestAStatusSettlesWhatWasUncertain(t *testing.T) {
 		m := o.reply(id, "arrivata?")
 		o.becomes(m, conversation.Uncertain)
 		o.update(func(ctx context.Context, tx *db.Tx) error {
-			return conversation.ApplyStatuses(ctx, tx, o.m.ID, []conversation.Change{{Number: number, ExternalID: "wamid.X", MessageID: m, Status: conversation.Delivered, At: tx.Now()}})
+			_, err := conversation.ApplyStatuses(ctx, tx, o.m.ID, []conversation.Change{{Number: number, ExternalID: "wamid.X", MessageID: m, Status: conversation.Delivered, At: tx.Now()}})
+			return err
 		})
 		o.becomes(m, conversation.Delivered)
 	})

@@ -13,8 +13,7 @@ import (
 // Meta's rates: messages a second of a number, in and out together, and the pair of number and citizen.
 // https://developers.facebook.com/documentation/business-messaging/whatsapp/throughput
 const (
-	standardRate = 80.0
-	highRate     = 1000.0
+	standardRate = 80.0 // until Meta's word for the number is known
 	pairEvery    = 6 * time.Second
 	pairBurst    = 45
 	slice        = 100 * time.Millisecond // what is claimed at once is sent within this time

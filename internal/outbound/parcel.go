@@ -27,7 +27,7 @@ type parcel struct {
 
 // outcome is that of an attempt whose end is not known yet.
 func outcome(m conversation.Message) conversation.Outcome {
-	return conversation.Outcome{MessageID: m.ID, ConversationID: m.ConversationID, Attempt: m.Attempts}
+	return conversation.Outcome{MessageID: m.ID, ConversationID: m.ConversationID, ContactID: m.ContactID, BroadcastID: m.BroadcastID, Attempt: m.Attempts}
 }
 
 // upload is a file that must be at WhatsApp before the messages with it can go.

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/filodiretto/filodiretto/internal/broadcast"
 	"github.com/filodiretto/filodiretto/internal/conversation"
 	"github.com/filodiretto/filodiretto/internal/db"
 	"github.com/filodiretto/filodiretto/internal/whatsapp"
@@ -162,24 +163,17 @@ func (p *pump) unlease(ctx context.Context) {
 	}
 }
 
-// claim takes up to n messages in one short transaction, ready to be sent, replies before broadcasts, and
-// says which files must be uploaded first. It also tells when the next message is due.
+// claim takes up to n messages in one short transaction, ready to be sent, and says which files must be
+// uploaded first. It also tells when the next message is due.
 func (p *pump) claim(ctx context.Context, n int) (parcels []parcel, uploads []upload, next time.Duration, err error) {
 	// A stop in the very moment of the commit must not hide that it took effect: what is claimed is sent.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTimeout)
 	defer cancel()
-	broadcasts := p.room(time.Now(), true)
+	broadcasts := min(n, p.room(time.Now(), true))
 	err = p.s.d.Update(ctx, func(ctx context.Context, tx *db.Tx) error {
-		claimed, err := conversation.Claim(ctx, tx, p.municipality, p.number, conversation.Emergency, conversation.Automatic, n)
+		claimed, err := p.claimLanes(ctx, tx, n, broadcasts)
 		if err != nil {
 			return err
-		}
-		if more := min(n, broadcasts) - len(claimed); more > 0 {
-			later, err := conversation.Claim(ctx, tx, p.municipality, p.number, conversation.Broadcast, conversation.Broadcast, more)
-			if err != nil {
-				return err
-			}
-			claimed = append(claimed, later...)
 		}
 		parcels, uploads, err = p.pack(ctx, tx, claimed)
 		if err != nil || len(claimed) == n {
@@ -193,6 +187,32 @@ func (p *pump) claim(ctx context.Context, n int) (parcels []parcel, uploads []up
 		return err
 	})
 	return parcels, uploads, next, err
+}
+
+// claimLanes claims emergencies before everything, replies before broadcasts, n messages in all. What goes to
+// many, be it an emergency, takes no more than its room: a tenth of the rate is always left to replies.
+func (p *pump) claimLanes(ctx context.Context, tx *db.Tx, n, room int) (claimed []conversation.Message, err error) {
+	for _, turn := range []struct {
+		first, last conversation.Lane
+		toMany      bool
+	}{{conversation.Emergency, conversation.Emergency, true}, {conversation.Reply, conversation.Automatic, false}, {conversation.Broadcast, conversation.Broadcast, true}} {
+		limit := n - len(claimed)
+		if turn.toMany {
+			limit = min(limit, room)
+		}
+		if limit <= 0 {
+			continue
+		}
+		more, err := conversation.Claim(ctx, tx, p.municipality, p.number, turn.first, turn.last, limit)
+		if err != nil {
+			return nil, err
+		}
+		if turn.toMany {
+			room -= len(more)
+		}
+		claimed = append(claimed, more...)
+	}
+	return claimed, nil
 }
 
 // start sends one parcel in its own goroutine.
@@ -271,6 +291,11 @@ func (p *pump) settleBatch(ctx context.Context, batch []conversation.Outcome) er
 	err := p.s.d.Update(ctx, func(ctx context.Context, tx *db.Tx) error {
 		if err := conversation.Settle(ctx, tx, p.municipality, p.number, batch); err != nil {
 			return err
+		}
+		if m, ok := p.s.directory.ByID(p.municipality); ok {
+			if err := broadcast.Settled(ctx, tx, m, batch); err != nil {
+				return err
+			}
 		}
 		if p.noted == code {
 			return nil

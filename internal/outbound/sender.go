@@ -185,8 +185,9 @@ func (s *Sender) account(number string) (whatsapp.Account, error) {
 
 // rate is what Meta lets the number send and receive, in messages a second.
 func (s *Sender) rate(number string) float64 {
-	if m, _, ok := s.directory.ByNumber(number); ok && m.Health(number).Throughput == "HIGH" {
-		return highRate
+	m, _, ok := s.directory.ByNumber(number)
+	if !ok {
+		return municipality.Health{}.Rate()
 	}
-	return standardRate
+	return m.Health(number).Rate()
 }

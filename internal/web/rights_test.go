@@ -275,8 +275,9 @@ func failed(b *browser, m *municipality.Municipality) things {
 	made := queued(b, m)
 	id, _ := db.ParseID(made.id)
 	b.update(func(ctx context.Context, tx *db.Tx) error {
-		return conversation.ApplyStatuses(ctx, tx, m.ID, []conversation.Change{{Number: m.Numbers[0].PhoneNumberID, MessageID: id,
+		_, err := conversation.ApplyStatuses(ctx, tx, m.ID, []conversation.Change{{Number: m.Numbers[0].PhoneNumberID, MessageID: id,
 			ExternalID: "wamid." + made.id, Status: conversation.Failed, At: tx.Now(), ErrorCode: 131026}})
+		return err
 	})
 	return made
 }

@@ -38,5 +38,5 @@ CREATE TABLE broadcast (
   reach jsonb NOT NULL DEFAULT '{}', -- outcomes and times as last counted
   PRIMARY KEY (municipality_id, broadcast_id)
 );
-CREATE INDEX broadcast_active ON broadcast (municipality_id, broadcast_id) WHERE state IN ('scheduled', 'preparing', 'sending', 'paused');
+CREATE INDEX broadcast_open ON broadcast (municipality_id, broadcast_id) WHERE completed_at IS NULL;
 CREATE INDEX broadcast_follows ON broadcast (municipality_id, follows) WHERE follows <> 0;

@@ -11,3 +11,4 @@ CREATE TABLE broadcast_content (
 );
 
 CREATE INDEX message_broadcast ON message (municipality_id, broadcast_id, status, message_id) WHERE broadcast_id <> 0;
+CREATE INDEX message_parked ON message (municipality_id, broadcast_id, number, message_id) WHERE status = 10 AND lane < 0;

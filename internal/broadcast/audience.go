@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package broadcast
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/filodiretto/filodiretto/internal/contact"
+	"github.com/filodiretto/filodiretto/internal/conversation"
+	"github.com/filodiretto/filodiretto/internal/db"
+	"github.com/filodiretto/filodiretto/internal/municipality"
+	"github.com/filodiretto/filodiretto/internal/staff"
+)
+
+// statement is SQL with its arguments, numbered from one after offset.
+type statement struct {
+	strings.Builder
+	args   []any
+	offset int
+}
+
+// put appends an argument and returns its place.
+func (s *statement) put(v any) string {
+	s.args = append(s.args, v)
+	return "$" + strconv.Itoa(s.offset+len(s.args))
+}
+
+func (s *statement) puts(all []string) string {
+	places := make([]string, len(all))
+	for i, v := range all {
+		places[i] = s.put(v)
+	}
+	return strings.Join(places, ", ")
+}
+
+// recipients writes the query of the contacts that get b, each once, with the number it comes from: walking
+// the subscriptions by contact, so that a page costs what it holds.
+func (b *Broadcast) recipients(s *statement, m *municipality.Municipality, after int64) {
+	id := s.put(m.ID)
+	numbers := make([]string, len(m.Numbers))
+	for i, n := range m.Numbers {
+		numbers[i] = n.PhoneNumberID
+	}
+	fmt.Fprintf(s, `SELECT s.contact_id, min(CASE WHEN s.number IN (%s) THEN s.number ELSE %s END) AS number
+		FROM subscription s WHERE s.municipality_id = %s AND s.contact_id > %s AND s.state = 1 AND s.topic IN (%s)`,
+		s.puts(numbers), s.put(numbers[0]), id, s.put(after), s.puts(b.Lists))
+	if len(b.Districts) > 0 {
+		fmt.Fprintf(s, ` AND EXISTS (SELECT 1 FROM subscription d WHERE d.municipality_id = s.municipality_id AND d.contact_id = s.contact_id AND d.state = 1 AND d.topic IN (%s))`, s.puts(b.Districts))
+	}
+	if len(b.Exclude) > 0 {
+		fmt.Fprintf(s, ` AND NOT EXISTS (SELECT 1 FROM subscription e WHERE e.municipality_id = s.municipality_id AND e.contact_id = s.contact_id AND e.state = 1 AND e.topic IN (%s))`, s.puts(b.Exclude))
+	}
+	if b.Category == marketing {
+		s.WriteString(` AND NOT ` + stopped)
+	}
+	s.WriteString(` GROUP BY s.contact_id`)
+}
+
+// marketing is Meta's category of what citizens may stop at Meta.
+const marketing = "MARKETING"
+
+const stopped = `EXISTS (SELECT 1 FROM subscriber k WHERE k.municipality_id = s.municipality_id AND k.contact_id = s.contact_id AND k.marketing_stopped_at IS NOT NULL)`
+
+// page is recipients, the first limit of them.
+func (b *Broadcast) page(s *statement, m *municipality.Municipality, after int64, limit int) {
+	b.recipients(s, m, after)
+	s.WriteString(` ORDER BY s.contact_id LIMIT ` + s.put(limit))
+}
+
+// stays is the condition that the contact of a message still is a recipient of b.
+func (b *Broadcast) stays(offset int) (string, []any) {
+	s := statement{offset: offset}
+	fmt.Fprintf(&s, `EXISTS (SELECT 1 FROM subscription s WHERE s.municipality_id = message.municipality_id AND s.contact_id = message.contact_id AND s.state = 1 AND s.topic IN (%s))`, s.puts(b.Lists))
+	return s.String(), s.args
+}
+
+// planned is a broadcast that is only looked at; what its author has not filled in yet is left out.
+func planned(ctx context.Context, tx *db.Tx, m *municipality.Municipality, p Plan) (Broadcast, error) {
+	b := Broadcast{Plan: p}
+	if err := b.checkAudience(m); err != nil {
+		return b, err
+	}
+	return b, b.fill(ctx, tx, m)
+}
+
+// Look tells what is known of a broadcast before it is sent. It fails where it could not be sent as it is.
+func Look(ctx context.Context, tx *db.Tx, m *municipality.Municipality, p Plan) (Estimate, error) {
+	b, err := planned(ctx, tx, m, p)
+	if err != nil {
+		return Estimate{}, err
+	}
+	e := Estimate{ByNumber: make(map[string]int)}
+	if err := b.count(ctx, tx, m, &e); err != nil {
+		return Estimate{}, err
+	}
+	if e.NoDistrict, err = b.leftOut(ctx, tx, m, func(o *Broadcast) { o.Districts = nil }, e.Recipients); err != nil {
+		return Estimate{}, err
+	}
+	if e.Refused, err = b.leftOut(ctx, tx, m, func(o *Broadcast) { o.Category = "" }, e.Recipients); err != nil {
+		return Estimate{}, err
+	}
+	if e.Limit, err = reachable(ctx, tx, m, b.Emergency && !b.Exercise); err != nil {
+		return Estimate{}, err
+	}
+	e.Duration, e.Days = b.duration(m, e), 1
+	if daily := m.PeopleADay(); daily > 0 && e.Recipients-e.Free > e.Limit {
+		e.Days += (e.Recipients - e.Free - e.Limit + daily - 1) / daily
+	}
+	e.Price = b.price(m, e)
+	return e, nil
+}
+
+// count counts the recipients by number, and those whose window is open.
+func (b *Broadcast) count(ctx context.Context, tx *db.Tx, m *municipality.Municipality, e *Estimate) error {
+	s := statement{}
+	s.WriteString(`SELECT r.number, count(*), `)
+	free := `0`
+	if b.Free != "" {
+		free = `sum(CASE WHEN EXISTS (SELECT 1 FROM message i WHERE i.municipality_id = ` + s.put(m.ID) + ` AND i.contact_id = r.contact_id AND i.number = r.number
+			AND i.at > ` + s.put(tx.Now().Add(-conversation.Window)) + ` AND i.direction = 'in' AND i.type <> 'system') THEN 1 ELSE 0 END)`
+	}
+	s.WriteString(free + ` FROM (`)
+	b.recipients(&s, m, 0)
+	s.WriteString(`) r GROUP BY r.number`)
+	err := tx.Query(ctx, s.String(), [][]any{s.args}, func(_ int, row db.Scanner) error {
+		var number string
+		var n, free int
+		err := row.Scan(&number, &n, &free)
+		e.ByNumber[number] = n
+		e.Recipients += n
+		e.Free += free
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("count the recipients: %w", err)
+	}
+	return nil
+}
+
+// leftOut is how many more there would be if one condition were not.
+func (b *Broadcast) leftOut(ctx context.Context, tx *db.Tx, m *municipality.Municipality, without func(*Broadcast), have int) (int, error) {
+	other := *b
+	without(&other)
+	if len(other.Districts) == len(b.Districts) && other.Category == b.Category || b.Category != marketing && len(b.Districts) == 0 {
+		return 0, nil
+	}
+	other.Free = ""
+	e := Estimate{ByNumber: make(map[string]int)}
+	err := other.count(ctx, tx, m, &e)
+	return max(0, e.Recipients-have), err
+}
+
+// share is what broadcasts may take of a number's rate: the rest is for replies.
+const share = 0.9
+
+func (b *Broadcast) duration(m *municipality.Municipality, e Estimate) (longest time.Duration) {
+	for number, n := range e.ByNumber {
+		took := time.Duration(float64(n) / (share * m.Health(number).Rate()) * float64(time.Second))
+		longest = max(longest, took)
+	}
+	return longest
+}
+
+// price is by the municipality's own list; free-form text costs what Meta calls a service message.
+func (b *Broadcast) price(m *municipality.Municipality, e Estimate) Price {
+	list := m.File.Prices
+	if list == nil {
+		return Price{}
+	}
+	each := list.Utility
+	if b.Category == marketing {
+		each = list.Marketing
+	}
+	return Price{Known: true, Currency: list.Currency, Each: each, Total: float64(e.Recipients-e.Free)*each + float64(e.Free)*list.Service}
+}
+
+// Preview is what one recipient will read.
+type Preview struct {
+	Contact contact.Contact
+	Free    bool // as plain text: their window is open
+	Text    string
+}
+
+// Sample shows what up to n real recipients will read. With nobody on the lists yet it is one without a
+// contact.
+func Sample(ctx context.Context, tx *db.Tx, actor staff.Actor, m *municipality.Municipality, p Plan, n int) ([]Preview, error) {
+	if err := actor.Require(staff.ManageBroadcasts, m.ID); err != nil {
+		return nil, err
+	}
+	b, err := planned(ctx, tx, m, p)
+	if err != nil {
+		return nil, err
+	}
+	ids, free, err := b.sample(ctx, tx, m, n)
+	if err != nil {
+		return nil, err
+	}
+	if len(ids) == 0 {
+		return []Preview{{Text: conversation.Personal(b.Reads, "")}}, nil
+	}
+	contacts, err := contact.ByID(ctx, tx, m.ID, ids)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Preview, len(ids))
+	for i, id := range ids {
+		text := b.Reads
+		if free[i] {
+			text = b.Free
+		}
+		out[i] = Preview{Contact: contacts[id], Free: free[i], Text: conversation.Personal(text, contacts[id].Name)}
+	}
+	return out, nil
+}
+
+func (b *Broadcast) sample(ctx context.Context, tx *db.Tx, m *municipality.Municipality, n int) (ids []int64, free []bool, err error) {
+	s := statement{}
+	fmt.Fprintf(&s, `SELECT r.contact_id, EXISTS (SELECT 1 FROM message i WHERE i.municipality_id = %s AND i.contact_id = r.contact_id AND i.number = r.number
+		AND i.at > %s AND i.direction = 'in' AND i.type <> 'system') FROM (`, s.put(m.ID), s.put(tx.Now().Add(-conversation.Window)))
+	b.page(&s, m, 0, n)
+	s.WriteString(`) r`)
+	err = tx.Query(ctx, s.String(), [][]any{s.args}, func(_ int, row db.Scanner) error {
+		var id int64
+		var open bool
+		err := row.Scan(&id, &open)
+		ids, free = append(ids, id), append(free, open && b.Free != "")
+		return err
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("look for sample recipients: %w", err)
+	}
+	return ids, free, nil
+}

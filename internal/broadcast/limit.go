@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package broadcast
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/filodiretto/filodiretto/internal/db"
+	"github.com/filodiretto/filodiretto/internal/municipality"
+)
+
+// Meta lets a business reach so many people a day outside their window, over all its numbers.
+// https://developers.facebook.com/documentation/business-messaging/whatsapp/messaging-limits
+const limitDay = 24 * time.Hour
+
+// kept is the share of the daily limit that only an emergency may use.
+const kept = 0.1
+
+// reachable is how many more people the limit lets be reached now; -1 is no limit, or one that Meta has not
+// told yet.
+func reachable(ctx context.Context, tx *db.Tx, m *municipality.Municipality, emergency bool) (int, error) {
+	limit := m.PeopleADay()
+	if limit < 0 {
+		return -1, nil
+	}
+	if !emergency {
+		limit = int(math.Ceil(float64(limit) * (1 - kept)))
+	}
+	reached, err := reachedSince(ctx, tx, m.ID, tx.Now().Add(-limitDay))
+	return max(0, limit-reached), err
+}
+
+// reachedSince counts the people to whom a template of a broadcast went out, or is on its way, since a time.
+// Some may have had their window open: the count errs on the safe side.
+func reachedSince(ctx context.Context, tx *db.Tx, municipality int64, since time.Time) (n int, err error) {
+	err = tx.QueryRowContext(ctx, `SELECT count(DISTINCT m.contact_id) FROM broadcast b JOIN message m ON m.municipality_id = b.municipality_id AND m.broadcast_id = b.broadcast_id
+		WHERE b.municipality_id = $1 AND b.started_at IS NOT NULL AND (b.completed_at IS NULL OR b.completed_at > $2) AND m.broadcast_id <> 0
+		AND m.type = 'template' AND (m.status BETWEEN 20 AND 99 AND (m.accepted_at IS NULL OR m.accepted_at > $2) OR m.status = 10 AND m.lane >= 0)`,
+		municipality, since).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("count the people reached today: %w", err)
+	}
+	return n, nil
+}

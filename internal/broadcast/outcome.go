@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package broadcast
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/filodiretto/filodiretto/internal/contact"
+	"github.com/filodiretto/filodiretto/internal/conversation"
+	"github.com/filodiretto/filodiretto/internal/db"
+	"github.com/filodiretto/filodiretto/internal/municipality"
+	"github.com/filodiretto/filodiretto/internal/staff"
+)
+
+// Count counts the recipients of a broadcast by what became of their message.
+func Count(ctx context.Context, tx *db.Tx, municipality, id int64) (Outcomes, error) {
+	n, err := conversation.CountCopies(ctx, tx, municipality, id)
+	if err != nil {
+		return Outcomes{}, err
+	}
+	return Outcomes{Queued: n[conversation.Queued], Sending: n[conversation.Sending], Uncertain: n[conversation.Uncertain],
+		Accepted: n[conversation.Accepted], Held: n[conversation.Held], Sent: n[conversation.Sent], Failed: n[conversation.Failed],
+		Delivered: n[conversation.Delivered], Read: n[conversation.Read] + n[conversation.Played],
+		Cancelled: n[conversation.Cancelled], Skipped: n[conversation.Skipped]}, nil
+}
+
+// CountReach counts how far a broadcast came, and how fast.
+func CountReach(ctx context.Context, tx *db.Tx, municipality, id int64) (Reach, error) {
+	b, err := Get(ctx, tx, municipality, id)
+	if err != nil {
+		return Reach{}, err
+	}
+	r := Reach{At: tx.Now()}
+	if r.Outcomes, err = Count(ctx, tx, municipality, id); err != nil || b.StartedAt == nil {
+		return r, err
+	}
+	times, err := conversation.CopyTimes(ctx, tx, municipality, id, *b.StartedAt, []float64{.5, .9, .99})
+	if err == nil && times != nil {
+		r.P50, r.P90, r.P99 = times[0], times[1], times[2]
+	}
+	return r, err
+}
+
+// Failures counts the messages that did not arrive by Graph's code.
+func Failures(ctx context.Context, tx *db.Tx, municipality, id int64) (map[int]int, error) {
+	out := make(map[int]int)
+	err := tx.Query(ctx, `SELECT error_code, count(*) FROM message WHERE municipality_id = $1 AND broadcast_id = $2 AND broadcast_id <> 0 AND status = 60 GROUP BY error_code`,
+		[][]any{{municipality, id}}, func(_ int, row db.Scanner) error {
+			var code, n int
+			err := row.Scan(&code, &n)
+			out[code] = n
+			return err
+		})
+	if err != nil {
+		return nil, fmt.Errorf("count the failures of broadcast %d: %w", id, err)
+	}
+	return out, nil
+}
+
+// partOf are the states of the recipients of each part.
+var partOf = map[Part][]conversation.Status{
+	Everybody: {conversation.Queued, conversation.Sending, conversation.Uncertain, conversation.Accepted, conversation.Held, conversation.Sent, conversation.Failed,
+		conversation.Delivered, conversation.Read, conversation.Played, conversation.Cancelled, conversation.Skipped},
+	NotReached: {conversation.Queued, conversation.Sending, conversation.Uncertain, conversation.Accepted, conversation.Held, conversation.Sent, conversation.Failed, conversation.Cancelled},
+	Uncertain:  {conversation.Uncertain},
+}
+
+// Recipients lists the recipients of a broadcast after a message, in the order of messages, and where the
+// next page begins: 0 when there is none.
+func Recipients(ctx context.Context, tx *db.Tx, municipality, id int64, part Part, after int64, limit int) ([]Recipient, int64, error) {
+	copies, err := conversation.CopiesOf(ctx, tx, municipality, id, partOf[part], after, limit+1)
+	if err != nil {
+		return nil, 0, err
+	}
+	slices.SortFunc(copies, func(a, b conversation.Message) int { return int(min(1, max(-1, a.ID-b.ID))) })
+	var next int64
+	if len(copies) > limit {
+		copies, next = copies[:limit], copies[limit-1].ID
+	}
+	people := make([]int64, len(copies))
+	for i, c := range copies {
+		people[i] = c.ContactID
+	}
+	contacts, err := contact.ByID(ctx, tx, municipality, people)
+	if err != nil {
+		return nil, 0, err
+	}
+	resent, err := conversation.ResentOf(ctx, tx, municipality, copies)
+	if err != nil {
+		return nil, 0, err
+	}
+	out := make([]Recipient, len(copies))
+	for i, c := range copies {
+		out[i] = Recipient{Contact: contacts[c.ContactID], Message: c}
+		if again, ok := resent[c.ID]; ok {
+			out[i].Resent = &again
+		}
+	}
+	return out, next, nil
+}
+
+// Offered counts the messages of a broadcast of which nothing was heard for ten minutes, and that nobody has
+// sent again: a supervisor decides.
+func Offered(ctx context.Context, tx *db.Tx, municipality, id int64) (int, error) {
+	uncertain, err := conversation.SilentCopies(ctx, tx, municipality, id)
+	return len(uncertain), err
+}
+
+// ResendUncertain sends those again, because a supervisor chose to, knowing that the first may have arrived.
+// It returns how many.
+func ResendUncertain(ctx context.Context, tx *db.Tx, actor staff.Actor, m *municipality.Municipality, id int64) (int, error) {
+	b, err := begin(ctx, tx, actor, staff.ManageBroadcasts, m, id, Sending, Paused, Completed)
+	if err != nil {
+		return 0, err
+	}
+	silent, err := conversation.SilentCopies(ctx, tx, m.ID, id)
+	if err != nil {
+		return 0, err
+	}
+	if silent, err = b.stillThere(ctx, tx, m.ID, silent); err != nil {
+		return 0, err
+	}
+	if err := conversation.ResendCopies(ctx, tx, actor, silent, b.lane()); err != nil {
+		return 0, err
+	}
+	told(tx, m.ID, id)
+	return len(silent), record(ctx, tx, actor, m, Resent, b)
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package broadcast
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/filodiretto/filodiretto/internal/contact"
+	"github.com/filodiretto/filodiretto/internal/conversation"
+	"github.com/filodiretto/filodiretto/internal/db"
+	"github.com/filodiretto/filodiretto/internal/municipality"
+	"github.com/filodiretto/filodiretto/internal/whatsapp"
+)
+
+// skipLeft skips what waits in broadcasts for citizens who have just left: unless they are still on another
+// of its lists, they get nothing more.
+func skipLeft(ctx context.Context, tx *db.Tx, municipality int64, contacts []int64) error {
+	waiting, err := conversation.WaitingCopies(ctx, tx, municipality, contacts)
+	if err != nil || len(waiting) == 0 {
+		return err
+	}
+	byBroadcast := make(map[int64][]conversation.Message)
+	for _, m := range waiting {
+		byBroadcast[m.BroadcastID] = append(byBroadcast[m.BroadcastID], m)
+	}
+	for id, copies := range byBroadcast {
+		b, err := Get(ctx, tx, municipality, id)
+		if err != nil {
+			return err
+		}
+		stay, err := b.stillThere(ctx, tx, municipality, copies)
+		if err != nil {
+			return err
+		}
+		var gone []int64
+		for _, m := range copies {
+			if !slices.ContainsFunc(stay, func(s conversation.Message) bool { return s.ID == m.ID }) {
+				gone = append(gone, m.ID)
+			}
+		}
+		slices.Sort(gone)
+		if err := conversation.SkipCopies(ctx, tx, municipality, gone, conversation.SkippedLeft); err != nil {
+			return err
+		}
+		tx.Notify(db.Notice{Topic: db.Broadcast, Municipality: municipality, ID: id})
+	}
+	return nil
+}
+
+// stillThere keeps the messages of citizens who are on one of the lists of b.
+func (b *Broadcast) stillThere(ctx context.Context, tx *db.Tx, municipality int64, copies []conversation.Message) ([]conversation.Message, error) {
+	s := statement{offset: 2}
+	s.WriteString(`SELECT 1 FROM subscription WHERE municipality_id = $1 AND contact_id = $2 AND state = 1 AND topic IN (` + s.puts(b.Lists) + `) LIMIT 1`)
+	rows := make([][]any, len(copies))
+	for i, m := range copies {
+		rows[i] = append([]any{municipality, m.ContactID}, s.args...)
+	}
+	var stay []conversation.Message
+	err := tx.Query(ctx, s.String(), rows, func(i int, row db.Scanner) error {
+		var one int
+		stay = append(stay, copies[i])
+		return row.Scan(&one)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look who is still on the lists of broadcast %d: %w", b.ID, err)
+	}
+	return stay, nil
+}
+
+// skipTwice leaves a citizen who turned out to have two contacts one copy of each broadcast. Call it once the
+// messages have moved.
+func skipTwice(ctx context.Context, tx *db.Tx, municipality int64, merges []contact.Merge) error {
+	for _, merge := range merges {
+		waiting, err := conversation.WaitingCopies(ctx, tx, municipality, []int64{merge.Into})
+		if err != nil {
+			return err
+		}
+		for _, m := range waiting {
+			twice, err := conversation.HasOtherCopy(ctx, tx, municipality, m)
+			if err != nil {
+				return err
+			}
+			if !twice {
+				continue
+			}
+			if err := conversation.SkipCopies(ctx, tx, municipality, []int64{m.ID}, conversation.SkippedTwice); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// NoteFailures acts on messages that WhatsApp told to have failed: who stopped marketing at Meta is noted, and
+// a broadcast that would fail for everybody is paused.
+func NoteFailures(ctx context.Context, tx *db.Tx, m *municipality.Municipality, failed []conversation.Failure) error {
+	for _, f := range failed {
+		advice := whatsapp.Classify(f.Code)
+		if f.BroadcastID != 0 && advice.StopsBroadcast {
+			if err := pauseByMeta(ctx, tx, m, f.BroadcastID, f.Code); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Settled acts on how attempts to send copies ended: what came back to the queue of a broadcast that has been
+// paused or cancelled meanwhile is parked with the rest, and what Meta refuses as a whole pauses it.
+func Settled(ctx context.Context, tx *db.Tx, m *municipality.Municipality, outcomes []conversation.Outcome) error {
+	var failed []conversation.Failure
+	back := make(map[int64]bool)
+	for _, o := range outcomes {
+		if o.ErrorCode != 0 {
+			failed = append(failed, conversation.Failure{MessageID: o.MessageID, ContactID: o.ContactID, BroadcastID: o.BroadcastID, Code: o.ErrorCode})
+		}
+		if o.BroadcastID != 0 && o.Status == conversation.Queued {
+			back[o.BroadcastID] = true
+		}
+	}
+	if err := NoteFailures(ctx, tx, m, failed); err != nil {
+		return err
+	}
+	for _, id := range slices.Sorted(maps.Keys(back)) {
+		b, err := lock(ctx, tx, m.ID, id)
+		if err != nil {
+			return err
+		}
+		if b.State == Paused || b.State == Cancelled {
+			if err := conversation.ParkCopies(ctx, tx, m.ID, id, numbersOf(m)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// pauseByMeta pauses a broadcast because Meta refuses it as a whole: nothing of it goes until a person has
+// acted and resumes it.
+func pauseByMeta(ctx context.Context, tx *db.Tx, m *municipality.Municipality, id int64, code int) error {
+	b, err := lock(ctx, tx, m.ID, id)
+	if err != nil || b.State != Sending && b.State != Preparing {
+		return err
+	}
+	return pause(ctx, tx, m, id, code, "")
+}
+
+// RestoreSafe pauses the broadcasts of a restored database, in all municipalities: restoring never sends.
+func RestoreSafe(ctx context.Context, tx *db.Tx) error {
+	_, err := tx.ExecContext(ctx, `UPDATE broadcast SET state = 'paused', pause_code = 0, paused_name = '' WHERE state IN ('scheduled', 'preparing', 'sending')`)
+	if err != nil {
+		return fmt.Errorf("pause the restored broadcasts: %w", err)
+	}
+	return nil
+}

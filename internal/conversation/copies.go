@@ -1,0 +1,442 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package conversation
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/filodiretto/filodiretto/internal/db"
+	"github.com/filodiretto/filodiretto/internal/staff"
+)
+
+// The copies of a broadcast are messages, one for each recipient; they are the ledger of the broadcast. They
+// open no conversation and reorder none. A copy is parked, in no lane, until its broadcast releases it: so
+// a broadcast stops at once, and the outbox stays short however many wait.
+
+// parked is the lane of what waits for its broadcast.
+const parked Lane = -1
+
+// CopyText is what the copies of a broadcast say.
+type CopyText struct {
+	Broadcast int64
+	Template  Template
+	Text      string // of the template, filled in
+	Free      string // of those that go as text
+}
+
+// NamePlace stands in a broadcast's text where each citizen reads their own name.
+const NamePlace = "{name}"
+
+// SetCopyText keeps what the copies of a broadcast say, before there are any.
+func SetCopyText(ctx context.Context, tx *db.Tx, municipality int64, c CopyText) error {
+	detail, err := db.ToJSON(Detail{Template: &c.Template})
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO broadcast_content (municipality_id, broadcast_id, text, detail, free) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (municipality_id, broadcast_id) DO UPDATE SET text = excluded.text, detail = excluded.detail, free = excluded.free`,
+		municipality, c.Broadcast, c.Text, detail, c.Free)
+	if err != nil {
+		return fmt.Errorf("keep the text of broadcast %d: %w", c.Broadcast, err)
+	}
+	return nil
+}
+
+// Recipients is a query of contact_id and number, in the order of contacts, of its first Limit rows at most.
+// Its arguments are numbered from CopyArgs+1.
+type Recipients struct {
+	Query string
+	Args  []any
+	Limit int
+}
+
+// CopyArgs are the arguments that Copies puts before those of the query of recipients.
+const CopyArgs = 11
+
+// Copies parks a copy for each of the recipients, each contact once for good, and returns the last contact
+// that got one and how many did.
+func Copies(ctx context.Context, tx *db.Tx, municipality, broadcast, follows int64, a Author, r Recipients) (last int64, n int, err error) {
+	quotes := `''`
+	if follows != 0 {
+		quotes = `coalesce((SELECT f.external_id FROM message f WHERE f.municipality_id = $1 AND f.client_key = $11 || r.contact_id AND f.number = r.number), '')`
+	}
+	// The ids are made by the database, from a block of ours, for its own rows.
+	statement := `INSERT INTO message (municipality_id, message_id, contact_id, number, direction, type, status, lane, broadcast_id, client_key, reply_to,
+		author_kind, author_id, author_name, at, created_at, next_at)
+		SELECT $1, CAST($2 AS bigint) + ((r.n - 1) / ` + perMillisecond + `) * ` + millisecond + ` + (r.n - 1) % ` + perMillisecond + `, r.contact_id, r.number,
+			'out', 'template', 10, CAST($3 AS smallint), CAST($4 AS bigint), $5 || r.contact_id, ` + quotes + `, $6, CAST($7 AS bigint), $8, $9, $10, $10
+		FROM (SELECT q.contact_id, q.number, row_number() OVER (ORDER BY q.contact_id) AS n FROM (` + r.Query + `) q) r
+		WHERE CAST($11 AS text) IS NOT NULL
+		ON CONFLICT DO NOTHING RETURNING contact_id`
+	args := append([]any{municipality, tx.NewIDs(r.Limit), int16(parked), broadcast, copyKey(broadcast), a.Kind, a.ID, a.Name, tx.Now(), tx.Now(), copyKey(follows)}, r.Args...)
+	err = tx.Query(ctx, statement, [][]any{args}, func(_ int, row db.Scanner) error {
+		var contact int64
+		err := row.Scan(&contact)
+		last, n = max(last, contact), n+1
+		return err
+	})
+	if err != nil {
+		return 0, 0, fmt.Errorf("prepare the copies of broadcast %d: %w", broadcast, err)
+	}
+	return last, n, nil
+}
+
+var (
+	perMillisecond = fmt.Sprint(db.IDsPerMillisecond)
+	millisecond    = fmt.Sprint(db.FirstID(time.UnixMilli(1)))
+)
+
+func copyKey(broadcast int64) string { return fmt.Sprintf("copy:%d:", broadcast) }
+
+// CopyRelease lets up to Limit parked copies go, in the order of contacts.
+type CopyRelease struct {
+	Broadcast int64
+	Number    string
+	Lane      Lane
+	Limit     int
+	Free      bool   // where the citizen's window is open, the copy goes as text
+	Stay      string // a condition on message.contact_id for those who still want it, its arguments numbered from 6
+	StayArgs  []any
+}
+
+// windowOpen tells whether the citizen of a copy wrote within the window.
+const windowOpen = `EXISTS (SELECT 1 FROM message i WHERE i.municipality_id = message.municipality_id AND i.contact_id = message.contact_id
+	AND i.number = message.number AND i.at > $5 AND i.direction = 'in' AND i.type <> 'system')`
+
+// freeMargin keeps a free copy that waits for its turn from coming too late.
+const freeMargin = 30 * time.Minute
+
+const firstParked = ` WHERE municipality_id = $1 AND message_id IN (SELECT p.message_id FROM message p
+	WHERE p.municipality_id = $1 AND p.broadcast_id = $2 AND p.number = $3 AND p.status = 10 AND p.lane < 0 ORDER BY p.message_id LIMIT $4)`
+
+// ReleaseCopies does so, and skips those of citizens who have left. It returns how many it took from what is
+// parked: none when nothing is left.
+func ReleaseCopies(ctx context.Context, tx *db.Tx, municipality int64, r CopyRelease) (released, skipped int, err error) {
+	since := tx.Now().Add(freeMargin - Window)
+	args := append([]any{municipality, r.Broadcast, r.Number, r.Limit, since}, r.StayArgs...)
+	left, err := tx.Exec(ctx, `UPDATE message SET status = 101, error_detail = '`+SkippedLeft+`'`+firstParked+` AND NOT (`+r.Stay+`) AND CAST($5 AS timestamptz) IS NOT NULL`, [][]any{args})
+	if err != nil {
+		return 0, 0, fmt.Errorf("skip who left broadcast %d: %w", r.Broadcast, err)
+	}
+	kind := `type`
+	if r.Free {
+		kind = `CASE WHEN ` + windowOpen + ` THEN 'text' ELSE 'template' END`
+	}
+	gone, err := tx.Exec(ctx, fmt.Sprintf(`UPDATE message SET lane = %d, next_at = $6, type = %s%s AND CAST($5 AS timestamptz) IS NOT NULL`, r.Lane, kind, firstParked),
+		[][]any{{municipality, r.Broadcast, r.Number, r.Limit - int(left[0]), since, tx.Now()}})
+	if err != nil {
+		return 0, 0, fmt.Errorf("release copies of broadcast %d: %w", r.Broadcast, err)
+	}
+	if gone[0] > 0 {
+		tx.Notify(db.Notice{Topic: db.Outbox, Municipality: municipality, Key: r.Number})
+	}
+	return int(gone[0]), int(left[0]), nil
+}
+
+// Why a copy was skipped, as its error detail tells.
+const (
+	SkippedLeft  = "left"  // the citizen has left the lists
+	SkippedTwice = "twice" // the citizen has two contacts that turned out to be one
+)
+
+// LaneDepth counts what is released and waits on a number's lane, up to a limit.
+func LaneDepth(ctx context.Context, tx *db.Tx, municipality int64, number string, lane Lane, most int) (n int, err error) {
+	err = tx.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM message WHERE municipality_id = $1 AND number = $2 AND status = 10 AND lane = $3 LIMIT $4) AS d`,
+		municipality, number, int16(lane), most).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("count what waits on %s: %w", number, err)
+	}
+	return n, nil
+}
+
+// ParkCopies takes back what was released of a broadcast and not yet claimed.
+func ParkCopies(ctx context.Context, tx *db.Tx, municipality, broadcast int64, numbers []string) error {
+	var rows [][]any
+	for _, n := range numbers {
+		for _, lane := range []Lane{Emergency, Broadcast} {
+			rows = append(rows, []any{municipality, n, int16(lane), broadcast})
+		}
+	}
+	if _, err := tx.Exec(ctx, `UPDATE message SET lane = -1 WHERE municipality_id = $1 AND number = $2 AND lane = $3 AND status = 10 AND broadcast_id = $4`, rows); err != nil {
+		return fmt.Errorf("park the copies of broadcast %d: %w", broadcast, err)
+	}
+	return nil
+}
+
+// CancelCopies cancels up to limit parked copies of a broadcast and returns how many.
+func CancelCopies(ctx context.Context, tx *db.Tx, municipality, broadcast int64, limit int) (int, error) {
+	n, err := tx.Exec(ctx, `UPDATE message SET status = 100 WHERE municipality_id = $1 AND message_id IN (SELECT p.message_id FROM message p
+		WHERE p.municipality_id = $1 AND p.broadcast_id = $2 AND p.status = 10 AND p.lane < 0 LIMIT $3)`, [][]any{{municipality, broadcast, limit}})
+	if err != nil {
+		return 0, fmt.Errorf("cancel the copies of broadcast %d: %w", broadcast, err)
+	}
+	return int(n[0]), nil
+}
+
+// WaitingCopies lists the copies of broadcasts that wait for contacts, parked or not: what somebody who
+// leaves must not get any more.
+func WaitingCopies(ctx context.Context, tx *db.Tx, municipality int64, contacts []int64) ([]Message, error) {
+	rows := make([][]any, len(contacts))
+	for i, id := range contacts {
+		rows[i] = []any{municipality, id}
+	}
+	out, err := messagesOf(ctx, tx, `SELECT `+messageColumns+` FROM message m WHERE m.municipality_id = $1 AND m.contact_id = $2 AND m.status IN (10, 20) AND m.status = 10
+		AND m.broadcast_id <> 0`, rows)
+	if err != nil {
+		return nil, fmt.Errorf("look for waiting copies: %w", err)
+	}
+	return out, nil
+}
+
+// SkipCopies skips copies that still wait, for a reason.
+func SkipCopies(ctx context.Context, tx *db.Tx, municipality int64, ids []int64, why string) error {
+	rows := make([][]any, len(ids))
+	for i, id := range ids {
+		rows[i] = []any{municipality, id, why}
+	}
+	if _, err := tx.Exec(ctx, `UPDATE message SET status = 101, error_detail = $3 WHERE municipality_id = $1 AND message_id = $2 AND status = 10`, rows); err != nil {
+		return fmt.Errorf("skip copies: %w", err)
+	}
+	return nil
+}
+
+// CountCopies counts the copies of a broadcast by state.
+func CountCopies(ctx context.Context, tx *db.Tx, municipality, broadcast int64) (map[Status]int, error) {
+	out := make(map[Status]int)
+	err := tx.Query(ctx, `SELECT status, count(*) FROM message WHERE municipality_id = $1 AND broadcast_id = $2 AND broadcast_id <> 0 GROUP BY status`,
+		[][]any{{municipality, broadcast}}, func(_ int, row db.Scanner) error {
+			var s Status
+			var n int
+			err := row.Scan(&s, &n)
+			out[s] = n
+			return err
+		})
+	if err != nil {
+		return nil, fmt.Errorf("count the copies of broadcast %d: %w", broadcast, err)
+	}
+	return out, nil
+}
+
+// CopiesOf lists copies of a broadcast in some states, after an id, in the order of ids.
+func CopiesOf(ctx context.Context, tx *db.Tx, municipality, broadcast int64, states []Status, after int64, limit int) ([]Message, error) {
+	rows := make([][]any, len(states))
+	for i, s := range states {
+		rows[i] = []any{municipality, broadcast, int16(s), after, limit}
+	}
+	out, err := messagesOf(ctx, tx, `SELECT `+messageColumns+` FROM message m WHERE m.municipality_id = $1 AND m.broadcast_id = $2 AND m.broadcast_id <> 0 AND m.status = $3
+		AND m.message_id > $4 ORDER BY m.message_id LIMIT $5`, rows)
+	if err != nil {
+		return nil, fmt.Errorf("list the copies of broadcast %d: %w", broadcast, err)
+	}
+	return out, nil
+}
+
+// CopiesOpen reports whether something of a broadcast is queued or in flight.
+func CopiesOpen(ctx context.Context, tx *db.Tx, municipality, broadcast int64) (open bool, err error) {
+	err = tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM message WHERE municipality_id = $1 AND broadcast_id = $2 AND broadcast_id <> 0 AND status IN (10, 20))`,
+		municipality, broadcast).Scan(&open)
+	if err != nil {
+		return false, fmt.Errorf("look for open copies of broadcast %d: %w", broadcast, err)
+	}
+	return open, nil
+}
+
+// fillCopies gives copies what their broadcast says, with the citizen's name in its places.
+func fillCopies(ctx context.Context, tx *db.Tx, municipality int64, found []Message) error {
+	contents, err := contentsOf(ctx, tx, municipality, found)
+	if err != nil || len(contents) == 0 {
+		return err
+	}
+	names, err := namesFor(ctx, tx, municipality, found, contents)
+	if err != nil {
+		return err
+	}
+	for i := range found {
+		if c, ok := contents[found[i].BroadcastID]; ok {
+			c.fill(&found[i], names[found[i].ContactID])
+		}
+	}
+	return nil
+}
+
+func contentsOf(ctx context.Context, tx *db.Tx, municipality int64, found []Message) (map[int64]CopyText, error) {
+	contents := make(map[int64]CopyText)
+	var rows [][]any
+	for _, m := range found {
+		if _, seen := contents[m.BroadcastID]; m.BroadcastID != 0 && !seen {
+			contents[m.BroadcastID] = CopyText{}
+			rows = append(rows, []any{municipality, m.BroadcastID})
+		}
+	}
+	err := tx.Query(ctx, `SELECT broadcast_id, text, detail, free FROM broadcast_content WHERE municipality_id = $1 AND broadcast_id = $2`, rows,
+		func(_ int, row db.Scanner) error {
+			var c CopyText
+			var column db.JSON
+			if err := row.Scan(&c.Broadcast, &c.Text, &column, &c.Free); err != nil {
+				return err
+			}
+			var detail Detail
+			err := column.Into(&detail)
+			if detail.Template != nil {
+				c.Template = *detail.Template
+			}
+			contents[c.Broadcast] = c
+			return err
+		})
+	if err != nil {
+		return nil, fmt.Errorf("load what broadcasts say: %w", err)
+	}
+	return contents, nil
+}
+
+func namesFor(ctx context.Context, tx *db.Tx, municipality int64, found []Message, contents map[int64]CopyText) (map[int64]string, error) {
+	names := make(map[int64]string)
+	var rows [][]any
+	for _, m := range found {
+		if contents[m.BroadcastID].personal() {
+			rows = append(rows, []any{municipality, m.ContactID})
+		}
+	}
+	err := tx.Query(ctx, `SELECT contact_id, name FROM contact WHERE municipality_id = $1 AND contact_id = $2`, rows, func(_ int, row db.Scanner) error {
+		var id int64
+		var name string
+		err := row.Scan(&id, &name)
+		names[id] = name
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("load the names of recipients: %w", err)
+	}
+	return names, nil
+}
+
+func (c CopyText) personal() bool {
+	return strings.Contains(c.Text, NamePlace) || strings.Contains(c.Free, NamePlace)
+}
+
+func (c CopyText) fill(m *Message, name string) {
+	if m.Type == TypeText {
+		m.Text = Personal(c.Free, name)
+		return
+	}
+	t := Template{Name: c.Template.Name, Language: c.Template.Language}
+	for _, text := range c.Template.Texts {
+		t.Texts = append(t.Texts, Personal(text, name))
+	}
+	m.Text, m.Detail.Template = Personal(c.Text, name), &t
+}
+
+// maxGreeted bounds a name in a text: profiles hold all sorts of things.
+const maxGreeted = 40
+
+// Personal puts a citizen's name in its places; who has none is greeted without.
+func Personal(text, name string) string {
+	if !strings.Contains(text, NamePlace) {
+		return text
+	}
+	name = strings.Join(strings.Fields(name), " ")
+	if runes := []rune(name); len(runes) > maxGreeted {
+		name = strings.TrimSpace(string(runes[:maxGreeted]))
+	}
+	if name == "" {
+		name = "cittadina, cittadino"
+	}
+	return strings.ReplaceAll(text, NamePlace, name)
+}
+
+// changedCopies are the broadcasts whose copies changed; each is told once.
+type changedCopies map[int64]bool
+
+func (c changedCopies) note(broadcast int64) {
+	if broadcast != 0 {
+		c[broadcast] = true
+	}
+}
+
+func (c changedCopies) tell(tx *db.Tx, municipality int64) {
+	for id := range c {
+		tx.Notify(db.Notice{Topic: db.Broadcast, Municipality: municipality, ID: id})
+	}
+}
+
+// CopyTimes are the seconds from start until a share of the copies that are known to have arrived had done so:
+// for each of shares between 0 and 1. There are none before the first arrived.
+func CopyTimes(ctx context.Context, tx *db.Tx, municipality, broadcast int64, start time.Time, shares []float64) ([]float64, error) {
+	var n int
+	const arrived = ` FROM message WHERE municipality_id = $1 AND broadcast_id = $2 AND broadcast_id <> 0 AND status IN (70, 80, 90) AND delivered_at IS NOT NULL`
+	if err := tx.QueryRowContext(ctx, `SELECT count(*)`+arrived, municipality, broadcast).Scan(&n); err != nil {
+		return nil, fmt.Errorf("count what arrived of broadcast %d: %w", broadcast, err)
+	}
+	if n == 0 {
+		return nil, nil
+	}
+	times := make([]float64, len(shares))
+	for i, share := range shares {
+		var at db.Time
+		place := max(0, int(math.Ceil(share*float64(n)))-1)
+		err := tx.QueryRowContext(ctx, `SELECT delivered_at`+arrived+` ORDER BY delivered_at LIMIT 1 OFFSET $3`, municipality, broadcast, place).Scan(&at)
+		if err != nil {
+			return nil, fmt.Errorf("time the broadcast %d: %w", broadcast, err)
+		}
+		times[i] = max(0, at.Sub(start).Seconds())
+	}
+	return times, nil
+}
+
+// HasOtherCopy reports whether the citizen of a copy has another of the same broadcast that was not skipped.
+func HasOtherCopy(ctx context.Context, tx *db.Tx, municipality int64, m Message) (other bool, err error) {
+	err = tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM message WHERE municipality_id = $1 AND contact_id = $2 AND number = $3 AND at >= $4 AND broadcast_id = $5
+		AND message_id <> $6 AND status < 100)`, municipality, m.ContactID, m.Number, m.At.Add(-time.Hour), m.BroadcastID, m.ID).Scan(&other)
+	if err != nil {
+		return false, fmt.Errorf("look for a second copy of message %d: %w", m.ID, err)
+	}
+	return other, nil
+}
+
+// SilentCopies are the copies of a broadcast of which nothing was heard for StayQuiet, and that were not sent
+// again.
+func SilentCopies(ctx context.Context, tx *db.Tx, municipality, broadcast int64) ([]Message, error) {
+	out, err := messages(ctx, tx, `SELECT `+messageColumns+` FROM message m WHERE m.municipality_id = $1 AND m.broadcast_id = $2 AND m.broadcast_id <> 0 AND m.status = 30
+		AND m.sending_at <= $3 AND NOT EXISTS (SELECT 1 FROM message r WHERE r.municipality_id = m.municipality_id AND r.client_key = 'resend:' || m.message_id AND r.client_key <> '')
+		ORDER BY m.message_id`, municipality, broadcast, tx.Now().Add(-StayQuiet))
+	if err != nil {
+		return nil, fmt.Errorf("look for silent copies of broadcast %d: %w", broadcast, err)
+	}
+	return out, nil
+}
+
+// ResendCopies queues what copies say once more, as messages of their own: the copies keep their state, and
+// each is sent again once, whoever asks.
+func ResendCopies(ctx context.Context, tx *db.Tx, actor staff.Actor, copies []Message, lane Lane) error {
+	for _, c := range copies {
+		c.ClientKey, c.Detail.ResendOf = resendKey(c.ID), c.ID
+		c.ID, c.BroadcastID, c.ExternalID, c.Status, c.Lane, c.Author, c.At = tx.NewID(), 0, "", Queued, lane, author(actor), tx.Now()
+		if err := queue(ctx, tx, actor.Municipality, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ResentOf finds what was sent again of some messages, by the id of the first.
+func ResentOf(ctx context.Context, tx *db.Tx, municipality int64, first []Message) (map[int64]Message, error) {
+	var rows [][]any
+	for _, m := range first {
+		if m.Status == Uncertain {
+			rows = append(rows, []any{municipality, resendKey(m.ID)})
+		}
+	}
+	found, err := messagesOf(ctx, tx, `SELECT `+messageColumns+` FROM message m WHERE m.municipality_id = $1 AND m.client_key = $2 AND m.client_key <> ''`, rows)
+	if err != nil {
+		return nil, fmt.Errorf("look for what was sent again: %w", err)
+	}
+	out := make(map[int64]Message, len(found))
+	for _, m := range found {
+		out[m.Detail.ResendOf] = m
+	}
+	return out, nil
+}
