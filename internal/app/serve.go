@@ -22,6 +22,7 @@ import (
 	"github.com/riverqueue/river"
 
 	"github.com/filodiretto/filodiretto/internal/api"
+	"github.com/filodiretto/filodiretto/internal/broadcast"
 	"github.com/filodiretto/filodiretto/internal/conversation"
 	"github.com/filodiretto/filodiretto/internal/db"
 	"github.com/filodiretto/filodiretto/internal/inbound"
@@ -84,6 +85,7 @@ type desk struct {
 	journal   *journal.Journal
 	processor *inbound.Processor
 	sender    *outbound.Sender
+	conductor *broadcast.Conductor
 	workers   *river.Client[dbTx]
 	pages     *web.Server
 	metrics   *prometheus.Registry
@@ -106,6 +108,7 @@ func newDesk(ctx context.Context, g *ground) (*desk, error) {
 	k.journal = journal.New(g.d, g.log.With("part", "journal"))
 	k.processor = inbound.NewProcessor(g.d, k.directory, k.journal, k.metrics, g.log.With("part", "inbound"))
 	k.sender = outbound.New(g.d, k.directory, client, files, k.metrics, g.log.With("part", "outbound"))
+	k.conductor = broadcast.NewConductor(g.d, k.directory, g.log.With("part", "broadcast"))
 	if err := k.openWorkers(files); err != nil {
 		return nil, err
 	}
@@ -154,6 +157,7 @@ func (k *desk) run(ctx context.Context, listener net.Listener, ready func(net.Ad
 	running.Go(func() { k.directory.Run(work, k.log) })
 	running.Go(func() { k.processor.Run(work) })
 	running.Go(func() { k.sender.Run(work) })
+	running.Go(func() { k.conductor.Run(work) })
 	running.Go(func() { staff.RunSealer(work, k.d, k.log) })
 	running.Go(func() { staff.RunSweeper(work, k.d, k.log) })
 	if err := k.workers.Start(work); err != nil {
