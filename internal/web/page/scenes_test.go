@@ -5,6 +5,7 @@ package page
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -170,7 +171,7 @@ func scenes(ctx context.Context) map[string]templ.Component {
 	solved := thread(everyday...)
 	solved.Resolved, solved.Reason, solved.Rights = true, "Ringraziamento, non serve risposta", Rights{Reopen: true}
 
-	return map[string]templ.Component{
+	all := map[string]templ.Component{
 		"sign-in":         SignInPage(SignIn{Municipality: "Comune di Rimini", Service: "WhatsUrp"}),
 		"sign-in-wrong":   SignInPage(SignIn{Municipality: "Comune di Rimini", Service: "WhatsUrp", Email: "anna@comune.rimini.it", Problem: language(ctx).T("error.credentials")}),
 		"new-password":    NewPasswordPage(NewPassword{Municipality: "Comune di Rimini", Service: "WhatsUrp", Email: "anna@comune.rimini.it", Least: 12}),
@@ -200,4 +201,6 @@ func scenes(ctx context.Context) map[string]templ.Component {
 		"failure":         FailurePage(&box, Failure{Status: 404, Title: "404", Sentence: language(ctx).T("error.not_found"), Home: "/desk/rimini/inbox"}),
 		"failure-out":     FailurePage(nil, Failure{Status: 500, Title: "500", Sentence: language(ctx).T("error.internal", "code", "K3F9"), Code: "K3F9"}),
 	}
+	maps.Copy(all, listScenes(ctx))
+	return all
 }

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package page
+
+import (
+	"math"
+	"strconv"
+	"strings"
+)
+
+// Drawings have this many units; the browser stretches them to the room there is. What is written beside
+// them is HTML, so that it keeps its size on a phone.
+const (
+	chartWidth  = 1000
+	chartHeight = 240
+)
+
+// Chart is a drawing of numbers by day, with the numbers themselves in a table below it.
+type Chart struct {
+	ID      string   // unique in the page
+	Title   string   // what is counted
+	Summary string   // what the drawing shows, for those who don't see it
+	Days    []string // the points of the horizontal axis, in words
+	Series  []Series // lines, each with a value a day
+	Table   Table
+}
+
+// Series is a line of a chart.
+type Series struct {
+	Label  string
+	Values []int
+}
+
+// Last is the value of the last day.
+func (s Series) Last() int {
+	if len(s.Values) == 0 {
+		return 0
+	}
+	return s.Values[len(s.Values)-1]
+}
+
+// Flow is a chart of what came, upwards, and what went, downwards.
+type Flow struct {
+	Chart
+	In, Out []int // a value for each of Days
+	InWord  string
+	OutWord string
+}
+
+// Table is the numbers of a chart. The first cell of a row says what the row is.
+type Table struct {
+	Columns []string
+	Rows    [][]string
+	File    string // address of the same as CSV
+}
+
+// step is the distance between two lines of the grid: 1, 2 or 5 times a power of ten, so that at most four fit in highest.
+func step(highest int) int {
+	if highest <= 4 {
+		return 1
+	}
+	for unit := 1; ; unit *= 10 {
+		for _, n := range []int{1, 2, 5} {
+			if n*unit*4 >= highest {
+				return n * unit
+			}
+		}
+	}
+}
+
+// scale is a vertical axis from below to above, in steps; zero lies on one of them.
+type scale struct{ step, above, below int }
+
+func newScale(highest, lowest int) scale {
+	s := scale{step: step(max(highest, lowest))}
+	s.above = max(1, stepsFor(highest, s.step))
+	s.below = stepsFor(lowest, s.step)
+	return s
+}
+
+func stepsFor(value, step int) int { return int(math.Ceil(float64(value) / float64(step))) }
+
+// marks are the values beside the grid, from above; below zero they count what went.
+func (s scale) marks() []int {
+	var out []int
+	for n := s.above; n >= -s.below; n-- {
+		out = append(out, max(n, -n)*s.step)
+	}
+	return out
+}
+
+// y is where a value lies in the drawing.
+func (s scale) y(value int) float64 {
+	share := float64(s.above*s.step-value) / float64((s.above+s.below)*s.step)
+	return share * chartHeight
+}
+
+// grid is where the lines of the grid lie.
+func (s scale) grid() []float64 {
+	var out []float64
+	for n := s.above; n >= -s.below; n-- {
+		out = append(out, s.y(n*s.step))
+	}
+	return out
+}
+
+func (c Chart) scale() scale {
+	highest := 0
+	for _, s := range c.Series {
+		for _, v := range s.Values {
+			highest = max(highest, v)
+		}
+	}
+	return newScale(highest, 0)
+}
+
+// line is the path of a series.
+func (c Chart) line(s Series) string {
+	var b strings.Builder
+	y := c.scale()
+	for i, v := range s.Values {
+		b.WriteString(pick(i == 0, "M", "L"))
+		b.WriteString(unit(x(i, len(s.Values))) + " " + unit(y.y(v)))
+	}
+	if len(s.Values) == 1 {
+		b.WriteString("H" + unit(chartWidth)) // a single day is a level
+	}
+	return b.String()
+}
+
+func x(i, of int) float64 {
+	if of < 2 {
+		return 0
+	}
+	return float64(i) / float64(of-1) * chartWidth
+}
+
+func (f Flow) scale() scale {
+	highest, lowest := 0, 0
+	for i := range f.Days {
+		highest, lowest = max(highest, f.In[i]), max(lowest, f.Out[i])
+	}
+	return newScale(highest, lowest)
+}
+
+// bar is the rectangle of a day's value: where it begins, how wide it is.
+func (f Flow) place(i int) (left, width float64) {
+	room := chartWidth / float64(len(f.Days))
+	return float64(i)*room + room*0.15, room * 0.7
+}
+
+// least is how high a bar is that stands for anything: one of three beside thousands is still to be seen.
+const least = 1.5
+
+func (f Flow) up(i int) (top, height float64) {
+	s := f.scale()
+	height = max(least, s.y(0)-s.y(f.In[i]))
+	return s.y(0) - height, height
+}
+
+func (f Flow) down(i int) (top, height float64) {
+	s := f.scale()
+	return s.y(0), max(least, s.y(-f.Out[i])-s.y(0))
+}
+
+// ends are the days written below the drawing: the first, one in the middle and the last.
+func (c Chart) ends() []string {
+	switch n := len(c.Days); {
+	case n == 0:
+		return nil
+	case n < 3:
+		return c.Days
+	default:
+		return []string{c.Days[0], c.Days[n/2], c.Days[n-1]}
+	}
+}
+
+// empty tells that there is nothing to draw.
+func (c Chart) empty() bool {
+	for _, s := range c.Series {
+		for _, v := range s.Values {
+			if v != 0 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (f Flow) empty() bool {
+	for i := range f.Days {
+		if f.In[i] != 0 || f.Out[i] != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// looks is how many lines can be told apart; one more begins anew.
+const looks = 6
+
+func lineClass(i int) string { return "chart-" + strconv.Itoa(i%looks+1) }
+
+// unit writes a place in a drawing.
+func unit(x float64) string { return strconv.FormatFloat(x, 'f', -1, 32) }
+
+func pick(yes bool, a, b string) string {
+	if yes {
+		return a
+	}
+	return b
+}
