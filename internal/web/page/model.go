@@ -20,6 +20,7 @@ type Desk struct {
 	Section      Section
 	Title        string // of the page, first in the browser's tab
 	Unread       int    // shown in the tab
+	Banners      []Banner
 }
 
 // Place is another municipality the person may work for.
@@ -30,10 +31,11 @@ type Section string
 
 // The sections.
 const (
-	SectionInbox    Section = "inbox"
-	SectionLists    Section = "lists"
-	SectionFigures  Section = "figures"
-	SectionSettings Section = "settings"
+	SectionInbox      Section = "inbox"
+	SectionBroadcasts Section = "broadcasts"
+	SectionLists      Section = "lists"
+	SectionFigures    Section = "figures"
+	SectionSettings   Section = "settings"
 )
 
 // Person is who is looking.
