@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/filodiretto/filodiretto/internal/broadcast"
 	"github.com/filodiretto/filodiretto/internal/conversation"
 	"github.com/filodiretto/filodiretto/internal/db"
 	"github.com/filodiretto/filodiretto/internal/municipality"
@@ -62,6 +63,7 @@ type restore struct {
 	d         *db.DB // nil while its files are exchanged
 	log       *slog.Logger
 	uncertain map[int64]int
+	paused    int // broadcasts
 }
 
 func (r *restore) closeDatabase() {
@@ -203,6 +205,9 @@ func (r *restore) makeSafe(ctx context.Context, tx *db.Tx) error {
 	if err != nil {
 		return err
 	}
+	if r.paused, err = broadcast.RestoreSafe(ctx, tx); err != nil {
+		return err
+	}
 	// A mark that a message was read is sent to citizens too.
 	if _, err := tx.ExecContext(ctx, `DELETE FROM river_job WHERE kind = 'outbound.read'`); err != nil {
 		return fmt.Errorf("drop jobs that would send: %w", err)
@@ -228,6 +233,9 @@ func (r *restore) makeSafe(ctx context.Context, tx *db.Tx) error {
 }
 
 func (r *restore) report(out io.Writer) {
+	if r.paused > 0 {
+		say(out, "%d broadcasts were on their way or scheduled: they are paused until somebody resumes them.", r.paused)
+	}
 	n := 0
 	for _, of := range r.uncertain {
 		n += of

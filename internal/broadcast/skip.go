@@ -148,11 +148,12 @@ func pauseByMeta(ctx context.Context, tx *db.Tx, m *municipality.Municipality, i
 	return pause(ctx, tx, m, id, code, "")
 }
 
-// RestoreSafe pauses the broadcasts of a restored database, in all municipalities: restoring never sends.
-func RestoreSafe(ctx context.Context, tx *db.Tx) error {
-	_, err := tx.ExecContext(ctx, `UPDATE broadcast SET state = 'paused', pause_code = 0, paused_name = '' WHERE state IN ('scheduled', 'preparing', 'sending')`)
+// RestoreSafe pauses the broadcasts of a restored database, in all municipalities, and returns how many:
+// restoring never sends (invariant 15).
+func RestoreSafe(ctx context.Context, tx *db.Tx) (int, error) {
+	n, err := tx.Exec(ctx, `UPDATE broadcast SET state = 'paused', pause_code = 0, paused_name = '' WHERE state IN ('scheduled', 'preparing', 'sending')`, [][]any{{}})
 	if err != nil {
-		return fmt.Errorf("pause the restored broadcasts: %w", err)
+		return 0, fmt.Errorf("pause the restored broadcasts: %w", err)
 	}
-	return nil
+	return int(n[0]), nil
 }
