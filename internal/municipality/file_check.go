@@ -11,9 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-
-	"golang.org/x/text/unicode/norm"
 
 	"github.com/filodiretto/filodiretto/internal/calendar"
 	"github.com/filodiretto/filodiretto/internal/locale"
@@ -183,12 +180,21 @@ func (c *checks) experimental() {
 	}
 }
 
+// reserved are the words that mean the same in every municipality, so no list
+// may be called by one of them.
+var reserved = []string{
+	"STOP", "UNSUBSCRIBE", "OPTOUT", "BASTA", "CANCELLA", "CANCELLAMI", "DISISCRIVI", "DISISCRIVIMI", "DISISCRIZIONE",
+	"SI", "YES", "OK", "OKAY", "CONFERMO", "ACCETTO", "CERTO", "NO", "RIFIUTO",
+	"TUTTE", "TUTTI", "TUTTO", "ALL",
+}
+
 // keywords checks that each word of lists and districts names one thing, and
 // none that every citizen may write for another purpose.
 func (c *checks) keywords() {
 	words := seen{}
-	for _, reserved := range []string{"STOP", "SI", "YES", "NO"} {
-		words.again(fold(reserved))
+	s := c.file.Subscription
+	for _, taken := range slices.Concat(reserved, s.Join, s.Leave, s.Status) {
+		words.again(fold(taken))
 	}
 	refuse := func(path []string, word string) {
 		if words.again(fold(word)) {
@@ -223,6 +229,9 @@ func (c *checks) phrases() {
 				if !slices.Contains([]string{"{list}", "{district}", "{town}", "{name}"}, p) {
 					c.refuse(at, "%s is not a place in a phrase: use {list}, {district}, {town} or {name}", p)
 				}
+			}
+			if fold(phrase) == "{NAME}" {
+				c.refuse(at, "every name would be this phrase: write a word beside {name}, such as ATTIVA {name}")
 			}
 		}
 	}
@@ -273,17 +282,3 @@ func (s seen) again(word string) bool {
 	s[word] = true
 	return before
 }
-
-// fold takes from a phrase what makes no difference to citizens: case,
-// accents, spaces, punctuation.
-func fold(phrase string) string {
-	var out strings.Builder
-	for _, c := range norm.NFD.String(strings.ToUpper(phrase)) {
-		if c == '{' || c == '}' || isWord(c) {
-			out.WriteRune(c)
-		}
-	}
-	return out.String()
-}
-
-func isWord(c rune) bool { return unicode.IsLetter(c) || unicode.IsDigit(c) }
