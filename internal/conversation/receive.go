@@ -41,6 +41,7 @@ type touch struct {
 	firstQuestion time.Time
 	lastInbound   time.Time
 	last          Message
+	word          time.Time // the last that the desk handles by itself: it opens the 24-hour window, and no more
 }
 
 // Receipt is what became of an incoming message.
@@ -87,8 +88,11 @@ func Receive(ctx context.Context, tx *db.Tx, municipality int64, incoming []Mess
 	return receipts, tx.Index(ctx, db.MessageSearch, municipality, docs, false)
 }
 
-// asks reports whether the message wants an answer; a reaction or a notice of the system doesn't.
-func (m Message) asks() bool { return m.Type != TypeReaction && m.Type != TypeSystem }
+// asks reports whether the message wants an answer of a person; a reaction or a notice of the system doesn't, nor what
+// the desk handles by itself. SQL says the same in questions.
+func (m Message) asks() bool {
+	return m.Type != TypeReaction && m.Type != TypeSystem && m.Lane != Automatic
+}
 
 // stored tells which messages are known already. It only saves work: the unique index decides.
 func stored(ctx context.Context, tx *db.Tx, municipality int64, incoming []Message) ([]bool, error) {
@@ -199,6 +203,9 @@ func insertIncoming(ctx context.Context, tx *db.Tx, municipality int64, incoming
 
 func (t *touch) add(m Message) {
 	if !m.asks() {
+		if m.Lane == Automatic && m.Type != TypeSystem && m.At.After(t.word) {
+			t.word = m.At
+		}
 		return
 	}
 	t.unread++
@@ -239,13 +246,16 @@ const adopt = `UPDATE message SET conversation_id = c.conversation_id FROM conve
 	AND message.conversation_id = 0 AND message.direction = 'in' AND message.at >= c.opened_at`
 
 func savePlaces(ctx context.Context, tx *db.Tx, municipality int64, places map[place]*found) error {
-	var made, touched, begun [][]any
+	var made, touched, begun, windows [][]any
 	var events []Event
 	for p, f := range places {
 		if f.news {
 			changed(tx, municipality, f.id)
 		}
 		t := f.touch
+		if !t.word.IsZero() {
+			windows = append(windows, []any{municipality, f.id, t.word})
+		}
 		if t.last.ID == 0 {
 			continue
 		}
@@ -261,7 +271,9 @@ func savePlaces(ctx context.Context, tx *db.Tx, municipality int64, places map[p
 		}
 		touched = append(touched, []any{municipality, f.id, t.unread, t.firstQuestion, t.lastInbound, t.last.At, t.last.ID, t.last.Type, preview(t.last.Text)})
 	}
-	slices.SortFunc(touched, func(a, b []any) int { return cmp.Compare(a[1].(int64), b[1].(int64)) })
+	for _, rows := range [][][]any{touched, windows} {
+		slices.SortFunc(rows, func(a, b []any) int { return cmp.Compare(a[1].(int64), b[1].(int64)) })
+	}
 	n, err := tx.Exec(ctx, `INSERT INTO conversation (municipality_id, conversation_id, number, contact_id, state, opened_at, last_message_at)
 		VALUES ($1, $2, $3, $4, 'open', $5, $5) ON CONFLICT DO NOTHING`, made)
 	if err != nil {
@@ -272,6 +284,10 @@ func savePlaces(ctx context.Context, tx *db.Tx, municipality int64, places map[p
 	}
 	if _, err := tx.Exec(ctx, touchConversation, touched); err != nil {
 		return fmt.Errorf("touch conversations: %w", err)
+	}
+	if _, err := tx.Exec(ctx, `UPDATE conversation SET last_inbound_at = $3 WHERE municipality_id = $1 AND conversation_id = $2
+		AND (last_inbound_at IS NULL OR last_inbound_at < $3)`, windows); err != nil {
+		return fmt.Errorf("open windows: %w", err)
 	}
 	if _, err := tx.Exec(ctx, adopt+` AND c.conversation_id = $2`, begun); err != nil {
 		return fmt.Errorf("adopt reactions: %w", err)

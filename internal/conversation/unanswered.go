@@ -20,7 +20,7 @@ const ofRow = `m.municipality_id = conversation.municipality_id AND m.contact_id
 const replies = ` FROM message m WHERE ` + ofRow + ` AND m.direction = 'out' AND m.lane = 1 AND m.type <> 'reaction' AND m.status NOT IN (60, 100, 101)`
 
 // questions are the citizen's messages that want an answer; see asks.
-const questions = ` FROM message m WHERE ` + ofRow + ` AND m.direction = 'in' AND m.type NOT IN ('reaction', 'system')`
+const questions = ` FROM message m WHERE ` + ofRow + ` AND m.direction = 'in' AND m.lane = 0 AND m.type NOT IN ('reaction', 'system')`
 
 const waitAgain = `UPDATE conversation SET first_reply_at = (SELECT min(m.at)` + replies + `),
 	waiting_since = CASE WHEN state = 'open' THEN coalesce((SELECT min(m.at)` + questions + `

@@ -52,32 +52,58 @@ var errNoMunicipality = errors.New("an audit row belongs to a municipality: use 
 // actor did action to the object. The trail outlives what it speaks of and cannot be corrected, so it
 // holds ids, numbers and code words, never personal text: what looks like any is refused.
 func Record(ctx context.Context, tx *db.Tx, actor Actor, action Action, objectKind, objectID string, detail map[string]any) error {
-	if actor.Municipality == 0 {
-		return fmt.Errorf("record %s: %w", action, errNoMunicipality)
+	row, err := auditRow(tx, actor, Entry{Action: action, ObjectKind: objectKind, ObjectID: objectID, Detail: detail})
+	if err != nil {
+		return err
 	}
-	if err := impersonal(objectID, detail); err != nil {
+	if err := store.New(tx).AddAudit(ctx, row); err != nil {
 		return fmt.Errorf("record %s: %w", action, err)
 	}
+	return nil
+}
+
+// RecordMany is Record for many at once; of each entry the actor, the action, the object and the detail count.
+func RecordMany(ctx context.Context, tx *db.Tx, entries []Entry) error {
+	rows := make([][]any, len(entries))
+	for i, e := range entries {
+		r, err := auditRow(tx, e.Actor, e)
+		if err != nil {
+			return err
+		}
+		rows[i] = []any{r.MunicipalityID, r.AuditID, r.At, r.ActorKind, r.ActorID, r.ActorName, r.Action, r.ObjectKind, r.ObjectID, r.Detail}
+	}
+	_, err := tx.Exec(ctx, `INSERT INTO audit (municipality_id, audit_id, at, actor_kind, actor_id, actor_name, action, object_kind, object_id, detail)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, rows)
+	if err != nil {
+		return fmt.Errorf("record %d acts: %w", len(entries), err)
+	}
+	return nil
+}
+
+func auditRow(tx *db.Tx, actor Actor, e Entry) (store.AddAuditParams, error) {
+	if actor.Municipality == 0 {
+		return store.AddAuditParams{}, fmt.Errorf("record %s: %w", e.Action, errNoMunicipality)
+	}
+	if err := impersonal(e.ObjectID, e.Detail); err != nil {
+		return store.AddAuditParams{}, fmt.Errorf("record %s: %w", e.Action, err)
+	}
+	detail := e.Detail
 	if detail == nil {
 		detail = map[string]any{}
 	}
 	column, err := db.ToJSON(detail)
 	if err != nil {
-		return err
+		return store.AddAuditParams{}, err
 	}
 	name := ""
 	if actor.Kind == SystemKind {
 		name = actor.Name
 	}
-	err = store.New(tx).AddAudit(ctx, store.AddAuditParams{
+	return store.AddAuditParams{
 		MunicipalityID: actor.Municipality, AuditID: tx.NewID(), At: tx.Now(),
 		ActorKind: string(actor.Kind), ActorID: actor.ID, ActorName: name,
-		Action: string(action), ObjectKind: objectKind, ObjectID: objectID, Detail: column,
-	})
-	if err != nil {
-		return fmt.Errorf("record %s: %w", action, err)
-	}
-	return nil
+		Action: string(e.Action), ObjectKind: e.ObjectKind, ObjectID: e.ObjectID, Detail: column,
+	}, nil
 }
 
 func impersonal(objectID string, detail map[string]any) error {
@@ -139,4 +165,25 @@ func AuditPage(ctx context.Context, tx *db.Tx, municipality, before int64, limit
 		}
 	}
 	return out, nil
+}
+
+// EachOf calls f with the object's id and the detail of every row of one action, oldest first.
+func EachOf(ctx context.Context, tx *db.Tx, municipality int64, action Action, f func(objectID string, detail map[string]any) error) error {
+	err := tx.Query(ctx, `SELECT object_id, detail FROM audit WHERE municipality_id = $1 AND action = $2 ORDER BY audit_id`, [][]any{{municipality, string(action)}},
+		func(_ int, row db.Scanner) error {
+			var id string
+			var column db.JSON
+			if err := row.Scan(&id, &column); err != nil {
+				return err
+			}
+			detail := map[string]any{}
+			if err := column.Into(&detail); err != nil {
+				return err
+			}
+			return f(id, detail)
+		})
+	if err != nil {
+		return fmt.Errorf("read %s in the audit trail of municipality %d: %w", action, municipality, err)
+	}
+	return nil
 }

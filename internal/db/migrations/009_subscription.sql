@@ -26,12 +26,10 @@ CREATE TABLE subscriber (
   left_at timestamptz, -- the last word that left everything: it beats every earlier join, of whatever list
   left_place integer NOT NULL DEFAULT 0,
   left_source text NOT NULL DEFAULT '',
-  pending jsonb NOT NULL DEFAULT '[]', -- topics that wait for SÌ
-  pending_at timestamptz, -- the word that asked for them
-  pending_place integer NOT NULL DEFAULT 0,
-  pending_source text NOT NULL DEFAULT '',
-  pending_number text NOT NULL DEFAULT '',
-  pending_words text NOT NULL DEFAULT '',
+  moved_at timestamptz, -- the last change of their number: what they joined before is suspended until they confirm
+  moved_place integer NOT NULL DEFAULT 0,
+  moved_source text NOT NULL DEFAULT '',
+  marketing_at timestamptz, -- when they last said so to Meta, either way
   marketing_stopped_at timestamptz, -- Meta's own opt-out: no marketing template goes to them
   PRIMARY KEY (municipality_id, contact_id)
 );

@@ -6,7 +6,7 @@ CREATE TABLE consent (
   municipality_id bigint NOT NULL,
   consent_id bigint NOT NULL,
   contact_id bigint NOT NULL,
-  topic text NOT NULL, -- keyword of the list; '' is the notice's acknowledgement
+  topic text NOT NULL, -- keyword of the list; '' is the notice's acknowledgement, or all marketing messages at Meta
   event text NOT NULL, -- asked, given, withdrawn, declined, acknowledged, refused, resumed, imported, suspended
   at timestamptz NOT NULL, -- when the citizen did it
   recorded_at timestamptz NOT NULL,
