@@ -344,6 +344,9 @@ func Cancel(ctx context.Context, tx *db.Tx, actor staff.Actor, id int64) error {
 	if err != nil {
 		return err
 	}
+	if m.BroadcastID != 0 { // only the whole is cancelled
+		return ErrNotCancel
+	}
 	if m.ConversationID != 0 {
 		c, err := lock(ctx, tx, actor.Municipality, m.ConversationID)
 		if err != nil {

@@ -374,6 +374,7 @@ func messageOf(v *visit, c conversation.Conversation, m conversation.Message, qu
 		Author:    m.Author.Name,
 		Automatic: m.Direction == conversation.Out && m.Author.Kind == string(staff.SystemKind),
 		At:        m.At,
+		Notice:    m.BroadcastID != 0,
 		Doubtful:  m.Detail.TimeGuess,
 		Text:      m.Text,
 		Forwarded: m.Detail.Forwarded,
@@ -435,9 +436,9 @@ func tellStatus(v *visit, out *page.Message, m conversation.Message) {
 	switch m.Status {
 	case conversation.Failed:
 		out.Reason = graphSentence(v.language, m.ErrorCode)
-		out.Resend = true
+		out.Resend = m.BroadcastID == 0
 	case conversation.Uncertain:
-		out.Resend = m.OfferResend(v.now)
+		out.Resend = m.BroadcastID == 0 && m.OfferResend(v.now) // a broadcast's page offers its own
 	}
 }
 

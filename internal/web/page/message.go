@@ -59,7 +59,7 @@ func arrange(ctx context.Context, all []Message) []dayOf {
 
 func belongs(m Message, g groupOf) bool {
 	last := g.last()
-	return m.Side != Event && m.Side == g.side && m.Author == g.author && m.Automatic == last.Automatic &&
+	return m.Side != Event && m.Side == g.side && m.Author == g.author && m.Automatic == last.Automatic && m.Notice == last.Notice &&
 		m.At.Sub(last.At) < together && !troubled(last) && settled(m) == settled(last)
 }
 

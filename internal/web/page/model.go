@@ -208,6 +208,7 @@ type Message struct {
 	Type      Type
 	Author    string // who wrote it, for Out and Note
 	Automatic bool
+	Notice    bool // a broadcast's copy
 	At        time.Time
 	Doubtful  bool   // the sender's clock was wrong: At is when we received it
 	Text      string // also the caption of a file, the words of an event
