@@ -17,11 +17,14 @@ const (
 	writeTimeout = 10 * time.Second // a browser that reads no more is let go
 )
 
-// events tells a browser which conversations changed. It says what changed and never what it looks
+// gathered is how often a browser is told of broadcasts at most: one of many thousands changes at every instant.
+const gathered = time.Second
+
+// events tells a browser which conversations and broadcasts changed. It says what changed and never what it looks
 // like: the page fetches that part, by the one way of drawing it, with the rights it then has.
 func (s *Server) events(w http.ResponseWriter, r *http.Request, v *visit) error {
 	mine := func(n db.Notice) bool {
-		return n.Municipality == v.municipality.ID && n.Topic == db.Conversation
+		return n.Municipality == v.municipality.ID && (n.Topic == db.Conversation || n.Topic == db.Broadcast)
 	}
 	changes := s.DB.Hub.Subscribe(mine)
 	defer changes.Close()
@@ -34,6 +37,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request, v *visit) error 
 	}
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
+	var broadcasts gathering
 	for {
 		var err error
 		select {
@@ -42,7 +46,13 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request, v *visit) error 
 		case <-s.streams.Done():
 			return nil
 		case n := <-changes.C:
-			err = stream.tell(n)
+			if n.Topic == db.Broadcast {
+				err = broadcasts.add(stream, n.ID)
+			} else {
+				err = stream.tell(n)
+			}
+		case <-broadcasts.due:
+			err = broadcasts.tell(stream)
 		case <-beat.C:
 			if !s.stillMay(r.Context(), v) {
 				_ = stream.send("bye", "")
@@ -65,6 +75,36 @@ func (s *Server) stillMay(ctx context.Context, v *visit) bool {
 		}
 		return actor.Require(staff.Converse, v.municipality.ID)
 	}) == nil
+}
+
+// gathering holds the broadcasts that changed since the browser was last told of any.
+type gathering struct {
+	changed map[int64]struct{}
+	due     <-chan time.Time // nil while nothing was told within the span
+}
+
+// add tells of the first change at once, and keeps those of the span that begins with it.
+func (g *gathering) add(stream eventStream, id int64) error {
+	if g.changed == nil {
+		g.changed = map[int64]struct{}{}
+	}
+	g.changed[id] = struct{}{}
+	if g.due != nil {
+		return nil
+	}
+	return g.tell(stream)
+}
+
+func (g *gathering) tell(stream eventStream) error {
+	g.due = nil
+	for id := range g.changed {
+		if err := stream.send("broadcast", db.FormatID(id)); err != nil {
+			return err
+		}
+		g.due = time.After(gathered)
+	}
+	clear(g.changed)
+	return nil
 }
 
 type eventStream struct {

@@ -4,6 +4,7 @@
 // it keeps them fresh and lets a person live by keyboard.
 
 import { startAlerts } from "./alerts.js"
+import { startBroadcasts } from "./broadcasts.js"
 import { startComposer } from "./composer.js"
 import { startDialogs } from "./dialogs.js"
 import { startKeys } from "./keys.js"
@@ -15,6 +16,8 @@ import { startVoices } from "./voices.js"
 
 if (document.body.classList.contains("desk")) {
   Idiomorph.defaults.ignoreActiveValue = true
+  // What a person has opened stays open.
+  Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) => !(name === "open" && node.matches("details"))
   startAlerts()
   startMenus()
   startDialogs()
@@ -23,5 +26,6 @@ if (document.body.classList.contains("desk")) {
   startVoices()
   startList()
   startKeys()
+  startBroadcasts()
   startLive()
 }

@@ -13,7 +13,11 @@ export function startDialogs() {
   document.addEventListener("click", (e) => {
     const open = e.target.closest("[data-open]")
     if (open) document.getElementById(open.dataset.open).showModal()
-    if (e.target.closest("[data-close]")) e.target.closest("dialog").close()
+    const leave = e.target.closest("dialog [data-close]")
+    if (leave) {
+      e.preventDefault() // without a dialog around it, it is a link
+      leave.closest("dialog").close()
+    }
     if (e.target.matches("dialog")) e.target.close() // on its backdrop
   })
   document.addEventListener("input", (e) => {

@@ -12,6 +12,13 @@ export function onChange(f) {
   listeners.push(f)
 }
 
+const broadcasts = []
+
+// onBroadcast calls f with the id of the broadcast that changed, "" when any may have.
+export function onBroadcast(f) {
+  broadcasts.push(f)
+}
+
 // What a page says of time ("ancora 21 h") is told anew every five minutes.
 const agePage = 300000
 
@@ -19,6 +26,7 @@ let seen = false
 const pending = new Set()
 
 export function startLive() {
+  if (!document.getElementById("live-source")) return // who reads no conversation hears of none
   document.addEventListener("visibilitychange", () => (document.hidden ? disconnect() : connect()))
   addEventListener("pagehide", disconnect)
   addEventListener("pageshow", (e) => e.persisted && connect())
@@ -35,6 +43,7 @@ export function startLive() {
   })
   document.addEventListener("sse:refresh", () => tell(""))
   document.addEventListener("sse:conversation", (e) => tell(e.detail.data))
+  document.addEventListener("sse:broadcast", (e) => broadcasts.forEach((f) => f(e.detail.data)))
   setInterval(() => document.hidden || tell(""), agePage)
   if (!document.hidden) connect()
 }
@@ -63,6 +72,7 @@ function flush() {
   const ids = pending.has("") ? [""] : [...pending]
   pending.clear()
   for (const f of listeners) for (const id of ids) f(id)
+  if (ids[0] === "") broadcasts.forEach((f) => f(""))
 }
 
 let slow = 0

@@ -45,9 +45,6 @@ func (o Outcomes) all() int {
 func (o Outcomes) out() int     { return o.Accepted + o.Held + o.Sent + o.arrived() }
 func (o Outcomes) arrived() int { return o.Delivered + o.Read }
 
-// done is how many have left the queue, one way or another.
-func (o Outcomes) done() int { return o.all() - o.Queued - o.Sending }
-
 // BroadcastRow is a broadcast in few words.
 type BroadcastRow struct {
 	ID         string
@@ -326,15 +323,26 @@ func firstLine(text string) string {
 	return line
 }
 
+// counting tells which figure shows how far a broadcast is: those sent until all are, then those that arrived.
+func (s Phase) counting() bool { return s == PhaseSending || s == PhasePreparing || s == PhasePaused }
+
+// progressed is that figure.
+func progressed(r BroadcastRow) int {
+	if r.State.counting() {
+		return r.Outcomes.out()
+	}
+	return r.Outcomes.arrived()
+}
+
 // progress says how far a broadcast is.
 func progress(ctx context.Context, r BroadcastRow) string {
 	switch {
 	case r.State == PhasePreparing && r.counted() == 0:
 		return t(ctx, "desk.broadcast.progress_preparing")
-	case r.State == PhaseSending || r.State == PhasePreparing || r.State == PhasePaused:
-		return t(ctx, "desk.broadcast.progress_out", "n", number(ctx, r.Outcomes.out()), "all", number(ctx, r.counted()))
+	case r.State.counting():
+		return t(ctx, "desk.broadcast.progress_out", "n", number(ctx, progressed(r)), "all", number(ctx, r.counted()))
 	default:
-		return t(ctx, "desk.broadcast.progress_arrived", "n", number(ctx, r.Outcomes.arrived()), "all", number(ctx, r.counted()))
+		return t(ctx, "desk.broadcast.progress_arrived", "n", number(ctx, progressed(r)), "all", number(ctx, r.counted()))
 	}
 }
 
