@@ -202,5 +202,6 @@ func scenes(ctx context.Context) map[string]templ.Component {
 		"failure-out":     FailurePage(nil, Failure{Status: 500, Title: "500", Sentence: language(ctx).T("error.internal", "code", "K3F9"), Code: "K3F9"}),
 	}
 	maps.Copy(all, listScenes(ctx))
+	maps.Copy(all, broadcastScenes(ctx))
 	return all
 }
