@@ -10,6 +10,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/filodiretto/filodiretto/internal/contact"
 	"github.com/filodiretto/filodiretto/internal/conversation"
 	"github.com/filodiretto/filodiretto/internal/db"
 	"github.com/filodiretto/filodiretto/internal/staff"
@@ -29,7 +30,7 @@ type Conversation struct {
 	WindowClosesAt *time.Time      `json:"window_closes_at" example:"2026-03-03T09:42:00Z" doc:"Until then free text may be sent, later only templates; null if the citizen never wrote"`
 }
 
-// Person is the citizen of a conversation.
+// Person is a citizen, in short.
 type Person struct {
 	ID     string  `json:"id" example:"3797402938376191"`
 	Name   *string `json:"name" example:"Anna Bianchi"`
@@ -46,8 +47,7 @@ type Actor struct {
 
 func newConversation(c conversation.Conversation) Conversation {
 	out := Conversation{ID: db.FormatID(c.ID), State: string(c.State), Kind: known(c.Kind), Number: c.Number, Office: known(c.Office),
-		Contact: Person{ID: db.FormatID(c.ContactID), Name: known(c.Contact.Name), Phone: known(c.Contact.Phone), UserID: known(c.Contact.UserID)},
-		Unread:  c.Unread, LastMessageAt: c.LastMessageAt.UTC()}
+		Contact: newPerson(c.Contact), Unread: c.Unread, LastMessageAt: c.LastMessageAt.UTC()}
 	if c.HolderID != 0 {
 		out.Holder = newActor(string(staff.OperatorKind), c.HolderID, c.HolderName)
 	}
@@ -55,6 +55,10 @@ func newConversation(c conversation.Conversation) Conversation {
 		out.WindowClosesAt = new(closes.UTC())
 	}
 	return out
+}
+
+func newPerson(c contact.Contact) Person {
+	return Person{ID: db.FormatID(c.ID), Name: known(c.Name), Phone: known(c.Phone), UserID: known(c.UserID)}
 }
 
 func newActor(kind string, id int64, name string) nullable[Actor] {

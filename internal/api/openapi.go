@@ -12,7 +12,7 @@ import (
 
 const about = `What programs of a municipality may read and do at its WhatsApp desk.
 
-* **Token.** Send ` + "`Authorization: Bearer fd_…`" + `. A token belongs to one municipality and sees nothing of another; its name is the author of what it writes. A token of some offices sees only the conversations handed to these.
+* **Token.** Send ` + "`Authorization: Bearer fd_…`" + `. A token belongs to one municipality and sees nothing of another; its name is the author of what it writes. A token of some offices sees only the conversations handed to these, and neither lists nor broadcasts. No token approves a broadcast: that takes a person.
 * **Listings** are ` + "`{\"items\": […], \"next_cursor\": \"…\"}`" + `. Give ` + "`next_cursor`" + ` back as ` + "`cursor`" + ` for the next page; it is null on the last one.
 * **Idempotency-Key.** Every POST takes this header. The same key with the same request, within 24 hours, returns the first answer and does nothing more; with another request it is refused. A request that failed leaves no key behind.
 * **Problems** are ` + "`application/problem+json`" + ` (RFC 9457). Programs go by ` + "`code`" + `, which never changes; ` + "`detail`" + ` is a sentence for people, in the language of Accept-Language.
@@ -32,6 +32,8 @@ func description(publicURL, version string, registry huma.Registry) *huma.OpenAP
 			{Name: "conversations", Description: "What citizens and the office write to each other."},
 			{Name: "messages", Description: "Single messages, what became of them, and their files."},
 			{Name: "contacts", Description: "Citizens and the addresses they are known by."},
+			{Name: "lists", Description: "Lists that citizens join, and who is on them."},
+			{Name: "broadcasts", Description: "Messages to all who are on a list, one by one: nobody sees another."},
 			{Name: "quarantine", Description: "What arrived and was not understood."},
 		},
 		Components: &huma.Components{

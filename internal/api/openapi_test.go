@@ -22,6 +22,18 @@ var routes = []struct{ method, path string }{
 	{"get", "/media/{id}"},
 	{"get", "/contacts"},
 	{"get", "/contacts/{id}"},
+	{"get", "/lists"},
+	{"get", "/lists/{keyword}/subscribers"},
+	{"get", "/districts"},
+	{"get", "/consents"},
+	{"get", "/broadcasts"},
+	{"post", "/broadcasts"},
+	{"get", "/broadcasts/{id}"},
+	{"get", "/broadcasts/{id}/recipients"},
+	{"post", "/broadcasts/{id}/approve"},
+	{"post", "/broadcasts/{id}/pause"},
+	{"post", "/broadcasts/{id}/resume"},
+	{"post", "/broadcasts/{id}/cancel"},
 	{"get", "/quarantine"},
 	{"post", "/quarantine/{id}/replay"},
 }
@@ -67,7 +79,7 @@ func TestTheDocumentHasEveryRoute(t *testing.T) {
 			if r.method == "post" && !takesKey(operation("parameters")) {
 				t.Errorf("%s takes no Idempotency-Key", name)
 			}
-			if !regexp.MustCompile(`^(/([a-z]+(-[a-z]+)*|\{id\}))+$`).MatchString(r.path) {
+			if !regexp.MustCompile(`^(/([a-z]+(-[a-z]+)*|\{(id|keyword)\}))+$`).MatchString(r.path) {
 				t.Errorf("%s is not in kebab case", name)
 			}
 		}

@@ -46,6 +46,10 @@ const (
 	inConversations listing = "c"
 	inMessages      listing = "m"
 	inQuarantine    listing = "q"
+	inSubscribers   listing = "s"
+	inConsents      listing = "n"
+	inBroadcasts    listing = "b"
+	inRecipients    listing = "r"
 )
 
 var errCursor = fault.New(fault.Invalid, "api.cursor")
@@ -105,4 +109,12 @@ func (p position) ofMessages() conversation.Position {
 
 func afterMessage(m conversation.Message) string {
 	return position{In: inMessages, ID: m.ID, At: m.At.UnixMicro(), Place: m.Place}.cursor()
+}
+
+// afterID is the cursor of a listing that goes by ids alone; 0 is the end.
+func afterID(in listing, id int64) string {
+	if id == 0 {
+		return ""
+	}
+	return position{In: in, ID: id}.cursor()
 }

@@ -74,8 +74,8 @@ func (s *server) quarantineRoutes(api huma.API) {
 		[]int{http.StatusForbidden, http.StatusNotFound, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity}, s.replayQuarantine)
 }
 
-// mayQuarantine holds that the token has right over what came for the whole municipality.
-func mayQuarantine(actor staff.Actor, right staff.Right) error {
+// requireWhole holds that the token has right over what is of the whole municipality.
+func requireWhole(actor staff.Actor, right staff.Right) error {
 	if len(actor.Offices) > 0 {
 		return errOffices
 	}
@@ -88,7 +88,7 @@ func (s *server) listQuarantine(ctx context.Context, in *listQuarantine) (*someI
 	if err != nil {
 		return nil, err
 	}
-	if err := mayQuarantine(actor, staff.SeeQuarantine); err != nil {
+	if err := requireWhole(actor, staff.SeeQuarantine); err != nil {
 		return nil, err
 	}
 	var found []journal.Item
@@ -102,7 +102,7 @@ func (s *server) listQuarantine(ctx context.Context, in *listQuarantine) (*someI
 	next := ""
 	if len(found) > in.Limit {
 		found = found[:in.Limit]
-		next = position{In: inQuarantine, ID: found[in.Limit-1].ID}.cursor()
+		next = afterID(inQuarantine, found[in.Limit-1].ID)
 	}
 	var items []QuarantineItem
 	for _, i := range found {
@@ -115,7 +115,7 @@ func (s *server) listQuarantine(ctx context.Context, in *listQuarantine) (*someI
 // between the two, the same request with the same key goes on where it stopped.
 func (s *server) replayQuarantine(ctx context.Context, in *replayItem) (*oneItem, error) {
 	actor := callOf(ctx).actor
-	if err := mayQuarantine(actor, staff.ReplayQuarantine); err != nil {
+	if err := requireWhole(actor, staff.ReplayQuarantine); err != nil {
 		return nil, err
 	}
 	id, ok := db.ParseID(in.ID)
