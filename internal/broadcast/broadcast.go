@@ -173,7 +173,7 @@ type Recipient struct {
 	Resent  *conversation.Message // the copy a supervisor sent because the first stayed uncertain
 }
 
-// Part says which recipients to list.
+// Part says which recipients to list. Each of Outcomes is a part, by its name.
 type Part string
 
 // The parts.

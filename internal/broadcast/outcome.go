@@ -59,18 +59,27 @@ func Failures(ctx context.Context, tx *db.Tx, municipality, id int64) (map[int]i
 	return out, nil
 }
 
-// partOf are the states of the recipients of each part.
-var partOf = map[Part][]conversation.Status{
-	Everybody: {conversation.Queued, conversation.Sending, conversation.Uncertain, conversation.Accepted, conversation.Held, conversation.Sent, conversation.Failed,
-		conversation.Delivered, conversation.Read, conversation.Played, conversation.Cancelled, conversation.Skipped},
-	NotReached: {conversation.Queued, conversation.Sending, conversation.Uncertain, conversation.Accepted, conversation.Held, conversation.Sent, conversation.Failed, conversation.Cancelled},
-	Uncertain:  {conversation.Uncertain},
+// everybody are the states that a recipient's message may be in.
+var everybody = []conversation.Status{conversation.Queued, conversation.Sending, conversation.Uncertain, conversation.Accepted, conversation.Held, conversation.Sent,
+	conversation.Failed, conversation.Delivered, conversation.Read, conversation.Played, conversation.Cancelled, conversation.Skipped}
+
+// states are those of the recipients of the part; an unknown one has none.
+func (p Part) states() []conversation.Status {
+	switch p {
+	case Everybody:
+		return everybody
+	case NotReached:
+		return []conversation.Status{conversation.Queued, conversation.Sending, conversation.Uncertain, conversation.Accepted, conversation.Held, conversation.Sent, conversation.Failed, conversation.Cancelled}
+	}
+	return slices.DeleteFunc(slices.Clone(everybody), func(s conversation.Status) bool {
+		return s.String() != string(p) && (s != conversation.Played || string(p) != conversation.Read.String())
+	})
 }
 
 // Recipients lists the recipients of a broadcast after a message, in the order of messages, and where the
 // next page begins: 0 when there is none.
 func Recipients(ctx context.Context, tx *db.Tx, municipality, id int64, part Part, after int64, limit int) ([]Recipient, int64, error) {
-	copies, err := conversation.CopiesOf(ctx, tx, municipality, id, partOf[part], after, limit+1)
+	copies, err := conversation.CopiesOf(ctx, tx, municipality, id, part.states(), after, limit+1)
 	if err != nil {
 		return nil, 0, err
 	}
