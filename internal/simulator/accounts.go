@@ -27,6 +27,7 @@ type Account struct {
 	AppSecret     string `json:"app_secret"`      // key of the webhooks' signature
 	VerifyToken   string `json:"verify_token"`    // token of the webhook's verification
 	WebhookURL    string `json:"webhook_url"`     // where webhooks go; empty: kept until one is set
+	Limit         string `json:"messaging_limit"` // of the account's portfolio: TIER_250, TIER_2K, TIER_10K, TIER_100K or TIER_UNLIMITED (the default)
 	Throughput    string `json:"throughput"`      // STANDARD (80 messages a second, in and out; the default), HIGH (1,000) or UNLIMITED (for benchmarks)
 
 	Templates []Template `json:"templates"` // approved from the start, beside hello_world and avviso
@@ -49,7 +50,8 @@ type account struct {
 	templates map[string]*template
 	numbers   []*number
 
-	hooks *hooks
+	hooks     *hooks
+	portfolio portfolio
 }
 
 type accountState struct {
@@ -62,6 +64,9 @@ type accountState struct {
 	Subscribed  bool     `json:"subscribed"`
 	Verified    bool     `json:"verified"`
 	Creations   []int64  `json:"creations,omitempty"` // unix seconds of the last hour's template creations
+
+	MessagingLimit string             `json:"messaging_limit,omitempty"`
+	Pacing         map[string]*pacing `json:"pacing,omitempty"` // by template id
 }
 
 // number is a phone number of a business.
@@ -90,6 +95,7 @@ type numberState struct {
 	Settings      map[string]any            `json:"settings,omitempty"`
 	Automation    map[string]any            `json:"automation,omitempty"`
 	Blocked       map[string]blockedCitizen `json:"blocked,omitempty"` // by citizen code
+	Links         []link                    `json:"links,omitempty"`   // message_qrdls
 	FreeMonth     string                    `json:"free_month,omitempty"`
 	FreeUsed      int                       `json:"free_used,omitempty"`
 }
@@ -237,6 +243,7 @@ func (a *account) apply(spec Account) {
 	st.AppSecret = cmp.Or(spec.AppSecret, st.AppSecret)
 	st.VerifyToken = cmp.Or(spec.VerifyToken, st.VerifyToken)
 	st.CallbackURL = cmp.Or(spec.WebhookURL, st.CallbackURL)
+	st.MessagingLimit = cmp.Or(spec.Limit, st.MessagingLimit)
 	if spec.Token != "" && !slices.Contains(st.Tokens, spec.Token) {
 		st.Tokens = append(st.Tokens, spec.Token)
 	}
@@ -324,6 +331,9 @@ func (s *Server) postAccount(r *http.Request) (int, any, error) {
 			return 0, nil, badRequest("throughput must be STANDARD, HIGH or UNLIMITED, not %q", spec.Throughput)
 		}
 	}
+	if err := checkTier(spec.Limit); err != nil {
+		return 0, nil, err
+	}
 	n, err := s.addAccount(spec)
 	if err != nil {
 		return 0, nil, badRequest("%v", err)
@@ -343,7 +353,7 @@ func (s *Server) accountView(n *number) map[string]any {
 	num, acc := n.snapshot(), n.account.snapshot()
 	return map[string]any{
 		"waba_id": n.account.id, "phone_number_id": n.id, "display_number": num.Display, "verified_name": num.Name,
-		"status": num.Status, "throughput": num.Throughput, "subscribed": acc.Subscribed, "verified": acc.Verified,
+		"status": num.Status, "throughput": num.Throughput, "messaging_limit": cmp.Or(acc.MessagingLimit, unlimited), "reached": n.account.portfolio.count(s.clock.Now()), "subscribed": acc.Subscribed, "verified": acc.Verified,
 		"webhook_url": cmp.Or(num.OverrideURL, acc.OverrideURL, acc.CallbackURL), "webhooks": n.account.hooks.figures(),
 	}
 }
@@ -357,6 +367,7 @@ func (s *Server) putNumber(r *http.Request) (int, any, error) {
 		Throughput *string `json:"throughput"`
 		Status     *string `json:"status"`
 		Quality    *string `json:"quality_rating"`
+		Limit      *string `json:"messaging_limit"` // of the whole account, as it is Meta's of the portfolio
 	}
 	if err := readControl(r, &change); err != nil {
 		return 0, nil, err
@@ -366,6 +377,14 @@ func (s *Server) putNumber(r *http.Request) (int, any, error) {
 			return 0, nil, badRequest("throughput must be STANDARD, HIGH or UNLIMITED, not %q", *change.Throughput)
 		}
 	}
+	if change.Limit != nil {
+		if err := checkTier(*change.Limit); err != nil {
+			return 0, nil, err
+		}
+		n.account.mu.Lock()
+		n.account.state.MessagingLimit = *change.Limit
+		n.account.mu.Unlock()
+	}
 	n.mu.Lock()
 	setIf(&n.state.Throughput, change.Throughput)
 	setIf(&n.state.Status, change.Status)
@@ -373,6 +392,13 @@ func (s *Server) putNumber(r *http.Request) (int, any, error) {
 	n.mu.Unlock()
 	s.saver.touch()
 	return http.StatusOK, s.accountView(n), nil
+}
+
+func checkTier(tier string) error {
+	if _, ok := tierSize(tier); !ok {
+		return badRequest("messaging_limit must be one of %s, or a size of your own like TIER_3, not %q", strings.Join(messagingLimits, ", "), tier)
+	}
+	return nil
 }
 
 func setIf[T any](target *T, value *T) {

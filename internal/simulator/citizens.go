@@ -54,6 +54,8 @@ type chat struct {
 	PairUntil time.Time  `json:"pair_until,omitzero"` // what the pair rate has already given away
 	Addressed time.Time  `json:"addressed,omitzero"`  // when the business last used the phone: keeps it visible for 30 days
 	Messages  []*message `json:"messages"`
+
+	MarketingStopped bool `json:"marketing_stopped,omitempty"` // the citizen has told this business so
 }
 
 // maxChat bounds a chat: the oldest messages go first.
@@ -300,6 +302,7 @@ type citizenSummary struct {
 	LastAt   time.Time         `json:"last_at,omitzero"`
 	LastText string            `json:"last_text,omitempty"`
 	Numbers  []string          `json:"numbers,omitempty"` // phone number ids there is a chat with
+	Stopped  []string          `json:"stopped,omitempty"` // of them, those whose marketing they have stopped
 	citizenTraits
 }
 
@@ -317,6 +320,9 @@ func (s *Server) citizenView(c *citizen) citizenSummary {
 	}
 	v.Address = cmp.Or(v.Phone, v.UserID)
 	for id, ch := range c.chats {
+		if ch.MarketingStopped {
+			v.Stopped = append(v.Stopped, id)
+		}
 		if len(ch.Messages) == 0 {
 			continue
 		}
@@ -326,6 +332,7 @@ func (s *Server) citizenView(c *citizen) citizenSummary {
 		}
 	}
 	slices.Sort(v.Numbers)
+	slices.Sort(v.Stopped)
 	return v
 }
 

@@ -113,8 +113,9 @@ func (s *Server) reset(accountsToo bool) error {
 func (a *account) forgetTraffic() {
 	a.mu.Lock()
 	numbers := a.numbers
-	a.state.Creations = nil
+	a.state.Creations, a.state.Pacing = nil, nil
 	a.mu.Unlock()
+	a.portfolio.clear()
 	for _, n := range numbers {
 		n.mu.Lock()
 		n.bucket = bucket{}

@@ -21,7 +21,7 @@ type Faults struct {
 	Refuse []Refusal `json:"refuse,omitempty" doc:"sends refused with one of Meta's codes: [{code, times (0 = always), to (phone or user id; empty = anybody), later (true = answered 200 and failed by webhook), details}]"`
 	Broken []Breach  `json:"broken,omitempty" doc:"answers that are not Graph answers: [{kind, status, times (0 = always), processed, path, delay}]; kind is status (bare HTTP status, 500 unless set), half (cut in the middle), garbage (200 with no JSON), empty (200 with no body), hang (no answer until the client leaves, or for delay) or drop (connection cut); processed: the request took effect all the same; path: part of the path, /messages unless set, * for all"`
 
-	RefuseLater  bool `json:"refuse_later,omitempty" doc:"a closed window is told by a failed status after a 200 instead of by the answer"`
+	RefuseLater  bool `json:"refuse_later,omitempty" doc:"a closed window, and a messaging limit that is used up, are told by a failed status after a 200 instead of by the answer"`
 	WindowClosed bool `json:"window_closed,omitempty" doc:"the 24-hour window is closed for everybody: free messages get 131047"`
 	Hold         span `json:"hold,omitzero" doc:"templates are held for quality assessment this long (message_status held_for_quality_assessment), then sent"`
 	HoldDrop     bool `json:"hold_drop,omitempty" doc:"held templates are dropped with 132015 instead of sent"`

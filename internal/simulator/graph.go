@@ -153,7 +153,7 @@ func (s *Server) graphAnswer(r *http.Request, body []byte) (any, *graphError) {
 	if a := s.dir.account(g.object); a != nil && g.sees(a) {
 		return s.accountNode(g, a)
 	}
-	if a, ok := s.templates.get(g.object); ok && g.sees(a) && g.edge == "" {
+	if a, ok := s.templates.get(g.object); ok && g.sees(a) && (g.edge == "" || g.edge == "unpause") {
 		return s.templateNode(g, a)
 	}
 	if f := s.media.get(g.object); f != nil && s.seesFile(g, f) && g.edge == "" {
@@ -252,6 +252,12 @@ func (s *Server) mediaNode(g *graphRequest, f *file) (any, *graphError) {
 }
 
 func (s *Server) templateNode(g *graphRequest, a *account) (any, *graphError) {
+	switch {
+	case g.edge == "unpause" && g.Method == http.MethodPost:
+		return s.moveTemplates(a, []string{g.object}, "PAUSED", "APPROVED")
+	case g.edge != "":
+		return nil, unsupported(g)
+	}
 	switch g.Method {
 	case http.MethodGet:
 		a.mu.Lock()
@@ -274,7 +280,7 @@ func (s *Server) accountNode(g *graphRequest, a *account) (any, *graphError) {
 	case "GET message_templates":
 		return s.listTemplates(a, g.query, s.baseURL(g.Request)+g.URL.Path)
 	case "POST message_templates":
-		return s.createTemplate(a, g.body)
+		return s.postTemplates(g, a)
 	case "DELETE message_templates":
 		return s.deleteTemplates(a, g.query)
 	case "GET phone_numbers":
@@ -292,6 +298,9 @@ func (s *Server) accountNode(g *graphRequest, a *account) (any, *graphError) {
 }
 
 func (s *Server) numberNode(g *graphRequest, n *number) (any, *graphError) {
+	if g.edge == "message_qrdls" {
+		return s.links(g, n)
+	}
 	switch g.Method + " " + g.edge {
 	case "POST messages":
 		return s.postMessages(n, g.body)

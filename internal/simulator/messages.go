@@ -45,7 +45,9 @@ type message struct {
 	InWindow bool            `json:"in_window,omitempty"` // sent while the window was open
 	Price    string          `json:"price,omitempty"`     // type of the price, known once sent
 	Voice    bool            `json:"voice,omitempty"`
-	Failure  *graphError     `json:"failure,omitempty"` // why it fails, known before it is said
+	Template string          `json:"template,omitempty"` // id of the template it is made from
+	Paced    bool            `json:"paced,omitempty"`    // held until its template's pacing is settled
+	Failure  *graphError     `json:"failure,omitempty"`  // why it fails, known before it is said
 
 	citizen *citizen
 }
@@ -182,13 +184,7 @@ func (s *Server) send(n *number, req *sendRequest) (any, *graphError) {
 	if !n.take(now, false) {
 		return nil, refuse(130429, "Cloud API message throughput has been reached.")
 	}
-	answer := answerMessage{ID: m.ID}
-	if m.Type == "template" {
-		answer.Status = "accepted"
-		if s.faults.holds() {
-			m.Status, answer.Status = statusHeld, "held_for_quality_assessment"
-		}
-	}
+	answer := answerMessage{ID: m.ID, Status: s.hold(n, m)}
 	if err := s.accept(n, to, m, now); err != nil {
 		return nil, err
 	}
@@ -303,7 +299,10 @@ func (s *Server) accept(n *number, to recipient, m *message, now time.Time) *gra
 		ch.Addressed = now
 	}
 	if m.Failure == nil {
-		m.Failure = c.state.failure(n, to, m)
+		m.Failure = c.state.failure(n, ch, to, m)
+	}
+	if err := s.checkReach(n, m); err != nil {
+		return err
 	}
 	s.keep(ch, m)
 	s.forward(m)
@@ -335,7 +334,7 @@ func (ch *chat) takePair(now time.Time) bool {
 }
 
 // failure is why a message that was accepted will not reach this citizen; nil if it will.
-func (c *citizenState) failure(n *number, to recipient, m *message) *graphError {
+func (c *citizenState) failure(n *number, ch *chat, to recipient, m *message) *graphError {
 	n.mu.Lock()
 	_, blocked := n.state.Blocked[c.Code]
 	n.mu.Unlock()
@@ -344,7 +343,7 @@ func (c *citizenState) failure(n *number, to recipient, m *message) *graphError 
 		return refuse(131026, "Message Undeliverable.")
 	case blocked:
 		return refuse(131026, "The recipient is on the block list of this number.")
-	case c.StoppedMarketing && m.Category == "marketing":
+	case (c.StoppedMarketing || ch.MarketingStopped) && m.Category == "marketing":
 		return refuse(131050, "User has stopped marketing messages from the business.")
 	}
 	return nil

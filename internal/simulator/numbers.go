@@ -32,7 +32,7 @@ func (s *Server) accountFields(a *account) map[string]any {
 		"id": a.id, "name": st.Name, "currency": "EUR", "timezone_id": "71", "country": "IT", "status": "ACTIVE",
 		"message_template_namespace": "sim_" + a.id, "account_review_status": "APPROVED", "business_verification_status": "verified",
 		"ownership_type": "SELF", "owner_business_info": map[string]any{"id": businessID, "name": st.Name},
-		"whatsapp_business_manager_messaging_limit": "TIER_100K", "health_status": a.health(),
+		"whatsapp_business_manager_messaging_limit": cmp.Or(st.MessagingLimit, unlimited), "health_status": a.health(),
 	}
 }
 
@@ -59,7 +59,7 @@ func (s *Server) numberFields(n *number) map[string]any {
 		"quality_rating": st.Quality, "quality_score": map[string]any{"score": st.Quality},
 		"code_verification_status": st.Verification, "name_status": "APPROVED", "platform_type": "CLOUD_API",
 		"throughput": map[string]any{"level": cmp.Or(map[string]string{"UNLIMITED": "HIGH"}[st.Throughput], st.Throughput)},
-		"whatsapp_business_manager_messaging_limit": "TIER_100K", "account_mode": "LIVE", "is_official_business_account": false,
+		"whatsapp_business_manager_messaging_limit": cmp.Or(acc.MessagingLimit, unlimited), "account_mode": "LIVE", "is_official_business_account": false,
 		"is_pin_enabled": st.PIN != "", "webhook_configuration": hooks, "health_status": n.health(st.Status),
 	}
 	if st.Automation != nil {

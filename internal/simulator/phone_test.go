@@ -4,6 +4,7 @@ package simulator_test
 
 import (
 	"net/url"
+	"slices"
 	"testing"
 
 	"github.com/filodiretto/filodiretto/internal/browsertest"
@@ -60,13 +61,13 @@ func TestPhonePage(t *testing.T) {
 	p.Click("#list-dialog [data-reply-id=emergenze]")
 	p.WaitText("[data-direction=in]:last-child .text", "#EMERGENZE")
 	eventually(t, "the taps at the desk", func() bool {
-		replies := 0
+		var ids []string
 		for _, m := range d.items(t, "messages") {
-			if m["type"] == "interactive" && m["context"] != nil {
-				replies++
+			if reply, _ := m["interactive"].(object); reply != nil && m["context"] != nil {
+				ids = append(ids, reply[reply["type"].(string)].(object)["id"].(string))
 			}
 		}
-		return replies == 2
+		return slices.Equal(ids, []string{"si", "emergenze"})
 	})
 
 	p.Click("#phone-attach")
@@ -83,6 +84,8 @@ func TestPhonePage(t *testing.T) {
 	p.Click(`[data-message-id="` + id + `"] [data-emoji="👍"]`)
 	p.WaitFor(`[data-message-id="` + id + `"] .reaction`)
 
+	p.Click("#phone-marketing")
+	eventually(t, "the preference at the desk", func() bool { v := d.items(t, "user_preferences"); return len(v) == 1 && v[0]["value"] == "stop" })
 	p.Click("#fault-window")
 	closed := func() bool { return s.ok("GET", "/simulator/faults", nil)["faults"].(object)["window_closed"] == true }
 	eventually(t, "the window to close", closed)

@@ -7,15 +7,16 @@
 // The Graph API is under /v26.0/… (and unversioned), the phones are at /, and tests control it under /simulator/…:
 //
 //	POST accounts                     an account with a number; GET lists them with what their webhooks came to
-//	PUT  numbers/{id}                 throughput, status, quality of a number
-//	PUT  templates                    what Meta does to a template by itself: pause, disable, recategorise
+//	PUT  numbers/{id}                 throughput, status, quality of a number, messaging limit of its account
+//	PUT  templates                    what Meta does to a template by itself: pause, disable, archive, recategorise, pace
 //	PUT  webhook                      the callback of an account; POST delivers any change to it
 //	POST citizens                     a citizen, or a change of one; GET lists them, GET citizens/{phone} is one
 //	POST citizens/{phone}/messages    what the citizen writes; GET is the chat, oldest first
 //	POST citizens/{phone}/read        the citizen opens the chat
 //	POST citizens/{phone}/change_number
+//	POST citizens/{phone}/preferences {"number", "marketing": "stop" or "resume"}
 //	POST messages/{id}/played         the citizen plays a voice note
-//	GET  requests                     what the Graph API received
+//	GET  requests                     what the Graph API received; filters and what is shown: docs/simulator.md
 //	PUT  faults, PUT delays           trouble and pace; GET shows them, faults with what each means
 //	POST clock                        {"advance": "24h"}
 //	POST reset
@@ -49,6 +50,9 @@ type Options struct {
 	Delays          *Delays // nil: DefaultDelays
 	WebhookBatch    int     // updates in one POST at most, 1000 unless set
 	WebhookParallel int     // POSTs at a time for one account, 8 unless set
+
+	Recorded      int // requests of the Graph API that are kept for GET requests, 250,000 unless set
+	RecordedBytes int // of their bodies together, 512 MB unless set; the oldest go first
 
 	URLLife time.Duration // of a file's address, 5 minutes unless set; more where Now makes leaps
 }
@@ -130,6 +134,7 @@ func New(opts Options) (*Server, error) {
 		callbacks: &http.Client{Timeout: callbackTimeout, Transport: &http.Transport{MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 	}
+	s.recorder.most, s.recorder.bytes = cmp.Or(opts.Recorded, recordedRequests), cmp.Or(opts.RecordedBytes, recordedBytes)
 	s.events.pages = map[*openPage]bool{}
 	s.schedule = newSchedule(s.clock)
 	s.ctx, s.stop = context.WithCancel(context.Background())
@@ -257,8 +262,8 @@ func (s *Server) routes() http.Handler {
 		"GET /simulator/citizens/{phone}/messages":       s.getCitizenMessages,
 		"POST /simulator/citizens/{phone}/read":          s.postRead,
 		"POST /simulator/citizens/{phone}/change_number": s.postChangeNumber,
+		"POST /simulator/citizens/{phone}/preferences":   s.postPreferences,
 		"POST /simulator/messages/{id}/played":           s.postPlayed,
-		"GET /simulator/requests":                        s.getRequests,
 		"GET /simulator/faults":                          s.getFaults,
 		"PUT /simulator/faults":                          s.putFaults,
 		"GET /simulator/delays":                          s.getDelays,
@@ -269,6 +274,7 @@ func (s *Server) routes() http.Handler {
 	} {
 		mux.Handle(route, s.control(f))
 	}
+	mux.HandleFunc("GET /simulator/requests", s.getRequests)
 	mux.HandleFunc("GET /simulator/events", s.getEvents)
 	mux.HandleFunc("GET /simulator/media/{id}", s.getFile)
 	mux.Handle("/simulator/", s.control(func(r *http.Request) (int, any, error) {

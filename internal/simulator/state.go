@@ -100,6 +100,7 @@ type savedAccount struct {
 	Numbers   []savedNumber     `json:"numbers"`
 	Pending   []update          `json:"pending,omitempty"`
 	Open      []json.RawMessage `json:"open,omitempty"`
+	Reached   json.RawMessage   `json:"reached,omitempty"`
 }
 
 type savedNumber struct {
@@ -180,7 +181,7 @@ func (c *citizen) saved() savedCitizen {
 }
 
 func (a *account) saved() savedAccount {
-	saved := savedAccount{ID: a.id}
+	saved := savedAccount{ID: a.id, Reached: a.portfolio.saved()}
 	a.mu.Lock()
 	saved.State = marshal(a.state)
 	numbers := a.numbers
@@ -277,6 +278,9 @@ func (s *Server) restoreAccount(saved savedAccount) error {
 			return fmt.Errorf("restore number %s: %w", sn.ID, err)
 		}
 		s.dir.addNumber(n)
+	}
+	if err := a.portfolio.restore(saved.Reached); err != nil {
+		return fmt.Errorf("restore whom account %s has reached: %w", saved.ID, err)
 	}
 	return a.hooks.restore(saved)
 }

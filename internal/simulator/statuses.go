@@ -48,6 +48,9 @@ func (s *Server) nextStatus(m *message) (status, time.Duration) {
 	c, d := &m.citizen.state, s.delays()
 	switch m.Status {
 	case statusHeld:
+		if m.Paced {
+			return s.pacedNext(m), 0
+		}
 		return s.faults.release()
 	case statusAccepted:
 		if m.Failure != nil {

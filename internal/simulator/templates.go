@@ -174,6 +174,49 @@ func (s *Server) createTemplate(a *account, body []byte) (any, *graphError) {
 	return map[string]any{"id": spec.ID, "status": spec.Status, "category": spec.Category}, nil
 }
 
+// postTemplates is POST /{waba_id}/message_templates, and its /archive and /unarchive.
+func (s *Server) postTemplates(g *graphRequest, a *account) (any, *graphError) {
+	from, to := "APPROVED", "ARCHIVED"
+	switch g.rest {
+	case "":
+		return s.createTemplate(a, g.body)
+	case "archive":
+	case "unarchive":
+		from, to = to, from
+	default:
+		return nil, unsupported(g)
+	}
+	var in struct {
+		IDs string `json:"hsm_ids"`
+	}
+	if err := json.Unmarshal(g.body, &in); err != nil {
+		return nil, badJSON(err)
+	}
+	return s.moveTemplates(a, strings.Split(in.IDs, ","), from, to)
+}
+
+// moveTemplates brings templates from one status to another, all of them or none.
+func (s *Server) moveTemplates(a *account, ids []string, from, to string) (any, *graphError) {
+	a.mu.Lock()
+	for _, id := range ids {
+		if t := a.templates[id]; t == nil || t.Status != from {
+			a.mu.Unlock()
+			return nil, refuse(100, "Template %s is not %s.", id, from)
+		}
+	}
+	var updates []update
+	for _, id := range ids {
+		changed := *a.templates[id] // a send may be reading it
+		changed.Status = to
+		a.templates[id] = &changed
+		updates = append(updates, s.templateUpdate(&changed))
+	}
+	a.mu.Unlock()
+	a.hooks.add(updates...)
+	s.saver.touch()
+	return success, nil
+}
+
 func (s *Server) storeTemplate(a *account, t *template) *graphError {
 	now := s.clock.Now()
 	a.mu.Lock()
@@ -418,10 +461,14 @@ func (s *Server) decide(a *account, t *template) {
 // templateUpdate is the webhook about a template's status; its account must be locked.
 func (s *Server) templateUpdate(t *template) update {
 	id, _ := strconv.ParseInt(t.ID, 10, 64) // our own ids are numbers
-	return update{Field: "message_template_status_update", At: s.clock.Now().Unix(), Value: marshal(map[string]any{
+	value := map[string]any{
 		"event": t.Status, "message_template_id": id, "message_template_name": t.Name, "message_template_language": t.Language,
 		"message_template_category": t.Category, "reason": cmp.Or(t.RejectedReason, "NONE"),
-	})}
+	}
+	if t.Status == "PAUSED" {
+		value["other_info"] = map[string]any{"title": "FIRST_PAUSE", "description": "Your WhatsApp message template has been paused for 3 hours because it had issues with quality."}
+	}
+	return update{Field: "message_template_status_update", At: s.clock.Now().Unix(), Value: marshal(value)}
 }
 
 // editTemplate is POST /{template_id}.
@@ -571,6 +618,8 @@ func (s *Server) putTemplate(r *http.Request) (int, any, error) {
 		Category *string `json:"category"`
 		Quality  *string `json:"quality"`
 		Reason   *string `json:"reason"`
+		Pacing   *pacing `json:"pacing"` // {"first": 10}: from the eleventh message on they are held
+		Held     string  `json:"held"`   // release or drop: what becomes of those held, which ends the pacing
 	}
 	if err := readControl(r, &in); err != nil {
 		return 0, nil, err
@@ -580,6 +629,15 @@ func (s *Server) putTemplate(r *http.Request) (int, any, error) {
 	}
 	if in.Category != nil && !slices.Contains(categories, *in.Category) {
 		return 0, nil, badRequest("category must be one of %s", strings.Join(categories, ", "))
+	}
+	if in.Held != "" && in.Held != "release" && in.Held != "drop" {
+		return 0, nil, badRequest("held must be release or drop, not %q", in.Held)
+	}
+	if in.Pacing != nil && in.Pacing.First < 0 {
+		return 0, nil, badRequest("pacing.first must not be negative")
+	}
+	if in.Held == "drop" {
+		in.Status = new("PAUSED")
 	}
 	a := s.dir.account(cmp.Or(in.WABA, DefaultAccount().WABA))
 	if a == nil {
@@ -605,8 +663,12 @@ func (s *Server) putTemplate(r *http.Request) (int, any, error) {
 	}
 	a.templates[t.ID] = &changed
 	view := changed.node()
+	a.pace(t.ID, in.Pacing, in.Held != "")
 	a.mu.Unlock()
 	a.hooks.add(updates...)
+	if in.Held != "" {
+		s.settleHeld(a, changed.ID, in.Held == "drop")
+	}
 	s.saver.touch()
 	return http.StatusOK, view, nil
 }

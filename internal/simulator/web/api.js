@@ -26,6 +26,7 @@ export const messages = async (address, number) =>
 export const write = (address, message) => ask("POST", `${person(address)}/messages`, message);
 export const read = (address, number) => ask("POST", `${person(address)}/read`, { number });
 export const played = (id) => ask("POST", `messages/${encodeURIComponent(id)}/played`);
+export const prefer = (address, number, marketing) => ask("POST", `${person(address)}/preferences`, { number, marketing });
 export const faults = async () => (await ask("GET", "faults")).faults;
 export const setFaults = (faults) => ask("PUT", "faults", faults);
 export const advance = (advance) => ask("POST", "clock", { advance });

@@ -119,6 +119,7 @@ async function openPhone(address, keepNumber) {
   $("mine").textContent = "Telefono di " + label;
   $("phone-off").checked = Boolean(open.citizen.offline);
   $("phone-blocks").checked = Boolean(open.citizen.blocked_us);
+  showMarketing();
   cancelReply();
   rememberInAddress();
   markOpen();
@@ -450,6 +451,16 @@ async function setTrait(name, on) {
   await attempt(() => api.saveCitizen(fields));
 }
 
+function showMarketing() {
+  $("phone-marketing").checked = Boolean(open.citizen?.stopped?.includes(open.number));
+}
+
+async function setMarketing(stopped) {
+  if (!open.citizen) return;
+  await attempt(async () => { open.citizen = await api.prefer(open.citizen.address, open.number, stopped ? "stop" : "resume"); });
+  showMarketing();
+}
+
 // ---- narrow screens show one pane at a time
 
 function showPane(id) {
@@ -471,7 +482,7 @@ $("citizens").addEventListener("click", ({ target }) => {
   const button = target.closest("[data-address]");
   if (button) openPhone(button.dataset.address);
 });
-$("number").addEventListener("change", () => { useNumber(); if (open.citizen) rememberInAddress(); loadChat(); });
+$("number").addEventListener("change", () => { useNumber(); showMarketing(); if (open.citizen) rememberInAddress(); loadChat(); });
 $("phone-form").addEventListener("submit", (event) => { event.preventDefault(); submitText(); });
 $("phone-text").addEventListener("input", grow);
 $("phone-text").addEventListener("keydown", (event) => {
@@ -505,6 +516,7 @@ $("refuse-code").addEventListener("change", () => { if ($("fault-refuse").checke
 $("fault-off").addEventListener("click", () => attempt(() => api.setFaults({})));
 $("phone-off").addEventListener("change", ({ target }) => setTrait("offline", target.checked));
 $("phone-blocks").addEventListener("change", ({ target }) => setTrait("blocked_us", target.checked));
+$("phone-marketing").addEventListener("change", ({ target }) => setMarketing(target.checked));
 $("clock-day").addEventListener("click", async () => { if (await attempt(() => api.advance("24h"))) notice("Ora per WhatsApp è domani."); });
 document.addEventListener("visibilitychange", markRead);
 document.addEventListener("keydown", (event) => { if (event.key === "Escape") { closeMenus(); toggleSheet(false); } });
