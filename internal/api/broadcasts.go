@@ -139,7 +139,7 @@ type changeBroadcast struct {
 
 type listRecipients struct {
 	ID      string `path:"id" example:"3797402938376199"`
-	Outcome string `query:"outcome" enum:"not_reached,uncertain" doc:"not_reached: those to tell otherwise, by phone or at the counter. uncertain: those whose message may or may not have been sent"`
+	Outcome string `query:"outcome" enum:"not_reached,queued,sending,uncertain,accepted,held,sent,failed,delivered,read,cancelled,skipped" doc:"Only those who count among it; not_reached are those to tell otherwise, by phone or at the counter"`
 	Paging
 }
 

@@ -21,6 +21,7 @@ import (
 type Message struct {
 	ID             string             `json:"id" example:"3797402938376193"`
 	ConversationID *string            `json:"conversation_id" example:"3797402938376192" doc:"Null for what belongs to no conversation"`
+	BroadcastID    *string            `json:"broadcast_id" example:"3797402938376199" doc:"Of a copy that went to a citizen on a list; null for all others"`
 	Direction      string             `json:"direction" enum:"in,out"`
 	Type           string             `json:"type" enum:"text,image,video,audio,voice,document,sticker,location,contacts,reaction,choice,template,system,unsupported"`
 	Text           string             `json:"text" example:"Buongiorno, a che ora apre l’anagrafe?" doc:"What a person reads: the text, a caption, a template filled in, what was chosen, the emoji of a reaction"`
@@ -211,6 +212,9 @@ func newMessage(m conversation.Message, l locale.Language) Message {
 		Status: m.Status.String(), ExternalID: known(m.ExternalID), At: m.At}
 	if m.ConversationID != 0 {
 		out.ConversationID = new(db.FormatID(m.ConversationID))
+	}
+	if m.BroadcastID != 0 {
+		out.BroadcastID = new(db.FormatID(m.BroadcastID))
 	}
 	if m.Author.Kind != "" {
 		out.Author = newActor(m.Author.Kind, m.Author.ID, m.Author.Name)
