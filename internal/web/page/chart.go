@@ -3,6 +3,7 @@
 package page
 
 import (
+	"context"
 	"math"
 	"strconv"
 	"strings"
@@ -200,6 +201,14 @@ func (f Flow) empty() bool {
 const looks = 6
 
 func lineClass(i int) string { return "chart-" + strconv.Itoa(i%looks+1) }
+
+// signed writes how many came or went; nobody has no sign.
+func signed(ctx context.Context, sign string, count int) string {
+	if count == 0 {
+		return number(ctx, 0)
+	}
+	return sign + number(ctx, count)
+}
 
 // unit writes a place in a drawing.
 func unit(x float64) string { return strconv.FormatFloat(x, 'f', -1, 32) }

@@ -137,11 +137,11 @@ func FiguresPage(d Desk, f Figures) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = tile("desk.figures.joined", "+"+number(ctx, f.Joined), "").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = tile("desk.figures.joined", signed(ctx, "+", f.Joined), "").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = tile("desk.figures.left", "−"+number(ctx, f.Left), "").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = tile("desk.figures.left", signed(ctx, "−", f.Left), "").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

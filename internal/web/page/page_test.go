@@ -35,7 +35,7 @@ func forEachScene(t *testing.T, f func(t *testing.T, markup string)) {
 	}
 }
 
-var missing = regexp.MustCompile(`\b(desk|status|role|kind|error|graph)\.[a-z_]+(\.[a-z_0-9]+)*\b`)
+var missing = regexp.MustCompile(`\b(desk|page|status|role|kind|error|graph)\.[a-z_]+(\.[a-z_0-9]+)*\b`)
 
 func TestNoTextIsMissing(t *testing.T) {
 	forEachScene(t, func(t *testing.T, markup string) {

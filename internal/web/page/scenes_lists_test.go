@@ -75,12 +75,71 @@ func extremeFigures(ctx context.Context) Figures {
 	return f
 }
 
+var sceneLists = []ListLine{
+	{Keyword: "EMERGENZE", Name: "Emergenze", Kind: "emergency", Subscribers: 3412, Joined: 292, Left: 31, Words: "ISCRIZIONE ON EMERGENZE", Leave: "ISCRIZIONE OFF EMERGENZE", Link: "https://wa.me/393316432314?text=ISCRIZIONE%20ON%20EMERGENZE", Code: sceneCode},
+	{Keyword: "PUBBLICAUTILITA", Name: "Pubblica utilità", Kind: "notice", Subscribers: 2304, Joined: 94, Left: 31, Words: "ISCRIZIONE ON PUBBLICAUTILITA", Leave: "ISCRIZIONE OFF PUBBLICAUTILITA", Link: "https://wa.me/393316432314?text=ISCRIZIONE%20ON%20PUBBLICAUTILITA", Code: sceneCode},
+}
+
+var sceneCode = Code{Size: 21, Path: "M0 0h7v1h-7zM0 1h1v1h-1zM6 1h1v1h-1zM0 6h7v1h-7zM10 10h3v3h-3zM14 0h7v7h-7z"}
+
+func sceneSubscribers(n int) Subscribers {
+	s := Subscribers{ListLine: sceneLists[0], First: true, Next: "9", File: "/desk/rimini/lists/EMERGENZE/subscribers.csv"}
+	for i := range n {
+		s.Rows = append(s.Rows, Subscriber{ID: itoa(i + 1), Name: rows[i%len(rows)].Name, Address: "+39 347 123 4567", Since: ago(time.Duration(i*31) * time.Hour)})
+	}
+	return s
+}
+
+func sceneFile(ctx context.Context) CitizenFile {
+	return CitizenFile{
+		ID: "7", Name: "Maria Bianchi", Since: ago(9000 * time.Hour), Note: "Preferisce essere chiamata dopo le 15.",
+		Addresses: []Address{{Value: "+39 347 123 4567"}, {Value: "@maria.bianchi"}, {Value: "+39 333 987 6543", Earlier: true}},
+		Lists:     []Joined{{Keyword: "EMERGENZE", Name: "Emergenze", On: true, Since: ago(900 * time.Hour)}, {Keyword: "PUBBLICAUTILITA", Name: "Pubblica utilità", Suspended: true, Since: ago(30 * time.Hour), Number: "+39 331 643 2314"}, {Keyword: "EVENTI", Name: "Eventi"}},
+		Districts: []Joined{{Keyword: "NORD", Name: "Rimini nord", On: true, Since: ago(30 * time.Hour)}, {Keyword: "SUD", Name: "Rimini sud"}},
+		Consents: []Consent{
+			{At: ago(30 * time.Hour), Recorded: ago(30 * time.Hour), List: "Pubblica utilità", Event: "suspended", Channel: "dalle impostazioni di WhatsApp", Policy: "1", Hash: strings.Repeat("9f", 32)},
+			{At: ago(500 * time.Hour), Recorded: ago(499 * time.Hour), List: "Pubblica utilità", Event: "given", Channel: "allo sportello", Words: "Iscrizione: Pubblica utilità. Uscita: nessuna.", Policy: "1", Reference: "prot. 4567/2026", Who: "Luca Neri", Hash: strings.Repeat("1c", 32)},
+			{At: ago(900 * time.Hour), Recorded: ago(900 * time.Hour), List: "Emergenze", Event: "given", Channel: "con una parola su WhatsApp", Words: "iscrizione on  #emergenze 👍", Wording: "Iscrizione riuscita: da ora ricevi gli avvisi Emergenze del Comune di Rimini. Iscrivendoti accetti l’informativa. Per smettere scrivi ISCRIZIONE OFF.", Policy: "1", Message: "wamid.HBgMMzkzNDcxMjM0NTY3FQIAEhggRDVDQjY3", Hash: strings.Repeat("a7", 32)},
+			{At: ago(900 * time.Hour), Recorded: ago(900 * time.Hour), Event: "acknowledged", Channel: "con una parola su WhatsApp", Policy: "1", Hash: strings.Repeat("0b", 32)},
+		},
+		ConsentsFile: "/desk/rimini/citizens/7/consents.csv", Conversations: maria.Conversations, Counter: Counter{Key: "k"},
+	}
+}
+
+var sceneTown = Town{
+	Municipality: "Comune di Rimini", Service: "WhatsUrp",
+	Policy:   Policy{URL: "https://www.comune.rimini.it/privacy", Text: "Il Comune di Rimini, titolare del trattamento, usa il tuo numero e quello che ci scrivi solo per risponderti e, se ti iscrivi, per inviarti gli avvisi delle liste che scegli."},
+	Contacts: []Contact{{Label: "URP", Value: "0541 704704", Address: "tel:+390541704704"}, {Label: "URP", Value: "urp@comune.rimini.it", Address: "mailto:urp@comune.rimini.it"}, {Label: "Segnalazioni", Value: "segnala.comune.rimini.it", Address: "https://segnala.comune.rimini.it/"}},
+}
+
 func listScenes(ctx context.Context) map[string]templ.Component {
-	figures := frame(SectionFigures, t(ctx, "desk.section.figures"))
+	figures, lists, file := frame(SectionFigures, t(ctx, "desk.section.figures")), frame(SectionLists, t(ctx, "desk.section.lists")), frame(SectionInbox, "Maria Bianchi")
 	empty := Figures{Period: Month, Growth: Chart{ID: "growth", Title: t(ctx, "desk.figures.growth")}, Movement: Flow{Chart: Chart{ID: "movement", Title: t(ctx, "desk.figures.movement")}}}
+	found := sceneSubscribers(0)
+	found.Query, found.Next = "Mario", ""
+	nobody := Subscribers{ListLine: sceneLists[1], First: true}
+	nobody.Subscribers = 0
+	wrong, stopped := sceneFile(ctx), CitizenFile{ID: "8", Name: "+39 347 000 0000", Stopped: ago(50 * time.Hour), Lists: []Joined{{Keyword: "EMERGENZE", Name: "Emergenze"}}}
+	wrong.Counter.Problem, stopped.Counter.Done = t(ctx, "desk.file.no_reference"), true
+	own := OwnLists{Town: sceneTown, Key: "k", Leave: "STOP", Now: t(ctx, "page.lists.now", "lists", "Emergenze"),
+		Lists:     []OwnList{{Keyword: "EMERGENZE", Name: "Emergenze", About: t(ctx, "page.lists.about_emergency"), On: true}, {Keyword: "PUBBLICAUTILITA", Name: "Pubblica utilità", Suspended: true}, {Keyword: "EVENTI", Name: "Eventi in città"}},
+		Districts: []OwnList{{Keyword: "NORD", Name: "Rimini nord"}, {Keyword: "SUD", Name: "Rimini sud", On: true}}}
+	saved := own
+	saved.Saved, saved.Lists, saved.Districts, saved.Now = true, []OwnList{own.Lists[2]}, nil, t(ctx, "page.lists.now_none")
 	return map[string]templ.Component{
-		"figures":         FiguresPage(figures, sceneFigures(ctx)),
-		"figures-extreme": FiguresPage(figures, extremeFigures(ctx)),
-		"figures-empty":   FiguresPage(figures, empty),
+		"figures":          FiguresPage(figures, sceneFigures(ctx)),
+		"figures-extreme":  FiguresPage(figures, extremeFigures(ctx)),
+		"figures-empty":    FiguresPage(figures, empty),
+		"lists":            ListsPage(lists, "+39 331 643 2314", sceneLists, []ListLine{{Keyword: "NORD", Name: "Rimini nord", Kind: "district", Subscribers: 120, Words: "ISCRIZIONE ON NORD", Leave: "ISCRIZIONE OFF NORD"}}),
+		"lists-none":       ListsPage(lists, "", nil, nil),
+		"subscribers":      SubscribersPage(lists, sceneSubscribers(50)),
+		"subscribers-none": SubscribersPage(lists, nobody),
+		"subscribers-lost": SubscribersPage(lists, found),
+		"file":             CitizenFilePage(file, sceneFile(ctx)),
+		"file-wrong":       CitizenFilePage(file, wrong),
+		"file-stopped":     CitizenFilePage(file, stopped),
+		"own":              OwnListsPage(own),
+		"own-saved":        OwnListsPage(saved),
+		"own-over":         LinkOverPage(LinkOver{Town: sceneTown, Word: "LISTE", Number: "+39 331 643 2314", Link: "https://wa.me/393316432314?text=LISTE"}),
 	}
 }
