@@ -25,6 +25,7 @@ import (
 	"github.com/filodiretto/filodiretto/internal/broadcast"
 	"github.com/filodiretto/filodiretto/internal/conversation"
 	"github.com/filodiretto/filodiretto/internal/db"
+	"github.com/filodiretto/filodiretto/internal/dialogue"
 	"github.com/filodiretto/filodiretto/internal/inbound"
 	"github.com/filodiretto/filodiretto/internal/journal"
 	"github.com/filodiretto/filodiretto/internal/media"
@@ -106,7 +107,8 @@ func newDesk(ctx context.Context, g *ground) (*desk, error) {
 	client := whatsapp.NewClient(whatsapp.ClientOptions{GraphURL: g.GraphURL, Version: g.GraphVersion})
 	files := media.NewService(media.Options{DB: g.d, Store: store, Client: client, Directory: k.directory, Log: g.log.With("part", "media")})
 	k.journal = journal.New(g.d, g.log.With("part", "journal"))
-	k.processor = inbound.NewProcessor(g.d, k.directory, k.journal, k.metrics, g.log.With("part", "inbound"))
+	talk := dialogue.New(broadcast.NewKeywords(g.key, strings.TrimRight(g.PublicURL, "/")))
+	k.processor = inbound.NewProcessor(g.d, k.directory, k.journal, talk, k.metrics, g.log.With("part", "inbound"))
 	k.sender = outbound.New(g.d, k.directory, client, files, k.metrics, g.log.With("part", "outbound"))
 	k.conductor = broadcast.NewConductor(g.d, k.directory, g.log.With("part", "broadcast"))
 	if err := k.openWorkers(files); err != nil {

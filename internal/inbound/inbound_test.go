@@ -21,10 +21,12 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/filodiretto/filodiretto/internal/broadcast"
 	"github.com/filodiretto/filodiretto/internal/contact"
 	"github.com/filodiretto/filodiretto/internal/conversation"
 	"github.com/filodiretto/filodiretto/internal/db"
 	"github.com/filodiretto/filodiretto/internal/dbtest"
+	"github.com/filodiretto/filodiretto/internal/dialogue"
 	"github.com/filodiretto/filodiretto/internal/inbound"
 	"github.com/filodiretto/filodiretto/internal/journal"
 	"github.com/filodiretto/filodiretto/internal/municipality"
@@ -66,6 +68,12 @@ type office struct {
 
 func open(t *testing.T, d *db.DB) *office {
 	t.Helper()
+	return openAs(t, d, file)
+}
+
+// openAs is open for a municipality of another file.
+func openAs(t *testing.T, d *db.DB, file string) *office {
+	t.Helper()
 	key, err := secret.Load(filepath.Join(t.TempDir(), "key"))
 	if err != nil {
 		t.Fatal(err)
@@ -101,7 +109,7 @@ func run(t *testing.T, d *db.DB, key *secret.Key) *office {
 	running.Go(func() { j.Run(ctx) })
 	mux := http.NewServeMux()
 	inbound.NewWebhook(directory, j, metrics, log).Routes(mux)
-	o := &office{t: t, d: d, key: key, m: m, server: httptest.NewServer(mux), processor: inbound.NewProcessor(d, directory, j, metrics, log)}
+	o := &office{t: t, d: d, key: key, m: m, server: httptest.NewServer(mux), processor: inbound.NewProcessor(d, directory, j, dialogue.New(broadcast.NewKeywords(key, "")), metrics, log)}
 	t.Cleanup(func() { o.server.Close(); stop(); running.Wait() })
 	return o
 }

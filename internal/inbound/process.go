@@ -17,6 +17,7 @@ import (
 	"github.com/filodiretto/filodiretto/internal/contact"
 	"github.com/filodiretto/filodiretto/internal/conversation"
 	"github.com/filodiretto/filodiretto/internal/db"
+	"github.com/filodiretto/filodiretto/internal/dialogue"
 	"github.com/filodiretto/filodiretto/internal/journal"
 	"github.com/filodiretto/filodiretto/internal/media"
 	"github.com/filodiretto/filodiretto/internal/municipality"
@@ -29,14 +30,15 @@ type Processor struct {
 	d         *db.DB
 	directory *municipality.Directory
 	journal   *journal.Journal
+	dialogue  *dialogue.Dialogue
 	log       *slog.Logger
 	processed *prometheus.CounterVec
 	lag       prometheus.Gauge
 }
 
-// NewProcessor makes a processor; its figures go to metrics.
-func NewProcessor(d *db.DB, directory *municipality.Directory, j *journal.Journal, metrics prometheus.Registerer, log *slog.Logger) *Processor {
-	p := &Processor{d: d, directory: directory, journal: j, log: log,
+// NewProcessor makes a processor, which lets talk answer what it can; its figures go to metrics.
+func NewProcessor(d *db.DB, directory *municipality.Directory, j *journal.Journal, talk *dialogue.Dialogue, metrics prometheus.Registerer, log *slog.Logger) *Processor {
+	p := &Processor{d: d, directory: directory, journal: j, dialogue: talk, log: log,
 		processed: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "filodiretto_inbound_items_total",
 			Help: "Items of webhooks by what became of them: message, duplicate, status, quarantined, other."}, []string{"kind"}),
 		lag: prometheus.NewGauge(prometheus.GaugeOpts{Name: "filodiretto_journal_lag_seconds",
@@ -119,6 +121,7 @@ type sorted struct {
 	m        *municipality.Municipality
 	messages []received
 	statuses []told
+	wishes   []wish
 	tallies  map[conversation.Tally]int64
 }
 
@@ -132,6 +135,12 @@ type received struct {
 // told is a status with the number it was told of.
 type told struct {
 	whatsapp.StatusUpdate
+	number string
+}
+
+// wish is what a citizen told WhatsApp about our marketing messages, with the number of the change.
+type wish struct {
+	whatsapp.Preference
 	number string
 }
 
@@ -204,6 +213,12 @@ func (s *sorted) foreign(c whatsapp.Change) string {
 }
 
 func (s *sorted) change(e journal.Entry, c whatsapp.Change, place *int) {
+	for _, w := range c.Preferences {
+		if w.AtFallback {
+			w.At = e.ReceivedAt
+		}
+		s.wishes = append(s.wishes, wish{Preference: w, number: c.PhoneNumberID})
+	}
 	if c.Field != "messages" && c.Field != "" { // one without a name is read as messages
 		s.count(e, c.PhoneNumberID, "field:"+clip(c.Field))
 		return
@@ -254,6 +269,12 @@ func (p *Processor) store(ctx context.Context, tx *db.Tx, s *sorted) error {
 	if err := conversation.Merge(ctx, tx, s.m.ID, merges); err != nil {
 		return err
 	}
+	if err := broadcast.Merge(ctx, tx, s.m, merges); err != nil {
+		return err
+	}
+	if err := broadcast.Prefer(ctx, tx, s.m, s.preferred(contacts)); err != nil {
+		return err
+	}
 	if err := p.storeMessages(ctx, tx, s, contacts[:len(s.messages)]); err != nil {
 		return err
 	}
@@ -269,12 +290,15 @@ func (p *Processor) store(ctx context.Context, tx *db.Tx, s *sorted) error {
 	return conversation.AddTallies(ctx, tx, s.m.ID, s.tallies)
 }
 
-// people are the senders, in the order of the messages, and then those whom statuses name by two
-// addresses, which may tie contacts together.
+// people are the senders, in the order of the messages, then those who told WhatsApp of a wish, and then those whom
+// statuses name by two addresses, which may tie contacts together.
 func (s *sorted) people() []contact.Person {
 	people := make([]contact.Person, 0, len(s.messages))
 	for _, m := range s.messages {
 		people = append(people, person(m))
+	}
+	for _, w := range s.wishes {
+		people = append(people, contact.Person{Phone: w.Phone, UserID: w.UserID, At: w.At})
 	}
 	seen := make(map[string]bool)
 	for _, u := range s.statuses {
@@ -286,6 +310,17 @@ func (s *sorted) people() []contact.Person {
 			Name: u.Name, Username: u.Username, At: u.At, OnlyKnown: true})
 	}
 	return people
+}
+
+// preferred are the wishes about marketing messages, which is the only category there is.
+func (s *sorted) preferred(contacts []int64) []broadcast.Preference {
+	var out []broadcast.Preference
+	for i, w := range s.wishes {
+		if w.Category == "marketing_messages" && (w.Value == "stop" || w.Value == "resume") {
+			out = append(out, broadcast.Preference{Contact: contacts[len(s.messages)+i], Stop: w.Value == "stop", At: w.At, Detail: clip(w.Detail), Number: w.number})
+		}
+	}
+	return out
 }
 
 // person is who sent a message. One that tells of a change of number or id names both the new
@@ -318,8 +353,15 @@ func (p *Processor) storeMessages(ctx context.Context, tx *db.Tx, s *sorted, con
 		incoming[i] = message(tx, m, contacts[i])
 		numbers[m.number]++
 	}
+	turn, err := p.dialogue.Listen(ctx, tx, s.m, incoming)
+	if err != nil {
+		return err
+	}
 	fresh, err := conversation.Receive(ctx, tx, s.m.ID, incoming)
 	if err != nil {
+		return err
+	}
+	if err := turn.Answer(ctx, tx, fresh); err != nil {
 		return err
 	}
 	var files []media.Expected

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package broadcast
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/filodiretto/filodiretto/internal/conversation"
+	"github.com/filodiretto/filodiretto/internal/db"
+	"github.com/filodiretto/filodiretto/internal/dialogue"
+	"github.com/filodiretto/filodiretto/internal/municipality"
+	"github.com/filodiretto/filodiretto/internal/whatsapp"
+)
+
+// answer says what is true after the turn. Its text is empty where nothing is to be said.
+func (k *Keywords) answer(tx *db.Tx, t *turn) dialogue.Answer {
+	a := dialogue.Answer{Keyword: true}
+	if !t.newest || !conversation.InWindow(t.last.at, tx.Now()) {
+		return a
+	}
+	a.To = t.last.message
+	switch {
+	case t.last.moved:
+		a.Keyword = false
+		a.Text, a.Options = t.movedText()
+	case t.last.Verb == Join:
+		a.Text, a.Options = t.joinText()
+	case t.last.Verb == Leave:
+		a.Text = t.leaveText()
+	case t.last.Verb == Yes:
+		a.Text = t.yesText()
+	case t.last.Verb == No:
+		a.Text = t.noText()
+	case t.last.Verb == Status:
+		a.Text = t.statusText(k.page(t, tx.Now()))
+	}
+	return a
+}
+
+// text is a text of the municipality's for the citizen.
+func (t *turn) text(name string, args ...any) string {
+	return t.m.File.Text(t.m.File.Locale, name, args...)
+}
+
+// about are the arguments that texts about lists have in common.
+func (t *turn) about(topics []string) []any {
+	f := t.m.File
+	return []any{"lists", strings.Join(topicNames(f, topics), ", "), "municipality", f.Name, "policy", noticeIn(f),
+		"join", say(f, f.Subscription.Join), "leave", say(f, f.Subscription.Leave), "status", say(f, f.Subscription.Status)}
+}
+
+// paragraphs joins the texts that are not empty.
+func paragraphs(texts ...string) string {
+	return strings.Join(slices.DeleteFunc(texts, func(s string) bool { return s == "" }), "\n\n")
+}
+
+func (t *turn) movedText() (string, *conversation.Options) {
+	if len(t.asks) == 0 || !t.wroteLately() {
+		return "", nil
+	}
+	return t.text("number_changed", t.about(t.asks)...), t.yesNo()
+}
+
+// wroteLately tells whether the citizen wrote within a day: their phone's telling of a new number opens no window.
+func (t *turn) wroteLately() bool {
+	return slices.ContainsFunc(t.thread, func(m conversation.Message) bool {
+		return m.Direction == conversation.In && m.Type != conversation.TypeSystem && m.At.After(t.last.at.Add(time.Hour-conversation.Window))
+	})
+}
+
+func (t *turn) yesNo() *conversation.Options {
+	return &conversation.Options{Choices: []conversation.Choice{{ID: yesID, Title: t.text("confirm_yes")}, {ID: noID, Title: t.text("confirm_no")}}}
+}
+
+func (t *turn) joinText() (string, *conversation.Options) {
+	f := t.m.File
+	wanted, joined := t.last.wanted(f, t.s), t.joined()
+	waiting := slices.DeleteFunc(slices.Clone(t.asks), func(topic string) bool { return t.s.state(topic) == On })
+	already := slices.DeleteFunc(slices.Clone(wanted), func(topic string) bool { return t.s.state(topic) != On })
+	unknown := ""
+	if len(t.last.Unknown) > 0 {
+		unknown = t.text("unknown_list", t.about(allLists(f))...)
+	}
+	onList := slices.ContainsFunc(t.s.in(On), func(topic string) bool { return isList(f, topic) })
+	switch {
+	case len(waiting) > 0:
+		return paragraphs(t.text("confirm", t.about(waiting)...), unknown), t.yesNo()
+	case len(joined) > 0 && onList:
+		return paragraphs(t.text("subscribed", t.about(joined)...), unknown), nil
+	case len(already) > 0 && onList:
+		return paragraphs(t.text("already_subscribed", t.about(already)...), unknown), nil
+	case unknown != "":
+		return unknown, t.choice(0)
+	}
+	return t.text("choose_list", t.about(allLists(f))...), t.choice(t.last.page)
+}
+
+// choice is the list to choose from, beginning at a place. What does not fit is on the next page.
+func (t *turn) choice(from int) *conversation.Options {
+	f := t.m.File
+	var rows []conversation.Choice
+	for _, l := range f.Lists {
+		rows = append(rows, row(joinID+l.Keyword, l.Name))
+	}
+	if len(rows) > 1 {
+		rows = append(rows, row(joinID+listAll, t.text("choose_list_all")))
+	}
+	rows = rows[min(from, len(rows)):]
+	if len(rows) > whatsapp.MaxListRows {
+		rows = append(rows[:whatsapp.MaxListRows-1:whatsapp.MaxListRows-1],
+			row(pageID+strconv.Itoa(from+whatsapp.MaxListRows-1), t.text("choose_list_more")))
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	return &conversation.Options{Button: t.text("choose_list_button"), Choices: rows}
+}
+
+// row shows a name whole even where its title has no room for it.
+func row(id, name string) conversation.Choice {
+	c := conversation.Choice{ID: id, Title: clip(name, whatsapp.MaxRowTitle)}
+	if c.Title != name {
+		c.Description = clip(name, whatsapp.MaxRowDetail)
+	}
+	return c
+}
+
+func clip(s string, most int) string {
+	if utf8.RuneCountInString(s) <= most {
+		return s
+	}
+	return strings.TrimSpace(string([]rune(s)[:most-1])) + "…"
+}
+
+func (t *turn) leaveText() string {
+	remain := t.s.in(On)
+	still := ""
+	if len(remain) > 0 {
+		still = t.text("still_subscribed", t.about(remain)...)
+	}
+	switch {
+	case len(t.left) > 0 && len(remain) == 0:
+		return t.text("unsubscribed_all", t.about(nil)...)
+	case len(t.left) > 0:
+		return paragraphs(t.text("unsubscribed", t.about(t.left)...), still)
+	case len(remain) == 0:
+		return t.text("not_subscribed", t.about(nil)...)
+	case len(t.last.Topics) == 0:
+		return paragraphs(t.text("unknown_list_leave", t.about(remain)...))
+	}
+	return paragraphs(t.text("not_on_list", t.about(t.last.Topics)...), still)
+}
+
+func (t *turn) yesText() string {
+	if joined := t.joined(); len(joined) > 0 {
+		return t.text("subscribed", t.about(joined)...)
+	}
+	if on := t.s.in(On); len(on) > 0 {
+		return t.text("already_subscribed", t.about(on)...)
+	}
+	return t.text("confirm_expired", t.about(nil)...)
+}
+
+func (t *turn) noText() string {
+	var declined []string
+	for _, c := range t.consents {
+		if c.Event == "declined" {
+			declined = append(declined, c.Topic)
+		}
+	}
+	if len(declined) > 0 {
+		return t.text("declined", t.about(declined)...)
+	}
+	return t.statusText("")
+}
+
+// statusText tells the citizen's own state: what they get, what is suspended, what else there is, and where to change it.
+func (t *turn) statusText(page string) string {
+	f := t.m.File
+	var parts []string
+	if joined := t.joined(); len(joined) > 0 {
+		parts = append(parts, t.text("subscribed", t.about(joined)...))
+	}
+	on, suspended := t.s.in(On), t.s.in(Suspended)
+	others := slices.DeleteFunc(allLists(f), func(topic string) bool { return t.s.state(topic) != Off })
+	if len(topicNames(f, on)) > 0 {
+		parts = append(parts, t.text("lists", t.about(on)...))
+	}
+	if len(suspended) > 0 {
+		parts = append(parts, t.text("lists_suspended", t.about(suspended)...))
+	}
+	switch {
+	case len(parts) == 0:
+		parts = append(parts, t.text("lists_none", t.about(allLists(f))...))
+	case len(others) > 0:
+		parts = append(parts, t.text("lists_more", t.about(others)...))
+	}
+	if page != "" {
+		parts = append(parts, t.text("lists_page", "link", page))
+	}
+	return paragraphs(parts...)
+}
+
+// page is the address at which the citizen sees and changes their lists, "" where the outside doesn't reach us.
+func (k *Keywords) page(t *turn, now time.Time) string {
+	if k.publicURL == "" {
+		return ""
+	}
+	return k.publicURL + "/" + t.m.Slug + "/lists/" + LinkToken(k.key, t.m.ID, t.s.contact, now.Add(LinkLasts))
+}
+
+// noticeIn is where the privacy notice is to be read, or how it begins.
+func noticeIn(f *municipality.File) string {
+	if f.Policy.URL != "" {
+		return f.Policy.URL
+	}
+	return clip(f.Policy.Text, 160)
+}
+
+// say is how a citizen says it: the first phrase of the file, its places filled in.
+func say(f *municipality.File, phrases []string) string {
+	if len(phrases) == 0 {
+		return "STOP"
+	}
+	i := max(0, slices.IndexFunc(phrases, func(p string) bool { return !strings.Contains(p, "{") }))
+	fill := []string{"{name}", "…", "{town}", strings.TrimPrefix(f.Name, "Comune di "), "{list}", "…", "{district}", "…"}
+	if len(f.Lists) > 0 {
+		fill[5] = f.Lists[0].Keyword
+	}
+	if len(f.Districts) > 0 {
+		fill[7] = f.Districts[0].Keyword
+	}
+	return strings.NewReplacer(fill...).Replace(phrases[i])
+}

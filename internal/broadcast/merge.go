@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package broadcast
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/filodiretto/filodiretto/internal/contact"
+	"github.com/filodiretto/filodiretto/internal/db"
+	"github.com/filodiretto/filodiretto/internal/municipality"
+)
+
+// Merge gives the older contact what the younger was subscribed to, once it has their messages: of each list the
+// later word holds. Proof stays as it was written, under the contact of then.
+func Merge(ctx context.Context, tx *db.Tx, m *municipality.Municipality, merges []contact.Merge) error {
+	for _, merge := range merges {
+		all, err := standings(ctx, tx, m.ID, []int64{merge.From, merge.Into}, true)
+		if err != nil {
+			return err
+		}
+		all[merge.Into].absorb(all[merge.From])
+		if err := absorbMarketing(ctx, tx, m.ID, merge); err != nil {
+			return err
+		}
+		for _, table := range []string{"subscription", "subscriber"} {
+			if _, err := tx.ExecContext(ctx, `DELETE FROM `+table+` WHERE municipality_id = $1 AND contact_id = $2`, m.ID, merge.From); err != nil {
+				return fmt.Errorf("move the %ss of contact %d: %w", table, merge.From, err)
+			}
+		}
+		delete(all, merge.From)
+		if err := settle(ctx, tx, m, all, "whatsapp", nil); err != nil {
+			return err
+		}
+	}
+	return skipTwice(ctx, tx, m.ID, merges)
+}
+
+// absorbMarketing keeps what either contact told Meta last.
+func absorbMarketing(ctx context.Context, tx *db.Tx, municipality int64, merge contact.Merge) error {
+	_, err := tx.ExecContext(ctx, `UPDATE subscriber SET marketing_at = f.marketing_at, marketing_stopped_at = f.marketing_stopped_at FROM subscriber f
+		WHERE f.municipality_id = $1 AND f.contact_id = $2 AND subscriber.municipality_id = $1 AND subscriber.contact_id = $3
+		AND f.marketing_at IS NOT NULL AND (subscriber.marketing_at IS NULL OR subscriber.marketing_at < f.marketing_at)`, municipality, merge.From, merge.Into)
+	if err != nil {
+		return fmt.Errorf("move the opt-out of contact %d: %w", merge.From, err)
+	}
+	return nil
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package broadcast
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/filodiretto/filodiretto/internal/conversation"
+	"github.com/filodiretto/filodiretto/internal/db"
+	"github.com/filodiretto/filodiretto/internal/municipality"
+)
+
+// Which question a SÌ answers is read from the thread, not from a note of the last question: so it does not
+// depend on which of the two is processed first, or by whom.
+
+// confirmWithin is how long a question waits for its SÌ.
+const confirmWithin = 24 * time.Hour
+
+// said is one thing of a thread that matters to questions.
+type said struct {
+	word
+	office bool // a person of the office wrote: that ends what the desk had asked
+	asked  bool // the desk has answered it
+}
+
+// question is a word after which the desk asks for a SÌ.
+type question struct {
+	word
+	topics []string
+}
+
+// listen reads a stretch of a thread. A word that had been left to a person when it came stays with them, but for SÌ
+// and NO: one that was processed before its question is an answer all the same.
+func listen(f *municipality.File, g *Grammar, thread []conversation.Message) []said {
+	var out []said
+	answered := make(map[string]bool)
+	for _, m := range thread {
+		if m.Direction == conversation.Out {
+			answered[m.ClientKey] = true
+			if m.Author.Kind == "operator" || m.Author.Kind == "token" {
+				out = append(out, said{word: word{order: orderOf(m)}, office: true})
+			}
+			continue
+		}
+		w, ok := hear(f, g, m)
+		if ok && (m.Lane == conversation.Automatic || w.Verb == Yes || w.Verb == No) {
+			out = append(out, said{word: w})
+		}
+	}
+	for i, e := range out {
+		out[i].asked = answered[conversation.AnswerKey(e.source)]
+	}
+	slices.SortStableFunc(out, func(a, b said) int {
+		switch {
+		case a.before(b.order):
+			return -1
+		case b.before(a.order):
+			return 1
+		}
+		return 0
+	})
+	return out
+}
+
+// asked tells what the desk asks after w: nothing where topics is empty.
+func asked(f *municipality.File, s *standing, w word) question {
+	q := question{word: w}
+	switch {
+	case w.moved && f.Automation == municipality.AutomationNone: // nobody asked for an answer
+	case w.moved:
+		for _, topic := range s.in(Suspended) {
+			if s.topics[topic].word.before(w.order) {
+				q.topics = append(q.topics, topic)
+			}
+		}
+	case w.asks(f, s):
+		for _, topic := range w.wanted(f, s) {
+			t := s.topics[topic]
+			if (t == nil || t.state == Off && t.word.before(w.order)) && !w.before(s.left) {
+				q.topics = append(q.topics, topic)
+			}
+		}
+	}
+	return q
+}
+
+// open are the questions that wait for an answer when y is said, the latest first.
+func open(f *municipality.File, s *standing, thread []said, y order) []question {
+	var out []question
+	for _, e := range slices.Backward(thread) {
+		switch {
+		case !e.before(y):
+		case e.office, e.Verb == Yes, e.Verb == No, y.at.After(e.at.Add(confirmWithin)):
+			return out
+		default:
+			if q := asked(f, s, e.word); len(q.topics) > 0 && (e.asked || !e.moved) {
+				out = append(out, q)
+			}
+		}
+	}
+	return out
+}
+
+// answerTo is the SÌ that q was answered with, nil if it was not.
+func answerTo(thread []said, q order) *word {
+	for _, e := range thread {
+		switch {
+		case !q.before(e.order):
+		case e.office, e.Verb == No, e.at.After(q.at.Add(confirmWithin)):
+			return nil
+		case e.Verb == Yes:
+			return &e.word
+		}
+	}
+	return nil
+}
+
+// around is the stretch of a thread in which a word may be a question or an answer.
+func around(w word, until time.Time) conversation.Exchange {
+	if until.Before(w.at) {
+		until = w.at
+	}
+	return conversation.Exchange{ContactID: w.message.ContactID, Number: w.message.Number, From: w.at.Add(-confirmWithin), To: until.Add(confirmWithin)}
+}
+
+// threads reads the stretch around each of words, nil for those that need none.
+func threads(ctx context.Context, tx *db.Tx, municipality int64, words []word, needs func(word) bool, until func(word) time.Time) ([][]conversation.Message, error) {
+	var stretches []conversation.Exchange
+	var at []int
+	for i, w := range words {
+		if needs(w) {
+			stretches, at = append(stretches, around(w, until(w))), append(at, i)
+		}
+	}
+	found, err := conversation.Exchanges(ctx, tx, municipality, stretches)
+	out := make([][]conversation.Message, len(words))
+	for i, thread := range found {
+		out[at[i]] = thread
+	}
+	return out, err
+}

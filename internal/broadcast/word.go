@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package broadcast
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/filodiretto/filodiretto/internal/conversation"
+	"github.com/filodiretto/filodiretto/internal/municipality"
+	"github.com/filodiretto/filodiretto/internal/whatsapp"
+)
+
+// What the options of the desk's own messages are called; they come back when a citizen picks one.
+const (
+	joinID  = "join:"  // a keyword, or * for all lists
+	pageID  = "lists:" // the place in the list where to go on
+	yesID   = "confirm:yes"
+	noID    = "confirm:no"
+	listAll = "*"
+)
+
+// word is a message that the desk may handle by itself.
+type word struct {
+	order
+	Command
+	message conversation.Message
+	picked  bool // from options that the desk had shown
+	page    int  // of the list to choose from, 0 begins
+	moved   bool // not said by the citizen: their number changed
+}
+
+// orderOf is where a message stands among the words of its citizen.
+func orderOf(m conversation.Message) order {
+	return order{at: m.At, place: m.Place, source: m.ExternalID}
+}
+
+// hear reads a message; ok is false for one that is for a person.
+func hear(f *municipality.File, g *Grammar, m conversation.Message) (w word, ok bool) {
+	w = word{order: orderOf(m), message: m}
+	switch m.Type {
+	case conversation.TypeSystem:
+		w.moved = m.Detail.System == whatsapp.SystemChangedNumber
+		return w, w.moved
+	case conversation.TypeChoice:
+		if c := m.Detail.Choice; c != nil && w.pick(f, c.ID) {
+			return w, true
+		}
+	case conversation.TypeText:
+	default:
+		return w, false
+	}
+	w.Command, ok = g.Parse(m.Text)
+	return w, ok
+}
+
+// pick reads the id of an option of ours.
+func (w *word) pick(f *municipality.File, id string) bool {
+	topic, joins := strings.CutPrefix(id, joinID)
+	from, pages := strings.CutPrefix(id, pageID)
+	switch {
+	case joins && topic == listAll:
+		w.Command = Command{Verb: Join, Topics: allLists(f)}
+	case joins && isTopic(f, topic):
+		w.Command = Command{Verb: Join, Topics: []string{topic}}
+	case joins:
+		w.Command = Command{Verb: Join, Unknown: []string{topic}}
+	case pages:
+		w.Verb = Join
+		w.page, _ = strconv.Atoi(from)
+		w.page = min(max(w.page, 0), len(f.Lists))
+	case id == yesID:
+		w.Verb = Yes
+	case id == noID:
+		w.Verb = No
+	default:
+		return false
+	}
+	w.picked = true
+	return true
+}
+
+// unsure tells whether it depends on what was before if the word means anything to the desk.
+func (w word) unsure() bool {
+	return !w.picked && (w.Verb == Yes || w.Verb == No || w.Soft)
+}
+
+// asks tells whether the word joins only once the citizen has confirmed it.
+func (w word) asks(f *municipality.File, s *standing) bool {
+	return w.Verb == Join && !w.picked && f.Subscription.Confirm == "double" && len(w.wanted(f, s)) > 0
+}
+
+// wanted are the topics that a joining word means; none where the citizen is to choose. Who is on a list already and
+// names a district consents to no other list by that.
+func (w word) wanted(f *municipality.File, s *standing) []string {
+	named := slices.ContainsFunc(w.Topics, func(t string) bool { return isList(f, t) })
+	if named || w.picked || len(w.Unknown) > 0 || f.Subscription.Plain != "all" {
+		return w.Topics
+	}
+	if len(w.Topics) > 0 && slices.ContainsFunc(s.in(On, Suspended), func(t string) bool { return isList(f, t) }) {
+		return w.Topics
+	}
+	return append(allLists(f), w.Topics...)
+}
