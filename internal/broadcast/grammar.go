@@ -27,8 +27,8 @@ const (
 // Command is what a message in the municipality's words says.
 type Command struct {
 	Verb    Verb
-	Topics  []string // keywords of lists and districts as in the file, in its order
-	Unknown []string // hashtags that are nothing here, in capitals without accents
+	Topics  []string // keywords of lists and districts as in the file, in its order; none with Leave is all
+	Unknown []string // hashtags that are nothing here, in capitals without accents; a Leave of such alone leaves nothing
 	Name    string   // what stood in {name}, as written
 	Soft    bool     // BASTA, CANCELLA: meant of the lists only by somebody who is subscribed
 }

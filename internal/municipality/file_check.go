@@ -183,9 +183,11 @@ func (c *checks) experimental() {
 // reserved are the words that mean the same in every municipality, so no list
 // may be called by one of them.
 var reserved = []string{
-	"STOP", "UNSUBSCRIBE", "OPTOUT", "BASTA", "CANCELLA", "CANCELLAMI", "DISISCRIVI", "DISISCRIVIMI", "DISISCRIZIONE",
-	"SI", "YES", "OK", "OKAY", "CONFERMO", "ACCETTO", "CERTO", "NO", "RIFIUTO",
-	"TUTTE", "TUTTI", "TUTTO", "ALL",
+	"STOP", "STOPALL", "UNSUBSCRIBE", "OPTOUT", "BASTA", "DISISCRIZIONE", "DISISCRIVI", "DISISCRIVIMI", "DISISCRIVETEMI",
+	"DISISCRIVERE", "DISISCRIVERMI", "CANCELLA", "CANCELLAMI", "CANCELLATEMI", "CANCELLARMI",
+	"SI", "SII", "SIII", "SISI", "YES", "YEP", "OK", "OKAY", "OKEY", "CONFERMO", "CONFIRM", "ACCETTO", "ACCONSENTO", "CERTO",
+	"NO", "NOPE", "RIFIUTO",
+	"TUTTE", "TUTTI", "TUTTO", "ENTRAMBE", "ENTRAMBI", "ALL", "BOTH",
 }
 
 // keywords checks that each word of lists and districts names one thing, and
