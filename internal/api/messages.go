@@ -23,7 +23,7 @@ type Message struct {
 	ConversationID *string            `json:"conversation_id" example:"3797402938376192" doc:"Null for what belongs to no conversation"`
 	BroadcastID    *string            `json:"broadcast_id" example:"3797402938376199" doc:"Of a copy that went to a citizen on a list; null for all others"`
 	Direction      string             `json:"direction" enum:"in,out"`
-	Type           string             `json:"type" enum:"text,image,video,audio,voice,document,sticker,location,contacts,reaction,choice,template,system,unsupported"`
+	Type           string             `json:"type" enum:"text,image,video,audio,voice,document,sticker,location,contacts,reaction,choice,template,interactive,system,unsupported"`
 	Text           string             `json:"text" example:"Buongiorno, a che ora apre l’anagrafe?" doc:"What a person reads: the text, a caption, a template filled in, what was chosen, the emoji of a reaction"`
 	Media          []Media            `json:"media" nullable:"false"`
 	Location       nullable[Location] `json:"location"`

@@ -4,6 +4,7 @@ package outbound
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -105,15 +106,16 @@ func (p *pump) load(ctx context.Context, tx *db.Tx, claimed []conversation.Messa
 
 // kinds says what each type of conversation is on the wire.
 var kinds = map[string]whatsapp.MessageKind{
-	conversation.TypeText:     whatsapp.KindText,
-	conversation.TypeImage:    whatsapp.KindImage,
-	conversation.TypeVideo:    whatsapp.KindVideo,
-	conversation.TypeAudio:    whatsapp.KindAudio,
-	conversation.TypeVoice:    whatsapp.KindVoice,
-	conversation.TypeDocument: whatsapp.KindDocument,
-	conversation.TypeLocation: whatsapp.KindLocation,
-	conversation.TypeReaction: whatsapp.KindReaction,
-	conversation.TypeTemplate: whatsapp.KindTemplate,
+	conversation.TypeText:        whatsapp.KindText,
+	conversation.TypeInteractive: whatsapp.KindInteractive,
+	conversation.TypeImage:       whatsapp.KindImage,
+	conversation.TypeVideo:       whatsapp.KindVideo,
+	conversation.TypeAudio:       whatsapp.KindAudio,
+	conversation.TypeVoice:       whatsapp.KindVoice,
+	conversation.TypeDocument:    whatsapp.KindDocument,
+	conversation.TypeLocation:    whatsapp.KindLocation,
+	conversation.TypeReaction:    whatsapp.KindReaction,
+	conversation.TypeTemplate:    whatsapp.KindTemplate,
 }
 
 var errNoAddress = errors.New("the contact has neither a phone nor a user id")
@@ -135,6 +137,11 @@ func (p *pump) outgoing(ctx context.Context, tx *db.Tx, m conversation.Message, 
 		out.Reaction = &whatsapp.Reaction{MessageID: m.Detail.Reaction.ExternalID, Emoji: m.Detail.Reaction.Emoji}
 	case conversation.TypeTemplate:
 		return out, p.template(ctx, tx, m, &out)
+	case conversation.TypeInteractive:
+		var err error
+		if out.Interactive, err = interactive(m); err != nil {
+			return out, err
+		}
 	default:
 		out.Media = &whatsapp.OutgoingMedia{ID: file.UploadedID, Caption: m.Text}
 		if m.Type == conversation.TypeDocument {
@@ -142,6 +149,24 @@ func (p *pump) outgoing(ctx context.Context, tx *db.Tx, m conversation.Message, 
 		}
 	}
 	return out, out.Validate()
+}
+
+var errNoOptions = errors.New("an interactive message without options")
+
+// interactive is a text with options, as buttons or as a list that a button opens.
+func interactive(m conversation.Message) (json.RawMessage, error) {
+	o := m.Detail.Options
+	if o == nil {
+		return nil, errNoOptions
+	}
+	choices := make([]whatsapp.Choice, len(o.Choices))
+	for i, c := range o.Choices {
+		choices[i] = whatsapp.Choice{ID: c.ID, Title: c.Title, Description: c.Description}
+	}
+	if o.Button == "" {
+		return whatsapp.ButtonsMessage(m.Text, "", choices)
+	}
+	return whatsapp.ListMessage(m.Text, "", o.Button, choices)
 }
 
 func (p *pump) template(ctx context.Context, tx *db.Tx, m conversation.Message, out *whatsapp.OutgoingMessage) error {

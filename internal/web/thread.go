@@ -393,6 +393,11 @@ func messageOf(v *visit, c conversation.Conversation, m conversation.Message, qu
 	if m.Detail.Template != nil {
 		out.Title = m.Detail.Template.Name
 	}
+	if o := m.Detail.Options; o != nil {
+		for _, c := range o.Choices {
+			out.Options = append(out.Options, c.Title)
+		}
+	}
 	if m.ReplyTo != "" {
 		out.Quote = quoteOf(v, c, m, quoted)
 	}
@@ -449,7 +454,7 @@ func typeOf(t string) page.Type {
 		return page.ButtonReply
 	case conversation.TypeReaction, conversation.TypeSystem:
 		return page.Type(t)
-	case "":
+	case "", conversation.TypeInteractive: // a text, and what may be picked under it
 		return page.Text
 	default:
 		return page.Type(t)

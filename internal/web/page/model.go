@@ -210,9 +210,10 @@ type Message struct {
 	Automatic bool
 	Notice    bool // a broadcast's copy
 	At        time.Time
-	Doubtful  bool   // the sender's clock was wrong: At is when we received it
-	Text      string // also the caption of a file, the words of an event
-	Title     string // a template's name, the title of a chosen list row
+	Doubtful  bool     // the sender's clock was wrong: At is when we received it
+	Text      string   // also the caption of a file, the words of an event
+	Title     string   // a template's name, the title of a chosen list row
+	Options   []string // what the citizen may pick in answer
 	Media     *Media
 	Location  *Spot
 	Cards     []Card
