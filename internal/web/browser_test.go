@@ -91,7 +91,7 @@ func (d *desk) settle(id int64, to conversation.Status) {
 				changes = append(changes, conversation.Change{Number: c.Number, MessageID: m.ID, ExternalID: "wamid." + db.FormatID(m.ID), Status: to, At: tx.Now()})
 			}
 		}
-		_, err := conversation.ApplyStatuses(ctx, tx, d.rimini.ID, changes)
+		_, err = conversation.ApplyStatuses(ctx, tx, d.rimini.ID, changes)
 		return err
 	})
 }

@@ -50,6 +50,7 @@ type Server struct {
 	assets   *assets
 	handler  http.Handler
 	typing   chan struct{} // bounds the calls that show typing
+	paces    paces
 
 	streams    context.Context // ends when the server stops
 	endStreams context.CancelFunc

@@ -22,6 +22,7 @@ const anyRight staff.Right = ""
 
 // visit is one request of a signed-in person at the desk of one municipality.
 type visit struct {
+	ctx          context.Context // the request's
 	municipality *municipality.Municipality
 	actor        staff.Actor
 	account      staff.Account
@@ -86,7 +87,7 @@ func (s *Server) visit(r *http.Request) (*visit, error) {
 	if id == 0 {
 		return nil, errSignIn
 	}
-	v := &visit{municipality: m, now: s.DB.Now(), theme: themeOf(r)}
+	v := &visit{ctx: r.Context(), municipality: m, now: s.DB.Now(), theme: themeOf(r)}
 	err = s.DB.View(r.Context(), func(ctx context.Context, tx *db.Tx) error {
 		if v.account, err = staff.Get(ctx, tx, id); err != nil {
 			return errSignIn.With(err)
@@ -183,6 +184,7 @@ func (s *Server) frame(v *visit, section page.Section, title string) page.Desk {
 	} else {
 		d.Hours = v.language.ClosedUntil(inZone(state.Opens, zone), now, state.ReasonIn(v.language))
 	}
+	d.Banners = s.banners(v.ctx, v)
 	for _, id := range v.others {
 		if m, ok := s.Directory.ByID(id); ok && id != v.municipality.ID {
 			d.Others = append(d.Others, page.Place{Slug: m.Slug, Name: m.Name})

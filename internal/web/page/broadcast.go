@@ -97,6 +97,7 @@ type Offer struct {
 // Blank is a place of a template to fill.
 type Blank struct {
 	Name    string // as the template calls it
+	Example string // as the template's author gave it to Meta
 	Value   string
 	Problem string
 }

@@ -54,7 +54,7 @@ func composed() BroadcastForm {
 		Lists: topics, Excluded: excluded, Districts: []Topic{{"VISERBA", "Viserba", 512, false, true}, {"CENTRO", "Centro storico", 903, false, false}},
 		Offers:   []Offer{{"chiusura_strada/it", "chiusura_strada", "it", "UTILITY"}, {"evento/it", "evento", "it", "MARKETING"}},
 		Template: "chiusura_strada/it", Body: "Gentile {{1}}, {{2}} è chiusa al traffico {{3}}.",
-		Blanks: []Blank{{Name: "1", Value: "{name}"}, {Name: "strada", Value: "via Garibaldi"}, {Name: "quando", Value: "da mercoledì 4 a venerdì 6 marzo"}},
+		Blanks: []Blank{{Name: "1", Value: "{name}"}, {Name: "strada", Example: "via Roma", Value: "via Garibaldi"}, {Name: "quando", Value: "da mercoledì 4 a venerdì 6 marzo"}},
 		Recent: []Choice{{ID: "10", Label: "oggi 10:05 · ALLERTA ROSSA per temporali"}}, Zone: "Europe/Rome",
 		Preview: BroadcastPreview{Samples: samples, Estimate: &Estimate{Recipients: 3954, Numbers: []Share{{"+39 331 643 2314", 3000}, {"+39 0541 704704", 954}}, Free: 128, NoDistrict: 412, Refused: 3, Duration: 50 * time.Second, Limit: 10000, Days: 1, Price: "98,06 €", Each: "0,0248 €"}},
 	}
@@ -126,7 +126,8 @@ func broadcastScenes(ctx context.Context) map[string]templ.Component {
 		"broadcasts-none":       BroadcastsPage(desk, nil, "", ""),
 		"broadcast-new":         ComposePage(desk, composed()),
 		"broadcast-problems":    ComposePage(desk, broken()),
-		"broadcast-no-template": ComposePage(desk, BroadcastForm{}),
+		"broadcast-no-template": ComposePage(desk, BroadcastForm{Lists: composed().Lists}),
+		"broadcast-no-list":     ComposePage(desk, BroadcastForm{}),
 		"broadcast-draft":       BroadcastPage(desk, draft),
 		"broadcast-awaits":      BroadcastPage(desk, awaits),
 		"broadcast-approve":     BroadcastPage(warned, approve),

@@ -1,0 +1,475 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package web
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/filodiretto/filodiretto/internal/broadcast"
+	"github.com/filodiretto/filodiretto/internal/conversation"
+	"github.com/filodiretto/filodiretto/internal/db"
+	"github.com/filodiretto/filodiretto/internal/fault"
+	"github.com/filodiretto/filodiretto/internal/locale"
+	"github.com/filodiretto/filodiretto/internal/municipality"
+	"github.com/filodiretto/filodiretto/internal/staff"
+	"github.com/filodiretto/filodiretto/internal/web/page"
+)
+
+// recent is how many broadcasts are offered to be followed.
+const recent = 20
+
+const (
+	dateLayout = "2006-01-02"
+	timeLayout = "15:04"
+)
+
+// newBroadcast shows an empty form, or one that follows a broadcast.
+func (s *Server) newBroadcast(w http.ResponseWriter, r *http.Request, v *visit) error {
+	f := written{}
+	if follows, ok := db.ParseID(r.URL.Query().Get("follows")); ok {
+		err := s.DB.View(r.Context(), func(ctx context.Context, tx *db.Tx) error {
+			b, err := broadcast.Get(ctx, tx, v.municipality.ID, follows)
+			f = writtenFrom(v, b.Plan)
+			f.free, f.later, f.exercise = "", false, b.Exercise
+			f.follows, f.ends = follows, r.URL.Query().Has("ends")
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return s.drawComposer(w, r, v, f, http.StatusOK)
+}
+
+func (s *Server) editBroadcast(w http.ResponseWriter, r *http.Request, v *visit) error {
+	broadcastID, err := id(r)
+	if err != nil {
+		return err
+	}
+	var f written
+	err = s.DB.View(r.Context(), func(ctx context.Context, tx *db.Tx) error {
+		b, err := broadcast.Get(ctx, tx, v.municipality.ID, broadcastID)
+		if err == nil && b.State != broadcast.Draft && b.State != broadcast.AwaitingApproval {
+			err = broadcast.ErrState
+		}
+		f = writtenFrom(v, b.Plan)
+		return err
+	})
+	if fault.Is(err, fault.Conflict, broadcast.ErrState.Key) {
+		return s.changed(w, r, v, broadcastID, err)
+	}
+	if err != nil {
+		return err
+	}
+	f.id, f.saved = broadcastID, r.URL.Query().Has("saved")
+	return s.drawComposer(w, r, v, f, http.StatusOK)
+}
+
+func (s *Server) createBroadcast(w http.ResponseWriter, r *http.Request, v *visit) error {
+	f, err := readWritten(w, r)
+	if err != nil {
+		return err
+	}
+	return s.saveBroadcast(w, r, v, f)
+}
+
+func (s *Server) rewriteBroadcast(w http.ResponseWriter, r *http.Request, v *visit) error {
+	broadcastID, err := id(r)
+	if err != nil {
+		return err
+	}
+	err = s.DB.View(r.Context(), func(ctx context.Context, tx *db.Tx) error {
+		_, err := broadcast.Get(ctx, tx, v.municipality.ID, broadcastID)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	f, err := readWritten(w, r)
+	if err != nil {
+		return err
+	}
+	f.id = broadcastID
+	return s.saveBroadcast(w, r, v, f)
+}
+
+// saveBroadcast keeps what was written as a draft. Where something is wrong the form comes back as it was,
+// with a sentence beside each field that is.
+func (s *Server) saveBroadcast(w http.ResponseWriter, r *http.Request, v *visit, f written) error {
+	if r.PostForm.Get("act") == "preview" {
+		return s.drawComposer(w, r, v, f, http.StatusOK)
+	}
+	var saved broadcast.Broadcast
+	err := s.DB.Update(r.Context(), func(ctx context.Context, tx *db.Tx) error {
+		offers, err := offersOf(ctx, tx, v)
+		if err != nil {
+			return err
+		}
+		plan, problems := f.plan(v, offers)
+		if len(problems) > 0 {
+			f.problems = problems
+			return nil
+		}
+		if f.id == 0 {
+			saved, err = broadcast.Create(ctx, tx, v.actor, v.municipality, plan)
+		} else {
+			saved, err = broadcast.Edit(ctx, tx, v.actor, v.municipality, f.id, plan)
+		}
+		return err
+	})
+	switch {
+	case fault.Is(err, fault.Conflict, broadcast.ErrState.Key):
+		return s.changed(w, r, v, f.id, err)
+	case fault.KindOf(err) == fault.Invalid:
+		f.problems = problemOf(v.language, err)
+	case err != nil:
+		return err
+	}
+	if len(f.problems) > 0 {
+		return s.drawComposer(w, r, v, f, http.StatusUnprocessableEntity)
+	}
+	to := broadcastAddress(v, saved.ID)
+	if r.PostForm.Get("act") == "save" {
+		to += "/edit?saved=1"
+	}
+	http.Redirect(w, r, to, http.StatusSeeOther)
+	return nil
+}
+
+// previewBroadcast shows what is being written as people would read it, and writes nothing. The fields of
+// another template come with it.
+func (s *Server) previewBroadcast(w http.ResponseWriter, r *http.Request, v *visit) error {
+	f, err := readWritten(w, r)
+	if err != nil {
+		return err
+	}
+	form, err := s.composer(r.Context(), v, f)
+	if err != nil {
+		return err
+	}
+	if f.shown == form.Template {
+		return s.draw(w, r, http.StatusOK, page.PreviewPane(form.Preview))
+	}
+	return s.draw(w, r, http.StatusOK, page.PreviewPane(form.Preview), page.Blanks(form, true))
+}
+
+func (s *Server) drawComposer(w http.ResponseWriter, r *http.Request, v *visit, f written, status int) error {
+	form, err := s.composer(r.Context(), v, f)
+	if err != nil {
+		return err
+	}
+	return s.draw(w, r, status, page.ComposePage(s.broadcastFrame(v), form))
+}
+
+// written is a broadcast as it stands in the form.
+type written struct {
+	id                        int64 // 0: a new one
+	saved                     bool
+	lists, districts, exclude []string
+	template                  string            // name/language
+	values                    map[string]string // of the template's variables, by their names
+	shown                     string            // the template whose fields the browser shows
+	free                      string
+	exercise                  bool
+	follows                   int64
+	ends                      bool
+	later                     bool
+	date, time                string
+	problems                  map[string]string // by field; "" is of no single one
+}
+
+const variablePrefix = "variable."
+
+func readWritten(w http.ResponseWriter, r *http.Request) (written, error) {
+	r.Body = http.MaxBytesReader(w, r.Body, 4*maxForm)
+	if err := parse(r); err != nil {
+		return written{}, err
+	}
+	form := r.PostForm
+	f := written{
+		lists: form["list"], districts: form["district"], exclude: form["exclude"],
+		template: form.Get("template"), values: valuesOf(form), shown: form.Get("shown"), free: db.Text(form.Get("free")),
+		exercise: form.Has("exercise"), ends: form.Has("ends"), later: form.Get("when") == "later", date: form.Get("date"), time: form.Get("time"),
+	}
+	f.follows, _ = db.ParseID(form.Get("follows"))
+	return f, nil
+}
+
+func valuesOf(form url.Values) map[string]string {
+	values := map[string]string{}
+	for field, v := range form {
+		if name, ok := strings.CutPrefix(field, variablePrefix); ok && len(v) > 0 {
+			values[name] = strings.TrimSpace(db.Text(v[0]))
+		}
+	}
+	return values
+}
+
+func writtenFrom(v *visit, p broadcast.Plan) written {
+	f := written{lists: p.Lists, districts: p.Districts, exclude: p.Exclude, template: p.Template.Name + "/" + p.Template.Language,
+		values: maps.Clone(p.Parameters.Named), free: p.Free, exercise: p.Exercise, follows: p.Follows, ends: p.Ends}
+	if p.Schedule != nil {
+		at := p.Schedule.In(v.municipality.Desk.Zone())
+		f.later, f.date, f.time = true, at.Format(dateLayout), at.Format(timeLayout)
+	}
+	return f
+}
+
+// offersOf are the templates that all accounts of the municipality may send, by name and language.
+func offersOf(ctx context.Context, tx *db.Tx, v *visit) ([]municipality.Template, error) {
+	accounts := map[string]bool{}
+	for _, n := range v.municipality.Numbers {
+		accounts[n.WABAID] = true
+	}
+	all, err := municipality.Templates(ctx, tx, v.municipality.ID)
+	count := map[string]int{}
+	var offers []municipality.Template
+	for _, t := range all {
+		if !accounts[t.WABA] || !t.Approved() || !t.Supported() {
+			continue
+		}
+		if count[offerID(t)]++; count[offerID(t)] == len(accounts) {
+			offers = append(offers, t)
+		}
+	}
+	return offers, err
+}
+
+func offerID(t municipality.Template) string { return t.Name + "/" + t.Language }
+
+// chosen is the template that f is written with; the first when none is chosen yet.
+func (f written) chosen(offers []municipality.Template) (municipality.Template, bool) {
+	if f.template == "" && len(offers) > 0 {
+		return offers[0], true
+	}
+	i := slices.IndexFunc(offers, func(t municipality.Template) bool { return offerID(t) == f.template })
+	if i < 0 {
+		return municipality.Template{}, false
+	}
+	return offers[i], true
+}
+
+// plan is what f says, and what is missing or wrong in it, by field.
+func (f written) plan(v *visit, offers []municipality.Template) (broadcast.Plan, map[string]string) {
+	l, problems := v.language, map[string]string{}
+	p := broadcast.Plan{
+		Audience: broadcast.Audience{Lists: f.lists, Districts: f.districts, Exclude: f.exclude},
+		Message:  broadcast.Message{Free: strings.TrimSpace(f.free), Parameters: municipality.Parameters{Named: map[string]string{}}},
+		Exercise: f.exercise, Follows: f.follows, Ends: f.ends && f.follows != 0,
+	}
+	if len(f.lists) == 0 {
+		problems["lists"] = l.T(locale.Key(broadcast.ErrNobody.Key))
+	}
+	t, ok := f.chosen(offers)
+	if !ok {
+		problems["template"] = l.T(locale.Key(broadcast.ErrNoTemplate.Key))
+	}
+	p.Template = conversation.Template{Name: t.Name, Language: t.Language}
+	for _, variable := range variablesOf(t) {
+		value := f.values[variable]
+		p.Parameters.Named[variable] = value
+		if value == "" {
+			problems[variablePrefix+variable] = l.T("error.required")
+		}
+	}
+	if f.later {
+		at, err := time.ParseInLocation(dateLayout+" "+timeLayout, f.date+" "+f.time, v.municipality.Desk.Zone())
+		if err != nil {
+			problems["schedule"] = l.T("desk.broadcast.moment_missing")
+		} else {
+			p.Schedule = &at
+		}
+	}
+	return p, problems
+}
+
+func variablesOf(t municipality.Template) (names []string) {
+	if t.Name == "" {
+		return nil
+	}
+	for _, variable := range t.Variables() {
+		names = append(names, variable.Name)
+	}
+	return names
+}
+
+// fields are where the failures of the domain belong in the form.
+var fields = map[string]string{
+	broadcast.ErrNobody.Key:     "lists",
+	broadcast.ErrExercise.Key:   "exercise",
+	broadcast.ErrImitation.Key:  "template",
+	broadcast.ErrFollows.Key:    "follows",
+	broadcast.ErrSchedule.Key:   "schedule",
+	broadcast.ErrNoTemplate.Key: "template",
+	broadcast.ErrFree.Key:       "free",
+}
+
+func problemOf(l locale.Language, err error) map[string]string {
+	var f *fault.Error
+	if !errors.As(err, &f) {
+		return map[string]string{"": sentenceOf(l, err, "")}
+	}
+	if f.Key == "error.template_parameter" && len(f.Args) == 2 {
+		if name, ok := f.Args[1].(string); ok {
+			return map[string]string{variablePrefix + name: sentenceOf(l, err, "")}
+		}
+	}
+	return map[string]string{fields[f.Key]: sentenceOf(l, err, "")}
+}
+
+// composer is the form as it is drawn, with its preview.
+func (s *Server) composer(ctx context.Context, v *visit, f written) (form page.BroadcastForm, err error) {
+	err = s.DB.View(ctx, func(ctx context.Context, tx *db.Tx) error {
+		counts, err := broadcast.CountSubscribers(ctx, tx, v.municipality.ID)
+		if err != nil {
+			return err
+		}
+		offers, err := offersOf(ctx, tx, v)
+		if err != nil {
+			return err
+		}
+		form = formOf(v, f, offers, counts)
+		if form.Recent, err = recentBroadcasts(ctx, tx, v, f); err != nil {
+			return err
+		}
+		form.Preview, err = f.preview(ctx, tx, v, offers)
+		return err
+	})
+	return form, err
+}
+
+func formOf(v *visit, f written, offers []municipality.Template, counts map[string]int) page.BroadcastForm {
+	form := page.BroadcastForm{
+		Saved: f.saved, Free: f.free, Exercise: f.exercise, Ends: f.ends, Later: f.later, Date: f.date, Time: f.time,
+		Zone: v.municipality.Desk.Zone().String(), Problems: f.problems, Problem: f.problems[""],
+	}
+	if f.id != 0 {
+		form.ID = db.FormatID(f.id)
+	}
+	if f.follows != 0 {
+		form.Follows = db.FormatID(f.follows)
+	}
+	for _, l := range v.municipality.File.Lists {
+		topic := page.Topic{Keyword: l.Keyword, Name: l.Name, Count: counts[l.Keyword], Emergency: l.Kind == municipality.ListEmergency}
+		topic.Chosen = slices.Contains(f.lists, l.Keyword)
+		form.Lists = append(form.Lists, topic)
+		topic.Chosen = slices.Contains(f.exclude, l.Keyword)
+		form.Excluded = append(form.Excluded, topic)
+	}
+	for _, d := range v.municipality.File.Districts {
+		form.Districts = append(form.Districts, page.Topic{Keyword: d.Keyword, Name: d.Name, Count: counts[d.Keyword], Chosen: slices.Contains(f.districts, d.Keyword)})
+	}
+	for _, t := range offers {
+		form.Offers = append(form.Offers, page.Offer{ID: offerID(t), Name: t.Name, Language: t.Language, Category: t.Category})
+	}
+	if t, ok := f.chosen(offers); ok {
+		form.Template, form.Body = offerID(t), t.Preview()
+		for _, variable := range t.Variables() {
+			form.Blanks = append(form.Blanks, page.Blank{Name: variable.Name, Example: variable.Example, Value: f.values[variable.Name], Problem: f.problems[variablePrefix+variable.Name]})
+		}
+	}
+	return form
+}
+
+// recentBroadcasts are those that can be followed: they have begun to be sent.
+func recentBroadcasts(ctx context.Context, tx *db.Tx, v *visit, f written) (choices []page.Choice, err error) {
+	list, _, err := broadcast.List(ctx, tx, v.municipality.ID, 0, recent)
+	if err != nil {
+		return nil, err
+	}
+	if f.follows != 0 && !slices.ContainsFunc(list, func(b broadcast.Broadcast) bool { return b.ID == f.follows }) {
+		b, err := broadcast.Get(ctx, tx, v.municipality.ID, f.follows)
+		if err != nil && fault.KindOf(err) != fault.NotFound {
+			return nil, err
+		}
+		list = append(list, b)
+	}
+	zone := v.municipality.Desk.Zone()
+	for _, b := range list {
+		if b.StartedAt != nil && b.ID != f.id {
+			label := v.language.Moment(b.StartedAt.In(zone), v.now.In(zone)) + " · " + shortened(conversation.Personal(b.Reads, ""), lettersInList)
+			choices = append(choices, page.Choice{ID: db.FormatID(b.ID), Label: label})
+		}
+	}
+	return choices, nil
+}
+
+// blank stands in the preview where nothing is written yet.
+const blank = "…"
+
+// preview is what is known of f as far as it is written: places that are still empty show as dots.
+func (f written) preview(ctx context.Context, tx *db.Tx, v *visit, offers []municipality.Template) (page.BroadcastPreview, error) {
+	if len(f.lists) == 0 {
+		return page.BroadcastPreview{Missing: v.language.T("desk.broadcast.missing_lists")}, nil
+	}
+	plan, _ := f.plan(v, offers)
+	for name, value := range plan.Parameters.Named {
+		if value == "" {
+			plan.Parameters.Named[name] = blank
+		}
+	}
+	return previewOf(ctx, tx, v, plan)
+}
+
+// previewOf is what sending a plan would do. What keeps it from being sent is in Missing.
+func previewOf(ctx context.Context, tx *db.Tx, v *visit, p broadcast.Plan) (page.BroadcastPreview, error) {
+	e, err := broadcast.Look(ctx, tx, v.municipality, p)
+	if kind := fault.KindOf(err); kind == fault.Invalid || kind == fault.NotFound {
+		return page.BroadcastPreview{Missing: sentenceOf(v.language, err, "")}, nil
+	}
+	if err != nil {
+		return page.BroadcastPreview{}, err
+	}
+	shown := page.BroadcastPreview{Estimate: estimateOf(v, e), Emergency: emergency(v, p.Lists)}
+	if e.Recipients == 0 {
+		shown.Missing = v.language.T("desk.broadcast.nobody")
+	}
+	if !v.actor.May(staff.ManageBroadcasts) {
+		return shown, nil
+	}
+	samples, err := broadcast.Sample(ctx, tx, v.actor, v.municipality, p, sampled)
+	for _, s := range samples {
+		sample := page.Sample{Text: s.Text, Free: s.Free}
+		if s.Contact.ID != 0 {
+			sample.Name = nameOf(s.Contact)
+		}
+		shown.Samples = append(shown.Samples, sample)
+	}
+	return shown, err
+}
+
+func emergency(v *visit, lists []string) bool {
+	return slices.ContainsFunc(v.municipality.File.Lists, func(l municipality.List) bool {
+		return l.Kind == municipality.ListEmergency && slices.Contains(lists, l.Keyword)
+	})
+}
+
+func estimateOf(v *visit, e broadcast.Estimate) *page.Estimate {
+	out := &page.Estimate{Recipients: e.Recipients, Free: e.Free, NoDistrict: e.NoDistrict, Refused: e.Refused, Duration: e.Duration, Limit: e.Limit, Days: e.Days}
+	if len(e.ByNumber) > 1 {
+		for _, n := range v.municipality.Numbers {
+			if count := e.ByNumber[n.PhoneNumberID]; count > 0 {
+				out.Numbers = append(out.Numbers, page.Share{Label: n.Display, Count: count})
+			}
+		}
+	}
+	if e.Price.Known {
+		out.Price, out.Each = amount(v.language, e.Price.Currency, e.Price.Total, 2), amount(v.language, e.Price.Currency, e.Price.Each, 4)
+	}
+	return out
+}
+
+// amount writes a price with its currency behind, as both languages do in Italy.
+func amount(l locale.Language, currency string, sum float64, places int) string {
+	if currency == "EUR" {
+		currency = "€"
+	}
+	return l.Decimal(sum, places) + " " + currency
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package web
+
+import (
+	"context"
+	"encoding/csv"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/filodiretto/filodiretto/internal/broadcast"
+	"github.com/filodiretto/filodiretto/internal/conversation"
+	"github.com/filodiretto/filodiretto/internal/db"
+	"github.com/filodiretto/filodiretto/internal/locale"
+	"github.com/filodiretto/filodiretto/internal/web/page"
+)
+
+// exportedAtOnce is how many recipients one transaction reads for a file.
+const exportedAtOnce = 1000
+
+// recipientsPart reads which recipients a request asks for.
+func recipientsPart(r *http.Request) (broadcast.Part, error) {
+	p := broadcast.Part(r.URL.Query().Get("part"))
+	if !slices.Contains([]broadcast.Part{broadcast.Everybody, broadcast.NotReached, broadcast.Uncertain}, p) {
+		return "", errNotFound
+	}
+	return p, nil
+}
+
+func (s *Server) recipients(w http.ResponseWriter, r *http.Request, v *visit) error {
+	broadcastID, err := id(r)
+	if err != nil {
+		return err
+	}
+	which, err := recipientsPart(r)
+	if err != nil {
+		return err
+	}
+	after, _ := db.ParseID(r.URL.Query().Get("cursor"))
+	list := page.Recipients{Part: page.RecipientsPart(which), First: after == 0}
+	err = s.DB.View(r.Context(), func(ctx context.Context, tx *db.Tx) error {
+		b, err := broadcast.Get(ctx, tx, v.municipality.ID, broadcastID)
+		if err != nil {
+			return err
+		}
+		list.Broadcast = rowOfBroadcast(v, b, b.Reach.Outcomes)
+		found, next, err := broadcast.Recipients(ctx, tx, v.municipality.ID, broadcastID, which, after, itemsAtOnce)
+		for _, f := range found {
+			list.Rows = append(list.Rows, recipientRow(v.language, f))
+		}
+		if next != 0 {
+			list.Next = db.FormatID(next)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return s.draw(w, r, http.StatusOK, page.RecipientsPage(s.broadcastFrame(v), list))
+}
+
+func recipientRow(l locale.Language, f broadcast.Recipient) page.RecipientRow {
+	row := page.RecipientRow{Name: nameOf(f.Contact), Address: addressOf(f.Contact), Status: page.Status(f.Message.Status.String()), At: lastStep(f.Message)}
+	if f.Message.Status == conversation.Failed {
+		row.Reason = graphSentence(l, f.Message.ErrorCode)
+	}
+	if f.Resent != nil {
+		row.Resent = page.Status(f.Resent.Status.String())
+	}
+	return row
+}
+
+// lastStep is when a message came to be what it is; zero while it waits.
+func lastStep(m conversation.Message) time.Time {
+	for _, at := range []*time.Time{m.ReadAt, m.DeliveredAt, m.SentAt, m.SendingAt} {
+		if at != nil {
+			return *at
+		}
+	}
+	return time.Time{}
+}
+
+// exportRecipients writes them as CSV (RFC 4180, UTF-8), in pages: their number does not matter. A failure
+// half-way breaks the connection, so that nobody takes a part for the whole.
+func (s *Server) exportRecipients(w http.ResponseWriter, r *http.Request, v *visit) error {
+	broadcastID, err := id(r)
+	if err != nil {
+		return err
+	}
+	which, err := recipientsPart(r)
+	if err != nil {
+		return err
+	}
+	l := v.language
+	file := csv.NewWriter(w)
+	for after := int64(0); ; {
+		var found []broadcast.Recipient
+		var next int64
+		err := s.DB.View(r.Context(), func(ctx context.Context, tx *db.Tx) error {
+			if _, err := broadcast.Get(ctx, tx, v.municipality.ID, broadcastID); err != nil {
+				return err
+			}
+			found, next, err = broadcast.Recipients(ctx, tx, v.municipality.ID, broadcastID, which, after, exportedAtOnce)
+			return err
+		})
+		if err != nil && after == 0 {
+			return err
+		}
+		if err != nil {
+			s.Log.Error("an export broke off", "error", err)
+			panic(http.ErrAbortHandler)
+		}
+		if after == 0 {
+			beginFile(w, file, l, broadcastID, which)
+		}
+		for _, f := range found {
+			_ = file.Write(exportedRow(v, f)) // the browser went away: Error tells after the page
+		}
+		file.Flush()
+		if next == 0 || file.Error() != nil {
+			return nil
+		}
+		if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(time.Minute)); err != nil {
+			return nil
+		}
+		after = next
+	}
+}
+
+func beginFile(w http.ResponseWriter, file *csv.Writer, l locale.Language, id int64, which broadcast.Part) {
+	name := "broadcast-" + db.FormatID(id)
+	if which != broadcast.Everybody {
+		name += "-" + strings.ReplaceAll(string(which), "_", "-")
+	}
+	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
+	w.Header().Set("Content-Disposition", `attachment; filename="`+name+`.csv"`)
+	_ = file.Write([]string{l.T("desk.broadcast.column.name"), l.T("desk.broadcast.column.phone"), l.T("desk.broadcast.column.outcome"),
+		l.T("desk.broadcast.column.reason"), l.T("desk.broadcast.column.time")})
+}
+
+func exportedRow(v *visit, f broadcast.Recipient) []string {
+	row := recipientRow(v.language, f)
+	phone, at := f.Contact.Phone, ""
+	if phone == "" {
+		phone = harmless(row.Address)
+	}
+	if !row.At.IsZero() {
+		at = row.At.In(v.municipality.Desk.Zone()).Format("2006-01-02 15:04:05")
+	}
+	return []string{harmless(f.Contact.Name), phone, v.language.T(locale.Key("status." + string(row.Status))), row.Reason, at}
+}
+
+// harmless keeps spreadsheets from running what a citizen calls themselves: they take a cell that begins
+// like this as a formula.
+func harmless(cell string) string {
+	if cell != "" && strings.ContainsRune("=+-@\t\r\n", rune(cell[0])) {
+		return "'" + cell
+	}
+	return cell
+}
