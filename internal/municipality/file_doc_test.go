@@ -72,6 +72,14 @@ func TestTheDocumentsHoursAreRight(t *testing.T) {
 	}
 }
 
+func TestTheDocumentsPhrasesAreRight(t *testing.T) {
+	_, block, _ := strings.Cut(document(t), "```yaml\nsubscription:")
+	block, _, _ = strings.Cut(block, "```")
+	if _, err := ParseFile("f.yaml", []byte(minimal+"subscription:"+block), demoEnv); err != nil || block == "" {
+		t.Errorf("%v", err)
+	}
+}
+
 func places(text string) []string {
 	found := textPlace.FindAllString(text, -1)
 	slices.Sort(found)
