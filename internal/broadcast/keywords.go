@@ -316,7 +316,7 @@ func (t *turn) ask(w word) {
 // confirm joins what the citizen was asked for and said SÌ to, each by the time of the word that asked: leaving
 // between the two wins, in whatever order they are processed.
 func (t *turn) confirm() {
-	for _, e := range t.said {
+	for _, e := range slices.Backward(t.said) {
 		q := asked(t.m.File, t.s, e.word)
 		if len(q.topics) == 0 || e.moved && !e.asked {
 			continue
