@@ -154,10 +154,23 @@ func (r *reading) namePlace(at int, next []piece) bool {
 	return false
 }
 
-// linked skips a word before a place: BASTA con i MESSAGGI.
+// linked reads words before a place: BASTA con i MESSAGGI.
 func (r *reading) linked(pieces []piece, at int) bool {
+	return r.between(at, func(end int) bool { return r.pieces(pieces, end) })
+}
+
+func (r *reading) filler(at int, said bool) bool {
+	return r.between(at, func(end int) bool { return r.rest(end, said) })
+}
+
+// between goes on after a word that may stand around a phrase.
+func (r *reading) between(at int, goOn func(end int) bool) bool {
 	for t := range r.around.at(r.letters[at:]) {
-		if t.means == plain && r.whole(at, t.letters) && r.pieces(pieces, at+len(t.letters)) {
+		h := hearing{sense: heardNothing}
+		if t.means == everything {
+			h.sense = heardAll
+		}
+		if r.whole(at, t.letters) && r.hear(h, func() bool { return goOn(at + len(t.letters)) }) {
 			return true
 		}
 	}
@@ -177,19 +190,6 @@ func (r *reading) topic(at int, said bool) bool {
 func (r *reading) unknown(at int, said bool) bool {
 	word, ok := r.tag(at)
 	return ok && r.hear(hearing{sense: heardUnknown, word: word}, func() bool { return r.rest(at+len(word), said) })
-}
-
-func (r *reading) filler(at int, said bool) bool {
-	for t := range r.around.at(r.letters[at:]) {
-		h := hearing{sense: heardNothing}
-		if t.means == everything {
-			h.sense = heardAll
-		}
-		if r.whole(at, t.letters) && r.hear(h, func() bool { return r.rest(at+len(t.letters), said) }) {
-			return true
-		}
-	}
-	return false
 }
 
 // tag is the hashtag at a place, unless it is a phrase.

@@ -192,6 +192,8 @@ var sayings = []saidTo{
 		{"ISCRIZIONE ON tutte le liste", "join EMERGENZE PUBBLICAUTILITA"},
 		{"ISCRIZIONE ON #TUTTE", "join EMERGENZE PUBBLICAUTILITA"},
 		{"iscrizione on a tutte e solo le emergenze", "join EMERGENZE"},
+		{"ISCRIZIONE ON ALL", "join EMERGENZE PUBBLICAUTILITA"},
+		{"ISCRIZIONE ON all'EMERGENZE", "join EMERGENZE"},
 		// Hashtags that are nothing here.
 		{"ISCRIZIONE ON #SCUOLA", "join ?SCUOLA"},
 		{"ISCRIZIONE ON #Scuola_Bus, #EMERGENZE", "join EMERGENZE ?SCUOLABUS"},
@@ -237,6 +239,8 @@ var sayings = []saidTo{
 		{"BASTA MESSAGGI", "leave"},
 		{"Basta con questi messaggi!", "leave"},
 		{"BASTA #EMERGENZE", "leave EMERGENZE"},
+		{"basta con tutte le emergenze", "leave"},
+		{"stop all’emergenze", "leave EMERGENZE"},
 		{"NON VOGLIO PIÙ RICEVERE MESSAGGI", "leave"},
 		{"non voglio piu' ricevere i vostri avvisi, grazie", "leave"},
 		{"Non voglio più emergenze", "leave EMERGENZE"},

@@ -101,14 +101,15 @@ var articles = []string{"IL", "LO", "LA", "L", "I", "GLI", "LE", "MIE", "THE", "
 var links = []string{
 	"LISTA", "LISTE", "AVVISO", "AVVISI", "MESSAGGI", "NOTIFICHE", "COMUNICAZIONI", "CANALE", "SERVIZIO", "HASHTAG",
 	"ZONA", "ZONE", "QUARTIERE", "QUARTIERI", "FRAZIONE", "FRAZIONI",
-	"IL", "LO", "LA", "L", "I", "GLI", "LE", "A", "AL", "ALLO", "ALLA", "ALL", "AI", "AGLI", "ALLE",
+	"IL", "LO", "LA", "L", "I", "GLI", "LE", "A", "AL", "ALLO", "ALLA", "AI", "AGLI", "ALLE",
 	"DI", "DEL", "DELLO", "DELLA", "DELL", "DEI", "DEGLI", "DELLE", "SU", "SUL", "SULLA", "SUI", "SUGLI", "SULLE", "PER",
 	"E", "ED", "ANCHE", "PURE", "SOLO", "SOLTANTO",
 	"LIST", "LISTS", "ALERTS", "NOTICES", "MESSAGES", "THE", "TO", "FOR", "OF", "AND", "ALSO", "ONLY",
 }
 
+// ALL is English for all lists, but in STOP ALL'EMERGENZE an article: to leave, where nothing named is all, it adds nothing.
 var leavingLinks = []string{
-	"DA", "DAL", "DALLO", "DALLA", "DALL", "DAI", "DAGLI", "DALLE", "MIA", "MIE", "MIEI", "VOSTRI", "VOSTRE", "QUESTI", "QUESTE", "CON", "COI",
+	"ALL", "DA", "DAL", "DALLO", "DALLA", "DALL", "DAI", "DAGLI", "DALLE", "MIA", "MIE", "MIEI", "VOSTRI", "VOSTRE", "QUESTI", "QUESTE", "CON", "COI",
 	"SUBITO", "ORA", "ADESSO", "OK", "FROM", "MY", "NOW", thumbDown,
 }
 
