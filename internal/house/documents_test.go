@@ -74,3 +74,26 @@ func TestSettingsAreInTheGuide(t *testing.T) {
 		t.Error("no setting found: the test looks in the wrong place")
 	}
 }
+
+// The manual says what stands on the screen: a button that was renamed is renamed there too.
+func TestTheManualQuotesTheScreen(t *testing.T) {
+	texts, err := os.ReadFile(filepath.Join(root, "internal", "locale", "it.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	manual, err := os.ReadFile(filepath.Join(root, "docs", "manuale.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	quoted := regexp.MustCompile(`«([^»]+)»`).FindAllStringSubmatch(string(manual), -1)
+	if len(quoted) == 0 {
+		t.Fatal("the manual quotes nothing: the test looks in the wrong place")
+	}
+	for _, m := range quoted {
+		label := strings.Join(strings.Fields(m[1]), " ")
+		label = strings.ReplaceAll(label, "'", "’")
+		if !strings.Contains(string(texts), `: "`+label+`"`) {
+			t.Errorf("docs/manuale.md quotes «%s», which stands nowhere on the screen", label)
+		}
+	}
+}
