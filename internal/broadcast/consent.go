@@ -6,6 +6,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/filodiretto/filodiretto/internal/contact"
@@ -23,12 +24,28 @@ func policyOf(f *municipality.File) contact.Policy {
 	return contact.Policy{Version: f.Policy.Version, URL: f.Policy.URL, Text: f.Policy.Text}
 }
 
+// withNotice adds a record of its own of the privacy notice for each message, or form, by which somebody joined having
+// been shown it (invariant 9).
+func withNotice(f *municipality.File, consents []contact.Consent) []contact.Consent {
+	out := slices.Clone(consents)
+	acknowledged := make(map[string]bool)
+	for _, c := range consents {
+		if c.Event != contact.ConsentGiven || acknowledged[c.ExternalID] || !strings.Contains(c.Wording, noticeIn(f)) {
+			continue
+		}
+		acknowledged[c.ExternalID] = true
+		c.Topic, c.Event = "", contact.ConsentNotice
+		out = append(out, c)
+	}
+	return out
+}
+
 // prove appends to the consent register, and leaves the hashes in the audit trail.
-func prove(ctx context.Context, tx *db.Tx, m *municipality.Municipality, consents []contact.Consent) error {
+func prove(ctx context.Context, tx *db.Tx, m *municipality.Municipality, policy contact.Policy, consents []contact.Consent) error {
 	for i := range consents {
 		consents[i].Language = m.File.Locale
 	}
-	written, err := contact.AppendConsents(ctx, tx, m.ID, policyOf(m.File), consents)
+	written, err := contact.AppendConsents(ctx, tx, m.ID, policy, consents)
 	if err != nil {
 		return err
 	}
@@ -42,13 +59,10 @@ func prove(ctx context.Context, tx *db.Tx, m *municipality.Municipality, consent
 	return staff.RecordMany(ctx, tx, entries)
 }
 
-// settle writes what words or forms have changed: who is on which list, the proof of it, the daily counts; and nothing
-// more of any broadcast goes to whoever left.
-func settle(ctx context.Context, tx *db.Tx, m *municipality.Municipality, all map[int64]*standing, channel string, consents []contact.Consent) error {
+// settle writes what words or forms have changed: who is on which list, and the daily counts. Nothing more of any
+// broadcast goes to whoever left.
+func settle(ctx context.Context, tx *db.Tx, m *municipality.Municipality, all map[int64]*standing, channel string) error {
 	if err := save(ctx, tx, m.ID, all); err != nil {
-		return err
-	}
-	if err := prove(ctx, tx, m, consents); err != nil {
 		return err
 	}
 	tallies := make(map[conversation.Tally]int64)

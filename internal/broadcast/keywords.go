@@ -5,7 +5,6 @@ package broadcast
 import (
 	"context"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -194,7 +193,10 @@ func (k *Keywords) Handle(ctx context.Context, tx *db.Tx, m *municipality.Munici
 		}
 		consents = append(consents, t.shown(a.Text)...)
 	}
-	return answers, settle(ctx, tx, m, all, "whatsapp", consents)
+	if err := settle(ctx, tx, m, all, "whatsapp"); err != nil {
+		return nil, err
+	}
+	return answers, prove(ctx, tx, m, policyOf(m.File), consents)
 }
 
 // needsThread tells whether what was said around w decides what it does.
@@ -379,23 +381,14 @@ func (t *turn) prove(w word, event contact.ConsentEvent, topic string) {
 		Actor: contact.ConsentActor{Kind: string(staff.CitizenKind), ID: t.s.contact}})
 }
 
-// shown completes the proof with what the citizen reads: the answer, where they had not been shown anything before. Who
-// joins by a text with the privacy notice acknowledges it, which is a record of its own (invariant 9).
+// shown completes the proof with what the citizen reads: the answer, where they had not been shown anything before.
 func (t *turn) shown(answer string) []contact.Consent {
-	out := slices.Clone(t.consents)
-	acknowledged := make(map[string]bool)
-	for i, c := range t.consents {
-		if c.Wording == "" && (c.Event == contact.ConsentGiven || c.Event == contact.ConsentAsked) {
-			out[i].Wording = answer
-		}
-		if c.Event == contact.ConsentGiven && !acknowledged[c.ExternalID] && strings.Contains(out[i].Wording, noticeIn(t.m.File)) {
-			acknowledged[c.ExternalID] = true
-			notice := out[i]
-			notice.Topic, notice.Event = "", contact.ConsentNotice
-			out = append(out, notice)
+	for i := range t.consents {
+		if c := &t.consents[i]; c.Wording == "" && (c.Event == contact.ConsentGiven || c.Event == contact.ConsentAsked) {
+			c.Wording = answer
 		}
 	}
-	return out
+	return withNotice(t.m.File, t.consents)
 }
 
 // joined are the topics that began to reach the citizen by this turn.

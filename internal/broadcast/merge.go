@@ -29,7 +29,7 @@ func Merge(ctx context.Context, tx *db.Tx, m *municipality.Municipality, merges 
 			}
 		}
 		delete(all, merge.From)
-		if err := settle(ctx, tx, m, all, "whatsapp", nil); err != nil {
+		if err := settle(ctx, tx, m, all, "whatsapp"); err != nil {
 			return err
 		}
 	}

@@ -56,7 +56,7 @@ func Prefer(ctx context.Context, tx *db.Tx, m *municipality.Municipality, prefer
 		}
 		consents = append(consents, c)
 	}
-	return prove(ctx, tx, m, consents)
+	return prove(ctx, tx, m, policyOf(m.File), consents)
 }
 
 // MarketingRefused notes that Meta refused marketing messages to contacts at a time, because they had stopped them

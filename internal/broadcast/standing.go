@@ -41,7 +41,6 @@ type standing struct {
 	left       order // the last that left everything
 	moved      order // the last change of number
 	topics     map[string]*subscribed
-	fresh      bool // it has no row yet
 	dirty      bool
 	joins      []movement // what changed since it was read
 	departures []movement
@@ -209,7 +208,7 @@ func standings(ctx context.Context, tx *db.Tx, municipality int64, contacts []in
 	out := make(map[int64]*standing, len(contacts))
 	for i, id := range contacts {
 		rows[i] = []any{municipality, id}
-		out[id] = &standing{contact: id, topics: make(map[string]*subscribed), fresh: true}
+		out[id] = &standing{contact: id, topics: make(map[string]*subscribed)}
 	}
 	query := `SELECT at, place, source, left_at, left_place, left_source, moved_at, moved_place, moved_source FROM subscriber WHERE municipality_id = $1 AND contact_id = $2`
 	if hold {
@@ -223,7 +222,6 @@ func standings(ctx context.Context, tx *db.Tx, municipality int64, contacts []in
 	}
 	err := tx.Query(ctx, query, rows, func(i int, row db.Scanner) error {
 		s := out[contacts[i]]
-		s.fresh = false
 		var left, moved *time.Time
 		err := row.Scan(&s.last.at, &s.last.place, &s.last.source, &left, &s.left.place, &s.left.source, &moved, &s.moved.place, &s.moved.source)
 		s.last.at = s.last.at.UTC()

@@ -83,7 +83,7 @@ func (c Consent) Digest(municipality int64) string {
 }
 
 // AppendConsents writes rows into the register, all of them under policy, and returns them with their ids and
-// hashes. Whoever calls it leaves the hashes in the audit trail, in the same transaction: without them a row
+// hashes. The zero policy is for consents given elsewhere, under a notice that is not known here. Whoever calls it leaves the hashes in the audit trail, in the same transaction: without them a row
 // could be changed together with its hash.
 func AppendConsents(ctx context.Context, tx *db.Tx, municipality int64, policy Policy, consents []Consent) ([]Consent, error) {
 	if len(consents) == 0 {
@@ -95,24 +95,37 @@ func AppendConsents(ctx context.Context, tx *db.Tx, municipality int64, policy P
 		for _, text := range []*string{&c.Words, &c.Wording, &c.Actor.Name, &c.Reference} {
 			*text = db.Text(*text)
 		}
-		c.PolicyVersion, c.PolicyHash = policy.Version, policy.Hash()
+		if policy != (Policy{}) {
+			c.PolicyVersion, c.PolicyHash = policy.Version, policy.Hash()
+		}
 		c.Hash = c.Digest(municipality)
 		out[i] = c
 		rows[i] = []any{municipality, c.ID, c.ContactID, c.Topic, string(c.Event), c.At, c.RecordedAt, c.Channel, c.Number, c.MessageID, c.ExternalID,
 			c.Words, c.Wording, c.PolicyVersion, c.PolicyHash, string(c.Language), c.Actor.Kind, c.Actor.ID, c.Actor.Name, c.Reference, c.Hash}
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO policy (municipality_id, hash, version, url, text, first_used_at) VALUES ($1, $2, $3, $4, $5, $6)
-		ON CONFLICT DO NOTHING`, municipality, policy.Hash(), policy.Version, policy.URL, policy.Text, tx.Now())
-	if err != nil {
-		return nil, fmt.Errorf("keep the privacy notice: %w", err)
+	if err := keepPolicy(ctx, tx, municipality, policy); err != nil {
+		return nil, err
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO consent (municipality_id, consent_id, contact_id, topic, event, at, recorded_at, channel, number, message_id, external_id,
+	_, err := tx.Exec(ctx, `INSERT INTO consent (municipality_id, consent_id, contact_id, topic, event, at, recorded_at, channel, number, message_id, external_id,
 		words, wording, policy_version, policy_hash, language, actor_kind, actor_id, actor_name, reference, hash)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)`, rows)
 	if err != nil {
 		return nil, fmt.Errorf("append to the consent register: %w", err)
 	}
 	return out, nil
+}
+
+// keepPolicy keeps the text that consents were given under, once.
+func keepPolicy(ctx context.Context, tx *db.Tx, municipality int64, p Policy) error {
+	if p == (Policy{}) {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, `INSERT INTO policy (municipality_id, hash, version, url, text, first_used_at) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT DO NOTHING`, municipality, p.Hash(), p.Version, p.URL, p.Text, tx.Now())
+	if err != nil {
+		return fmt.Errorf("keep the privacy notice: %w", err)
+	}
+	return nil
 }
 
 const consentColumns = `consent_id, contact_id, topic, event, at, recorded_at, channel, number, message_id, external_id, words, wording,
