@@ -7,10 +7,14 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"time"
 )
 
 // csvFile is a table that goes to the browser as a file while it is made.
-type csvFile struct{ w *csv.Writer }
+type csvFile struct {
+	w   *csv.Writer
+	out *http.ResponseController
+}
 
 // newCSV begins the file called name. Semicolons and the mark at the beginning are what the spreadsheets of an
 // Italian office open with a double click.
@@ -18,7 +22,7 @@ func newCSV(w http.ResponseWriter, name string) *csvFile {
 	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
 	w.Header().Set("Content-Disposition", `attachment; filename="`+name+`.csv"`)
 	_, _ = w.Write([]byte("\ufeff")) // who went away is found out at the end
-	file := &csvFile{w: csv.NewWriter(w)}
+	file := &csvFile{w: csv.NewWriter(w), out: http.NewResponseController(w)}
 	file.w.Comma = ';'
 	file.w.UseCRLF = true
 	return file
@@ -36,6 +40,12 @@ func (f *csvFile) row(cells ...string) {
 func (f *csvFile) end() error {
 	f.w.Flush()
 	return f.w.Error()
+}
+
+// more sends what there is and gives the browser another minute for what follows. It is false if nobody listens.
+func (f *csvFile) more() bool {
+	f.w.Flush()
+	return f.w.Error() == nil && f.out.SetWriteDeadline(time.Now().Add(time.Minute)) == nil
 }
 
 // phone is the one text that begins like a formula and is none: a plus and digits, in groups.

@@ -65,7 +65,7 @@ func newDesk(t *testing.T, database *db.DB) *desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.pages, err = New(Options{DB: database, Directory: directory, Media: files, Sender: d, Journal: journal.New(database, slog.New(slog.DiscardHandler)),
+	d.pages, err = New(Options{DB: database, Directory: directory, Media: files, Key: d.key, Sender: d, Journal: journal.New(database, slog.New(slog.DiscardHandler)),
 		PublicURL: "http://127.0.0.1", Log: slog.New(slog.NewTextHandler(d.log, nil))})
 	if err != nil {
 		t.Fatal(err)
@@ -107,6 +107,9 @@ func (d *desk) town(slug string) *municipality.Municipality {
 	data, err := os.ReadFile(filepath.Join("..", "..", "examples", slug+".yaml"))
 	if err != nil {
 		d.Fatal(err)
+	}
+	if !strings.Contains(string(data), "\nlists:") {
+		data = append(data, "lists:\n  - {keyword: EMERGENZE, name: Emergenze, kind: emergency}\n  - {keyword: PUBBLICAUTILITA, name: Pubblica utilità, kind: notice}\n"...)
 	}
 	file, err := municipality.ParseFile(slug+".yaml", data, func(name string) (string, bool) {
 		if strings.HasSuffix(name, "_ID") {

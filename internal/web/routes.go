@@ -21,7 +21,7 @@ func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /assets/{name}", s.assets)
 	mux.Handle("GET /{$}", s.public(s.home))
-	mux.Handle("/", s.public(func(http.ResponseWriter, *http.Request) error { return errNotFound }))
+	mux.Handle("/", s.townPages())
 
 	outside := func(pattern string, h handler) { mux.Handle(pattern, s.session(s.public(h))) }
 	outside("GET /desk/{slug}/sign-in", s.signInPage)
@@ -62,7 +62,10 @@ func (s *Server) routes() http.Handler {
 	member("POST /desk/{slug}/messages/{id}/resend", staff.Converse, s.resend)
 	member("POST /desk/{slug}/messages/{id}/cancel", staff.Converse, s.cancel)
 	member("POST /desk/{slug}/messages/{id}/reaction", staff.Converse, s.react)
+	member("GET /desk/{slug}/citizens/{id}", staff.Converse, s.citizenFile)
 	member("POST /desk/{slug}/citizens/{id}", staff.Converse, s.setCitizen)
+	member("POST /desk/{slug}/citizens/{id}/lists", staff.Converse, s.setLists)
+	member("GET /desk/{slug}/citizens/{id}/consents.csv", staff.Converse, s.consentsFile)
 	member("GET /desk/{slug}/media/{id}", staff.Converse, s.file)
 	member("GET /desk/{slug}/media/{id}/thumbnail", staff.Converse, s.thumbnail)
 
@@ -89,11 +92,28 @@ func (s *Server) routes() http.Handler {
 	member("GET "+one+"/recipients", staff.ManageBroadcasts, s.recipients)
 	member("GET "+one+"/recipients.csv", staff.ManageBroadcasts, s.exportRecipients)
 
+	member("GET /desk/{slug}/lists", staff.ManageBroadcasts, s.listsPage)
+	member("GET /desk/{slug}/lists/{keyword}", staff.ManageBroadcasts, s.subscribersPage)
+	member("GET /desk/{slug}/lists/{keyword}/subscribers.csv", staff.ManageBroadcasts, s.subscribersFile)
+	member("GET /desk/{slug}/lists/{keyword}/code.svg", staff.ManageBroadcasts, s.listCode)
+	member("GET /desk/{slug}/figures", staff.SeeFigures, s.figuresPage)
+	member("GET /desk/{slug}/figures/{table}", staff.SeeFigures, s.figuresTable)
+
 	member("GET /desk/{slug}/settings", anyRight, s.settings)
 	member("GET /desk/{slug}/settings/staff", staff.ManageStaff, s.staffPage)
 	member("GET /desk/{slug}/settings/numbers", staff.ManageNumbers, s.numbers)
 	member("GET /desk/{slug}/settings/quarantine", staff.SeeQuarantine, s.quarantine)
 	member("POST /desk/{slug}/settings/quarantine/{id}/replay", staff.ReplayQuarantine, s.replay)
 	member("GET /desk/{slug}/settings/audit", staff.SeeAudit, s.audit)
+	return mux
+}
+
+// townPages are the pages that citizens see, below their municipality's name. They have a mux of their own: among the
+// desk's addresses, which begin with a fixed word, theirs would be ambiguous.
+func (s *Server) townPages() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /{slug}/lists/{token}", s.public(s.ownLists))
+	mux.Handle("POST /{slug}/lists/{token}", s.public(s.saveOwnLists))
+	mux.Handle("/", s.public(func(http.ResponseWriter, *http.Request) error { return errNotFound }))
 	return mux
 }

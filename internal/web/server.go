@@ -18,6 +18,7 @@ import (
 	"github.com/filodiretto/filodiretto/internal/journal"
 	"github.com/filodiretto/filodiretto/internal/media"
 	"github.com/filodiretto/filodiretto/internal/municipality"
+	"github.com/filodiretto/filodiretto/internal/secret"
 	"github.com/filodiretto/filodiretto/internal/staff"
 )
 
@@ -34,6 +35,7 @@ type Options struct {
 	DB        *db.DB
 	Directory *municipality.Directory
 	Media     *media.Store
+	Key       *secret.Key // seals the links to the citizens' pages
 	Sender    Sender
 	Journal   *journal.Journal
 	PublicURL string // without a final slash; https makes cookies secure
@@ -99,7 +101,7 @@ func (s *Server) EndStreams() { s.endStreams() }
 func (s *Server) secure(next http.Handler) http.Handler {
 	protection := http.NewCrossOriginProtection()
 	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.fail(w, r, errCrossOrigin) }))
-	next = protection.Handler(next)
+	protected := protection.Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", policy)
@@ -112,8 +114,18 @@ func (s *Server) secure(next http.Handler) http.Handler {
 		if s.https() {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}
-		next.ServeHTTP(w, r)
+		if citizens(r) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		protected.ServeHTTP(w, r)
 	})
+}
+
+// citizens tells that a request is for a citizen's page. Nobody is signed in there: the address itself is the key, which
+// no other site has. And since it must not leak, such a page's form has the origin "null", which would be refused.
+func citizens(r *http.Request) bool {
+	return r.URL.Path != "/" && !strings.HasPrefix(r.URL.Path, "/desk/")
 }
 
 // policy lets a page load our own files and nothing else: a text that gets into a page as HTML by some

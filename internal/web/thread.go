@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/filodiretto/filodiretto/internal/broadcast"
 	"github.com/filodiretto/filodiretto/internal/contact"
 	"github.com/filodiretto/filodiretto/internal/conversation"
 	"github.com/filodiretto/filodiretto/internal/db"
@@ -222,7 +223,11 @@ func loadCitizen(ctx context.Context, tx *db.Tx, v *visit, c conversation.Conver
 	if err != nil {
 		return page.Citizen{}, err
 	}
-	citizen := page.Citizen{ID: db.FormatID(person.ID), Name: nameOf(person), Since: person.CreatedAt, Notes: person.Note}
+	subscriptions, err := broadcast.SubscriptionsOf(ctx, tx, v.municipality.ID, person.ID)
+	if err != nil {
+		return page.Citizen{}, err
+	}
+	citizen := page.Citizen{ID: db.FormatID(person.ID), Name: nameOf(person), Since: person.CreatedAt, Notes: person.Note, Lists: listsInPane(v, subscriptions)}
 	if person.Phone != "" {
 		citizen.Addresses = append(citizen.Addresses, contact.DisplayPhone(person.Phone))
 	}
@@ -236,6 +241,19 @@ func loadCitizen(ctx context.Context, tx *db.Tx, v *visit, c conversation.Conver
 		})
 	}
 	return citizen, nil
+}
+
+// listsInPane names the lists and districts of a citizen, in the order of the file.
+func listsInPane(v *visit, subscriptions []broadcast.Subscription) (out []string) {
+	for _, t := range topicsOf(v.municipality.File) {
+		switch j := joinedOf(v.municipality, t, subscriptions); {
+		case j.Suspended:
+			out = append(out, v.language.T("desk.file.pane_suspended", "list", t.Name))
+		case j.On:
+			out = append(out, t.Name)
+		}
+	}
+	return out
 }
 
 func previewText(v *visit, c conversation.Conversation) string {

@@ -35,6 +35,7 @@ type Joined struct {
 	Keyword   string
 	Name      string
 	On        bool
+	Ticked    bool // in the form: On, unless somebody has just ticked otherwise
 	Suspended bool // their number changed, and they have not confirmed
 	Since     time.Time
 	Number    string // from which of our numbers they get it; "" where there is one only

@@ -94,8 +94,8 @@ func sceneFile(ctx context.Context) CitizenFile {
 	return CitizenFile{
 		ID: "7", Name: "Maria Bianchi", Since: ago(9000 * time.Hour), Note: "Preferisce essere chiamata dopo le 15.",
 		Addresses: []Address{{Value: "+39 347 123 4567"}, {Value: "@maria.bianchi"}, {Value: "+39 333 987 6543", Earlier: true}},
-		Lists:     []Joined{{Keyword: "EMERGENZE", Name: "Emergenze", On: true, Since: ago(900 * time.Hour)}, {Keyword: "PUBBLICAUTILITA", Name: "Pubblica utilità", Suspended: true, Since: ago(30 * time.Hour), Number: "+39 331 643 2314"}, {Keyword: "EVENTI", Name: "Eventi"}},
-		Districts: []Joined{{Keyword: "NORD", Name: "Rimini nord", On: true, Since: ago(30 * time.Hour)}, {Keyword: "SUD", Name: "Rimini sud"}},
+		Lists:     []Joined{{Keyword: "EMERGENZE", Name: "Emergenze", On: true, Ticked: true, Since: ago(900 * time.Hour)}, {Keyword: "PUBBLICAUTILITA", Name: "Pubblica utilità", Suspended: true, Since: ago(30 * time.Hour), Number: "+39 331 643 2314"}, {Keyword: "EVENTI", Name: "Eventi"}},
+		Districts: []Joined{{Keyword: "NORD", Name: "Rimini nord", On: true, Ticked: true, Since: ago(30 * time.Hour)}, {Keyword: "SUD", Name: "Rimini sud"}},
 		Consents: []Consent{
 			{At: ago(30 * time.Hour), Recorded: ago(30 * time.Hour), List: "Pubblica utilità", Event: "suspended", Channel: "dalle impostazioni di WhatsApp", Policy: "1", Hash: strings.Repeat("9f", 32)},
 			{At: ago(500 * time.Hour), Recorded: ago(499 * time.Hour), List: "Pubblica utilità", Event: "given", Channel: "allo sportello", Words: "Iscrizione: Pubblica utilità. Uscita: nessuna.", Policy: "1", Reference: "prot. 4567/2026", Who: "Luca Neri", Hash: strings.Repeat("1c", 32)},
@@ -107,7 +107,7 @@ func sceneFile(ctx context.Context) CitizenFile {
 }
 
 var sceneTown = Town{
-	Municipality: "Comune di Rimini", Service: "WhatsUrp",
+	Municipality: "Comune di Rimini", Service: "WhatsUrp", Hours: "aperto fino alle 13:00",
 	Policy:   Policy{URL: "https://www.comune.rimini.it/privacy", Text: "Il Comune di Rimini, titolare del trattamento, usa il tuo numero e quello che ci scrivi solo per risponderti e, se ti iscrivi, per inviarti gli avvisi delle liste che scegli."},
 	Contacts: []Contact{{Label: "URP", Value: "0541 704704", Address: "tel:+390541704704"}, {Label: "URP", Value: "urp@comune.rimini.it", Address: "mailto:urp@comune.rimini.it"}, {Label: "Segnalazioni", Value: "segnala.comune.rimini.it", Address: "https://segnala.comune.rimini.it/"}},
 }

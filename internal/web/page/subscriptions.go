@@ -7,6 +7,7 @@ type Town struct {
 	Municipality string // "Comune di Rimini"
 	Service      string // what they call it: "WhatsUrp"
 	Policy       Policy
+	Hours        string // of the desk, now: "aperto fino alle 13:00"
 	Contacts     []Contact
 }
 
