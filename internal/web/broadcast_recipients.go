@@ -3,8 +3,8 @@
 package web
 
 import (
+	"cmp"
 	"context"
-	"encoding/csv"
 	"net/http"
 	"slices"
 	"strings"
@@ -82,7 +82,7 @@ func lastStep(m conversation.Message) time.Time {
 	return time.Time{}
 }
 
-// exportRecipients writes them as CSV (RFC 4180, UTF-8), in pages: their number does not matter. A failure
+// exportRecipients writes them as CSV, in pages: their number does not matter. A failure
 // half-way breaks the connection, so that nobody takes a part for the whole.
 func (s *Server) exportRecipients(w http.ResponseWriter, r *http.Request, v *visit) error {
 	broadcastID, err := id(r)
@@ -93,8 +93,7 @@ func (s *Server) exportRecipients(w http.ResponseWriter, r *http.Request, v *vis
 	if err != nil {
 		return err
 	}
-	l := v.language
-	file := csv.NewWriter(w)
+	var file *csvFile
 	for after := int64(0); ; {
 		var found []broadcast.Recipient
 		var next int64
@@ -105,58 +104,45 @@ func (s *Server) exportRecipients(w http.ResponseWriter, r *http.Request, v *vis
 			found, next, err = broadcast.Recipients(ctx, tx, v.municipality.ID, broadcastID, which, after, exportedAtOnce)
 			return err
 		})
-		if err != nil && after == 0 {
+		if err != nil && file == nil {
 			return err
 		}
 		if err != nil {
 			s.Log.Error("an export broke off", "error", err)
 			panic(http.ErrAbortHandler)
 		}
-		if after == 0 {
-			beginFile(w, file, l, broadcastID, which)
+		if file == nil {
+			file = newCSV(w, exportName(v, broadcastID, which))
+			file.row(exportedColumns(v.language)...)
 		}
 		for _, f := range found {
-			_ = file.Write(exportedRow(v, f)) // the browser went away: Error tells after the page
+			file.row(exportedRow(v, f)...)
 		}
-		file.Flush()
-		if next == 0 || file.Error() != nil {
-			return nil
-		}
-		if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(time.Minute)); err != nil {
-			return nil
+		if !file.more() || next == 0 {
+			return nil // done, or nobody listens any more
 		}
 		after = next
 	}
 }
 
-func beginFile(w http.ResponseWriter, file *csv.Writer, l locale.Language, id int64, which broadcast.Part) {
-	name := "broadcast-" + db.FormatID(id)
+func exportName(v *visit, id int64, which broadcast.Part) string {
+	name := v.municipality.Slug + "-broadcast-" + db.FormatID(id)
 	if which != broadcast.Everybody {
 		name += "-" + strings.ReplaceAll(string(which), "_", "-")
 	}
-	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
-	w.Header().Set("Content-Disposition", `attachment; filename="`+name+`.csv"`)
-	_ = file.Write([]string{l.T("desk.broadcast.column.name"), l.T("desk.broadcast.column.phone"), l.T("desk.broadcast.column.outcome"),
-		l.T("desk.broadcast.column.reason"), l.T("desk.broadcast.column.time")})
+	return name
+}
+
+func exportedColumns(l locale.Language) []string {
+	return []string{l.T("desk.broadcast.column.name"), l.T("desk.broadcast.column.phone"), l.T("desk.broadcast.column.outcome"),
+		l.T("desk.broadcast.column.reason"), l.T("desk.broadcast.column.time")}
 }
 
 func exportedRow(v *visit, f broadcast.Recipient) []string {
 	row := recipientRow(v.language, f)
-	phone, at := f.Contact.Phone, ""
-	if phone == "" {
-		phone = harmless(row.Address)
-	}
+	at := ""
 	if !row.At.IsZero() {
 		at = row.At.In(v.municipality.Desk.Zone()).Format("2006-01-02 15:04:05")
 	}
-	return []string{harmless(f.Contact.Name), phone, v.language.T(locale.Key("status." + string(row.Status))), row.Reason, at}
-}
-
-// harmless keeps spreadsheets from running what a citizen calls themselves: they take a cell that begins
-// like this as a formula.
-func harmless(cell string) string {
-	if cell != "" && strings.ContainsRune("=+-@\t\r\n", rune(cell[0])) {
-		return "'" + cell
-	}
-	return cell
+	return []string{f.Contact.Name, cmp.Or(f.Contact.Phone, row.Address), v.language.T(locale.Key("status." + string(row.Status))), row.Reason, at}
 }

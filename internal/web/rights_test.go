@@ -18,6 +18,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/filodiretto/filodiretto/internal/broadcast"
 	"github.com/filodiretto/filodiretto/internal/conversation"
 	"github.com/filodiretto/filodiretto/internal/db"
 	"github.com/filodiretto/filodiretto/internal/journal"
@@ -40,6 +41,8 @@ type things struct{ id string }
 var (
 	everybody = staff.Roles()
 	converse  = []staff.Role{staff.Operator, staff.Supervisor, staff.Administrator}
+	managers  = []staff.Role{staff.Supervisor, staff.Administrator}
+	seers     = []staff.Role{staff.Supervisor, staff.Administrator, staff.Auditor}
 	admins    = []staff.Role{staff.Administrator}
 	auditors  = []staff.Role{staff.Administrator, staff.Auditor}
 )
@@ -78,6 +81,27 @@ var rules = map[string]rule{
 	"POST /desk/{slug}/citizens/{id}":          {may: converse, things: citizen, leaves: citizenRenamed, form: url.Values{"name": {"Maria Verdi"}, "note": {"Chiamare dopo le 15"}}},
 	"GET /desk/{slug}/media/{id}":              {may: converse, things: photoOf},
 	"GET /desk/{slug}/media/{id}/thumbnail":    {may: converse, things: photoOf},
+
+	"GET /desk/{slug}/banners":                        {may: everybody},
+	"GET /desk/{slug}/broadcasts":                     {may: seers},
+	"GET /desk/{slug}/broadcasts/new":                 {may: managers},
+	"POST /desk/{slug}/broadcasts/new":                {may: managers, leaves: broadcast.Created, form: noticeForm},
+	"POST /desk/{slug}/broadcasts/preview":            {may: managers, quiet: "shows what would be sent", form: noticeForm},
+	"GET /desk/{slug}/broadcasts/{id}":                {may: seers, things: draft},
+	"GET /desk/{slug}/broadcasts/{id}/live":           {may: seers, things: draft},
+	"GET /desk/{slug}/broadcasts/{id}/edit":           {may: managers, things: draft},
+	"POST /desk/{slug}/broadcasts/{id}/edit":          {may: managers, things: draft, leaves: broadcast.Edited, form: noticeForm},
+	"GET /desk/{slug}/broadcasts/{id}/confirm/{act}":  {may: managers, things: draft},
+	"POST /desk/{slug}/broadcasts/{id}/submit":        {may: managers, things: draft, leaves: broadcast.Submitted},
+	"POST /desk/{slug}/broadcasts/{id}/approve":       {may: managers, things: awaiting, leaves: broadcast.Approved},
+	"POST /desk/{slug}/broadcasts/{id}/glass":         {may: managers, things: awaiting, leaves: broadcast.Broken, form: url.Values{"reason": {"Il dirigente non risponde"}}},
+	"POST /desk/{slug}/broadcasts/{id}/return":        {may: managers, things: awaiting, leaves: broadcast.Edited},
+	"POST /desk/{slug}/broadcasts/{id}/pause":         {may: managers, things: going, leaves: broadcast.Stopped},
+	"POST /desk/{slug}/broadcasts/{id}/resume":        {may: managers, things: paused, leaves: broadcast.Resumed},
+	"POST /desk/{slug}/broadcasts/{id}/cancel":        {may: managers, things: draft, leaves: broadcast.Withdrawn},
+	"POST /desk/{slug}/broadcasts/{id}/resend":        {may: managers, things: paused, leaves: broadcast.Resent},
+	"GET /desk/{slug}/broadcasts/{id}/recipients":     {may: managers, things: going},
+	"GET /desk/{slug}/broadcasts/{id}/recipients.csv": {may: managers, things: going},
 
 	"GET /desk/{slug}/settings/staff":                   {may: admins},
 	"GET /desk/{slug}/settings/numbers":                 {may: admins},
@@ -366,7 +390,7 @@ func (r rule) target(b *browser, m *municipality.Municipality, pattern string) s
 	if r.things != nil {
 		path = strings.Replace(path, "{id}", r.things(b, m).id, 1)
 	}
-	return path
+	return strings.Replace(path, "{act}", "submit", 1)
 }
 
 // try asks as a pattern says. Of a stream only the beginning is waited for.
