@@ -398,15 +398,11 @@ func newPause(b broadcast.Broadcast, l locale.Language) Pause {
 }
 
 func newReach(r broadcast.Reach) Reach {
-	return Reach{Reached: r.Arrived(), P50: measured(r.P50), P90: measured(r.P90), P99: measured(r.P99)}
-}
-
-// measured is a time in seconds, or nil if none is known.
-func measured(seconds float64) *float64 {
-	if seconds == 0 {
-		return nil
+	out := Reach{Reached: r.Arrived()}
+	if out.Reached > 0 { // WhatsApp tells whole seconds: none may have passed
+		out.P50, out.P90, out.P99 = &r.P50, &r.P90, &r.P99
 	}
-	return &seconds
+	return out
 }
 
 // listed is list, never null.
