@@ -16,7 +16,11 @@ const (
 	standardRate = 80.0 // until Meta's word for the number is known
 	pairEvery    = 6 * time.Second
 	pairBurst    = 45
-	slice        = 100 * time.Millisecond // what is claimed at once is sent within this time
+
+	// A full bucket and what flows in during a second are less than the rate, with room for what is late on
+	// its way to the wire: no second has more.
+	sustained = 0.9
+	slice     = 75 * time.Millisecond // of the rate is in a full bucket, and is claimed at once
 
 	incomingShare = 0.9 // of the rate: a flood of messages leaves a tenth to the replies
 )
@@ -25,7 +29,7 @@ const (
 // back by a tenth every ten seconds.
 type pace struct {
 	mu     sync.Mutex
-	full   float64
+	full   float64 // Meta's rate
 	bucket *rate.Limiter
 	counts *rate.Limiter // what comes in and is counted: at most incomingShare of the bucket
 	slowed time.Time
@@ -33,8 +37,8 @@ type pace struct {
 }
 
 func newPace(perSecond float64) *pace {
-	return &pace{full: perSecond, bucket: rate.NewLimiter(rate.Limit(perSecond), burst(perSecond)),
-		counts: rate.NewLimiter(rate.Limit(incomingShare*perSecond), burst(perSecond)), pairs: make(map[int64]*rate.Limiter)}
+	return &pace{full: perSecond, bucket: rate.NewLimiter(rate.Limit(sustained*perSecond), burst(perSecond)),
+		counts: rate.NewLimiter(rate.Limit(incomingShare*sustained*perSecond), burst(perSecond)), pairs: make(map[int64]*rate.Limiter)}
 }
 
 func burst(perSecond float64) int { return max(1, int(perSecond*slice.Seconds())) }
@@ -90,7 +94,7 @@ func (p *pace) setRate(perSecond float64) {
 		return
 	}
 	p.full = perSecond
-	p.limit(time.Now(), perSecond)
+	p.limit(time.Now(), sustained*perSecond)
 }
 
 // slow halves the rate, at most once a second: many answers tell of one moment.
@@ -105,16 +109,16 @@ func (p *pace) slow(now time.Time) {
 }
 
 func (p *pace) recover(now time.Time) {
-	if current := float64(p.bucket.Limit()); current < p.full && now.Sub(p.slowed) > 10*time.Second {
+	if current, full := float64(p.bucket.Limit()), sustained*p.full; current < full && now.Sub(p.slowed) > 10*time.Second {
 		p.slowed = now
-		p.limit(now, math.Min(p.full, current+p.full/10))
+		p.limit(now, math.Min(full, current+full/10))
 	}
 }
 
 func (p *pace) limit(now time.Time, perSecond float64) {
 	for limiter, share := range map[*rate.Limiter]float64{p.bucket: 1, p.counts: incomingShare} {
 		limiter.SetLimitAt(now, rate.Limit(share*perSecond))
-		limiter.SetBurstAt(now, burst(perSecond))
+		limiter.SetBurstAt(now, burst(perSecond/sustained))
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/filodiretto/filodiretto/internal/contact"
@@ -53,6 +54,7 @@ func (p *pump) pack(ctx context.Context, tx *db.Tx, claimed []conversation.Messa
 		return nil, nil, err
 	}
 	var back []conversation.Outcome
+	filled := make(templates)
 	for _, m := range claimed {
 		o := outcome(m)
 		o.Status = conversation.Queued
@@ -66,7 +68,7 @@ func (p *pump) pack(ctx context.Context, tx *db.Tx, claimed []conversation.Messa
 			back = append(back, o)
 			continue
 		}
-		out, err := p.outgoing(ctx, tx, m, contacts[m.ContactID], files[m.MediaID])
+		out, err := p.outgoing(ctx, tx, m, contacts[m.ContactID], files[m.MediaID], filled)
 		if err != nil {
 			p.s.log.Warn("a message can't be sent as it is", "number", p.number, "message", m.ID, "error", err)
 			o.Status = conversation.Failed
@@ -122,7 +124,7 @@ var errNoAddress = errors.New("the contact has neither a phone nor a user id")
 
 // outgoing is the message as WhatsApp takes it. A known phone is preferred: it keeps phones visible in
 // later webhooks. Our id goes with it and comes back with every status.
-func (p *pump) outgoing(ctx context.Context, tx *db.Tx, m conversation.Message, to contact.Contact, file media.File) (whatsapp.OutgoingMessage, error) {
+func (p *pump) outgoing(ctx context.Context, tx *db.Tx, m conversation.Message, to contact.Contact, file media.File, filled templates) (whatsapp.OutgoingMessage, error) {
 	out := whatsapp.OutgoingMessage{To: to.Phone, Recipient: to.UserID, Type: kinds[m.Type], ReplyTo: m.ReplyTo, CallbackData: db.FormatID(m.ID)}
 	if out.To == "" && out.Recipient == "" {
 		return out, errNoAddress
@@ -136,7 +138,7 @@ func (p *pump) outgoing(ctx context.Context, tx *db.Tx, m conversation.Message, 
 	case conversation.TypeReaction:
 		out.Reaction = &whatsapp.Reaction{MessageID: m.Detail.Reaction.ExternalID, Emoji: m.Detail.Reaction.Emoji}
 	case conversation.TypeTemplate:
-		return out, p.template(ctx, tx, m, &out)
+		return out, p.template(ctx, tx, m, &out, filled)
 	case conversation.TypeInteractive:
 		var err error
 		if out.Interactive, err = interactive(m); err != nil {
@@ -169,22 +171,34 @@ func interactive(m conversation.Message) (json.RawMessage, error) {
 	return whatsapp.ListMessage(m.Text, "", o.Button, choices)
 }
 
-func (p *pump) template(ctx context.Context, tx *db.Tx, m conversation.Message, out *whatsapp.OutgoingMessage) error {
-	_, n, ok := p.s.directory.ByNumber(p.number)
-	if !ok {
-		return fmt.Errorf("number %s is not set up", p.number)
-	}
+// templates are those filled for one claim, by what fills them: a broadcast says the same to many.
+type templates map[string]json.RawMessage
+
+func (p *pump) template(ctx context.Context, tx *db.Tx, m conversation.Message, out *whatsapp.OutgoingMessage, filled templates) error {
 	use := m.Detail.Template
-	t, err := municipality.TemplateOf(ctx, tx, p.municipality, n.WABAID, use.Name, use.Language)
-	if err != nil {
-		return err
-	}
-	components, err := whatsapp.TemplateComponents(t.Template, whatsapp.TemplateParameters{Positional: use.Texts})
-	if err != nil {
-		return err
+	key := strings.Join(append([]string{use.Name, use.Language}, use.Texts...), "\x00")
+	components, known := filled[key]
+	if !known {
+		var err error
+		if components, err = p.components(ctx, tx, use); err != nil {
+			return err
+		}
+		filled[key] = components
 	}
 	out.Template = &whatsapp.OutgoingTemplate{Name: use.Name, Language: use.Language, Components: components}
 	return nil
+}
+
+func (p *pump) components(ctx context.Context, tx *db.Tx, use *conversation.Template) (json.RawMessage, error) {
+	_, n, ok := p.s.directory.ByNumber(p.number)
+	if !ok {
+		return nil, fmt.Errorf("number %s is not set up", p.number)
+	}
+	t, err := municipality.TemplateOf(ctx, tx, p.municipality, n.WABAID, use.Name, use.Language)
+	if err != nil {
+		return nil, err
+	}
+	return whatsapp.TemplateComponents(t.Template, whatsapp.TemplateParameters{Positional: use.Texts})
 }
 
 // uploadTime is how long a message waits for its file before it is looked at again; an upload of 100 MB

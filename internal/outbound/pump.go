@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,7 +25,8 @@ type pump struct {
 	number       string
 	pace         *pace
 	breaker      breaker
-	news         chan struct{}
+	news         chan struct{} // something was queued
+	ended        chan struct{} // something was settled, and what waited for it may go
 	done         chan conversation.Outcome
 	inFlight     atomic.Int64 // sent and not settled yet
 	flying       sync.WaitGroup
@@ -36,15 +38,17 @@ type pump struct {
 
 func newPump(s *Sender, municipality int64, number string) *pump {
 	return &pump{s: s, municipality: municipality, number: number, pace: newPace(standardRate), noted: unnoted,
-		news: make(chan struct{}, 1), giveUp: make(chan struct{}), done: make(chan conversation.Outcome, maxInFlight)}
+		news: make(chan struct{}, 1), ended: make(chan struct{}, 1), giveUp: make(chan struct{}), done: make(chan conversation.Outcome, maxInFlight)}
 }
 
 // unnoted makes a pump write once what its number's state is: who worked before may have left another.
 const unnoted = -1
 
-func (p *pump) poke() {
+func (p *pump) poke() { signal(p.news) }
+
+func signal(c chan struct{}) {
 	select {
-	case p.news <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }
@@ -57,17 +61,7 @@ func (p *pump) run(ctx context.Context) {
 		close(settled)
 	}()
 	for ctx.Err() == nil {
-		pause := p.turn(ctx)
-		if pause <= 0 {
-			continue
-		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-ctx.Done():
-		case <-p.news:
-		case <-timer.C:
-		}
-		timer.Stop()
+		p.sleep(ctx, p.turn(ctx))
 	}
 	time.AfterFunc(lastWrites, func() { close(p.giveUp) })
 	p.flying.Wait() // each ends within the request time-out
@@ -76,8 +70,31 @@ func (p *pump) run(ctx context.Context) {
 	p.unlease(context.WithoutCancel(ctx))
 }
 
-// busy is how long a pump waits that has no room: what ends in flight wakes it sooner.
-const busy = 50 * time.Millisecond
+// sleep waits for news, or for a while. That something was settled is looked at a little later, together with
+// what else is: a broadcast settles at every moment, and each look is a transaction.
+func (p *pump) sleep(ctx context.Context, pause time.Duration) {
+	if pause <= 0 {
+		return
+	}
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	end, ended := time.Now().Add(pause), p.ended
+	for {
+		select {
+		case <-ended:
+			ended = nil
+			timer.Reset(min(time.Until(end), busy))
+			continue
+		case <-ctx.Done():
+		case <-p.news:
+		case <-timer.C:
+		}
+		return
+	}
+}
+
+// busy is how long a pump gathers room between two claims while there is more to send than may go.
+const busy = 40 * time.Millisecond
 
 // idle is how long a pump with nothing to do sleeps; news wakes it, and the sweep finds missed news.
 const idle = time.Hour
@@ -109,7 +126,7 @@ func (p *pump) turn(ctx context.Context) time.Duration {
 		}
 		return time.Second
 	}
-	p.pace.spend(now, len(parcels))
+	p.pace.spend(time.Now(), len(parcels)) // this is when they go, however long the claim took
 	for _, parcel := range parcels {
 		p.start(ctx, parcel)
 	}
@@ -117,7 +134,7 @@ func (p *pump) turn(ctx context.Context) time.Duration {
 		p.upload(ctx, u)
 	}
 	if len(parcels) == n {
-		return 0
+		return busy
 	}
 	return next
 }
@@ -238,26 +255,59 @@ func (p *pump) send(ctx context.Context, parcel parcel) conversation.Outcome {
 	return p.judge(out, parcel, sent, err)
 }
 
-// settle writes outcomes in batches: what came meanwhile goes together.
+// settle writes outcomes in batches: what comes meanwhile goes together.
 func (p *pump) settle(ctx context.Context) {
 	for first := range p.done {
-		batch := []conversation.Outcome{first}
-	more:
-		for len(batch) < 200 {
-			select {
-			case o, ok := <-p.done:
-				if !ok {
-					break more
-				}
-				batch = append(batch, o)
-			default:
-				break more
-			}
-		}
+		batch := p.gather(first)
 		p.write(ctx, batch)
 		p.inFlight.Add(-int64(len(batch)))
-		p.poke()
+		if slices.ContainsFunc(batch, waitedFor) || p.breaker.testing() {
+			p.poke()
+		} else {
+			signal(p.ended)
+		}
 	}
+}
+
+// gathers is how long the outcomes of a broadcast wait for more of them: each batch is a transaction.
+const (
+	gathers = 25 * time.Millisecond
+	batches = 200
+)
+
+// gather adds to an outcome those that have come, and as long as there are only a broadcast's, those that come
+// soon.
+func (p *pump) gather(first conversation.Outcome) []conversation.Outcome {
+	batch := []conversation.Outcome{first}
+	timer := time.NewTimer(gathers)
+	defer timer.Stop()
+	hurry := waitedFor(first)
+	for len(batch) < batches {
+		var o conversation.Outcome
+		ok := false
+		select {
+		case o, ok = <-p.done:
+		default:
+			if hurry {
+				return batch
+			}
+			select {
+			case o, ok = <-p.done:
+			case <-timer.C:
+			}
+		}
+		if !ok {
+			return batch
+		}
+		batch = append(batch, o)
+		hurry = hurry || waitedFor(o)
+	}
+	return batch
+}
+
+// waitedFor reports whether somebody looks at how a message ended, or it has to go again.
+func waitedFor(o conversation.Outcome) bool {
+	return o.BroadcastID == 0 || o.Status == conversation.Queued
 }
 
 // write settles a batch, as long as it takes: until it is written, nothing of it is sent again. When the
