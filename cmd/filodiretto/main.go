@@ -35,6 +35,8 @@ type commands struct {
 	Staff     staffCommands     `cmd:"" help:"Who works at the desks."`
 	Token     tokenCommands     `cmd:"" help:"Tokens of programs that use the API."`
 	Templates templatesCommands `cmd:"" help:"Message templates in Italian that come with the product."`
+	Consents  consentsCommands  `cmd:"" help:"The proof of what citizens consented to."`
+	Lists     listsCommands     `cmd:"" help:"Lists that citizens subscribe to."`
 	Doctor    doctorCommand     `cmd:"" help:"Check the installation and Meta's side of it, and say what to do."`
 	Backup    backupCommand     `cmd:"" help:"Write everything but the key to one file, while the desk runs."`
 	Restore   restoreCommand    `cmd:"" help:"Bring a backup into an empty installation. Nothing is sent by it."`

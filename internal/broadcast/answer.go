@@ -49,7 +49,7 @@ func (t *turn) text(name string, args ...any) string {
 // about are the arguments that texts about lists have in common.
 func (t *turn) about(topics []string) []any {
 	f := t.m.File
-	return []any{"lists", strings.Join(topicNames(f, topics), ", "), "municipality", f.Name, "policy", noticeIn(f),
+	return []any{"lists", f.Locale.List(topicNames(f, topics)), "municipality", f.Name, "policy", noticeIn(f),
 		"join", say(f, f.Subscription.Join), "leave", say(f, f.Subscription.Leave), "status", say(f, f.Subscription.Status)}
 }
 

@@ -20,7 +20,7 @@ import (
 )
 
 // ListImported stands in the audit trail for a list that was taken over from elsewhere.
-const ListImported staff.Action = "list.imported"
+const ListImported staff.Action = "subscription.imported"
 
 // ImportRow is somebody on a list that is taken over.
 type ImportRow struct {

@@ -188,7 +188,7 @@ func TestJoining(t *testing.T) {
 		o.says(c, citizen, "ISCRIZIONE ON")
 		o.wants("lists", o.lists(citizen), "EMERGENZE PUBBLICAUTILITA")
 		a := o.answer(citizen)
-		for _, part := range []string{"Emergenze, Pubblica utilità", "https://comune.example.it/privacy", "ISCRIZIONE OFF", "LISTE"} {
+		for _, part := range []string{"Emergenze e Pubblica utilità", "https://comune.example.it/privacy", "ISCRIZIONE OFF", "LISTE"} {
 			if !strings.Contains(a.Text, part) {
 				t.Errorf("the confirmation has no %q: %s", part, a.Text)
 			}
