@@ -26,7 +26,7 @@ type Consent struct {
 	Channel    string          `json:"channel" enum:"whatsapp,page,counter,import,meta"`
 	Number     *string         `json:"number" example:"100000000000001" doc:"Meta's phone number id of the number written to"`
 	MessageID  *string         `json:"message_id" example:"3797402938376193" doc:"By which it was done"`
-	ExternalID *string         `json:"external_id" example:"wamid.HBgMMzkzNDcxMjM0NTY3" doc:"WhatsApp's id of that message"`
+	ExternalID *string         `json:"external_id" example:"wamid.HBgMMzkzNDcxMjM0NTY3" doc:"WhatsApp's id of that message, or ours of a form"`
 	Words      *string         `json:"words" example:"iscrizione on #emergenze" doc:"Exactly as received"`
 	Wording    *string         `json:"wording" doc:"What the citizen had been shown, in full"`
 	Policy     Policy          `json:"policy"`

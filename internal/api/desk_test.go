@@ -41,14 +41,17 @@ type desk struct {
 	// filesDir is where the contents lie.
 	filesDir string
 	log      *lines
-	rimini   *town
-	carpi    *town
+	// directory is what the API knows the municipalities by.
+	directory *municipality.Directory
+	rimini    *town
+	carpi     *town
 }
 
 // town is a municipality with a token and an operator.
 type town struct {
 	*municipality.Municipality
 	number   string // Meta's id
+	waba     string
 	token    string
 	tokenID  int64
 	operator staff.Actor
@@ -84,11 +87,11 @@ func newDesk(t *testing.T, database *db.DB, c *clock) *desk {
 		t.Fatal(err)
 	}
 	d.rimini, d.carpi = d.town(key, "rimini", 1), d.town(key, "carpi", 2)
-	directory, err := municipality.NewDirectory(t.Context(), database, key)
+	d.directory, err = municipality.NewDirectory(t.Context(), database, key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.server = httptest.NewServer(New(Options{DB: database, Directory: directory, Media: d.files, Journal: d.journal, Log: log,
+	d.server = httptest.NewServer(New(Options{DB: database, Directory: d.directory, Media: d.files, Journal: d.journal, Log: log,
 		PublicURL: "https://filodiretto.example", Version: "1.2.3"}))
 	t.Cleanup(d.server.Close)
 	return d
@@ -112,7 +115,9 @@ func (d *desk) town(key *secret.Key, slug string, n int) *town {
 	if err != nil {
 		d.Fatal(err)
 	}
-	out := &town{number: file.WhatsApp[0].PhoneNumberID}
+	file.Lists = []municipality.List{{Keyword: "EMERGENZE", Name: "Emergenze", Kind: municipality.ListEmergency}, {Keyword: "PUBBLICAUTILITA", Name: "Pubblica utilità", Kind: municipality.ListNotice}}
+	file.Districts = []municipality.District{{Keyword: "MARINA", Name: "Marina"}, {Keyword: "CENTRO", Name: "Centro"}}
+	out := &town{number: file.WhatsApp[0].PhoneNumberID, waba: file.WhatsApp[0].WABAID}
 	d.update(func(ctx context.Context, tx *db.Tx) error {
 		out.Municipality, _, err = municipality.Apply(ctx, tx, key, file)
 		if err != nil {

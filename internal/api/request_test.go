@@ -20,15 +20,18 @@ import (
 func (d *desk) concrete(to *town) map[string]string {
 	d.Helper()
 	who := d.writes(to, "393471234567", "Buongiorno")
+	d.joins(to, "393471234567", "PUBBLICAUTILITA")
 	d.arrive(to, "not understood")
 	item := d.get("/quarantine", bearer(to.token)).want(http.StatusOK).at("items", 0, "id").(string)
 	ids := map[string]string{"/conversations": db.FormatID(who.conversation), "/messages": who.messages[0], "/contacts": db.FormatID(who.contact),
-		"/quarantine": item, "/media": d.keep(to)}
+		"/quarantine": item, "/media": d.keep(to), "/broadcasts": d.broadcasts(to, "PUBBLICAUTILITA")}
 	out := map[string]string{}
 	for _, r := range routes {
 		kind, _, _ := strings.Cut(r.path, "/{id}")
-		out[r.method+" "+r.path] = strings.Replace(r.path, "{id}", ids[kind], 1)
+		out[r.method+" "+r.path] = strings.NewReplacer("{id}", ids[kind], "{keyword}", "PUBBLICAUTILITA").Replace(r.path)
 	}
+	out["get /contacts"] += "?address=393471234567"
+	out["get /consents"] += "?contact=" + ids["/contacts"]
 	return out
 }
 
@@ -36,6 +39,7 @@ func (d *desk) concrete(to *town) map[string]string {
 var bodies = map[string]string{
 	"post /conversations/{id}/messages": `{"text":"Buongiorno"}`,
 	"post /conversations/{id}/resolve":  `{"reason":"Doppione"}`,
+	"post /broadcasts":                  newNotice("PUBBLICAUTILITA"),
 }
 
 func TestNobodyIsLetInWithoutAToken(t *testing.T) {
@@ -71,16 +75,20 @@ func TestMunicipalitiesNeverSeeEachOther(t *testing.T) {
 	each(t, func(d *desk) {
 		theirs := d.concrete(d.carpi)
 		codes := map[string]string{"conversations": "conversation_not_found", "messages": "message_not_found", "contacts": "contact_not_found",
-			"quarantine": "quarantine_not_found", "media": "media_not_found"}
+			"quarantine": "quarantine_not_found", "media": "media_not_found", "broadcasts": "broadcast_not_found"}
 		for route, path := range theirs {
 			method, pattern, _ := strings.Cut(route, " ")
 			if !strings.Contains(pattern, "{id}") {
 				continue
 			}
 			a := d.ask(strings.ToUpper(method), path, bodies[route])
+			if strings.HasSuffix(pattern, "/approve") {
+				a.problem(http.StatusForbidden, "approval_by_a_person")
+				continue
+			}
 			a.problem(http.StatusNotFound, codes[strings.Split(pattern, "/")[1]])
 		}
-		for _, listing := range []string{"/conversations", "/conversations?state=resolved", "/contacts?address=3471234567", "/quarantine"} {
+		for _, listing := range []string{"/conversations", "/conversations?state=resolved", "/contacts?address=3471234567", "/quarantine", "/lists/PUBBLICAUTILITA/subscribers", "/broadcasts"} {
 			if ids := d.get(listing).want(http.StatusOK).all("id"); len(ids) != 0 {
 				t.Errorf("%s shows %v", listing, ids)
 			}
@@ -93,7 +101,7 @@ func TestMunicipalitiesNeverSeeEachOther(t *testing.T) {
 
 		for route, path := range theirs { // and all of it is there for its own
 			method, _, _ := strings.Cut(route, " ")
-			if method == "get" && !strings.HasSuffix(path, "/contacts") {
+			if method == "get" {
 				d.get(path, bearer(d.carpi.token)).want(http.StatusOK)
 			}
 		}
@@ -105,9 +113,15 @@ func TestBounds(t *testing.T) {
 		anna := d.writes(d.rimini, "393471234567", "Buongiorno", "Sono Anna")
 		d.writes(d.rimini, "393477654321", "Buongiorno")
 		d.arrive(d.rimini, "one", "two")
-		listings := []string{"/conversations?", anna.path("/messages?"), "/quarantine?"}
+		d.joins(d.rimini, "393471234567", "PUBBLICAUTILITA", "EMERGENZE")
+		d.joins(d.rimini, "393477654321", "PUBBLICAUTILITA")
+		d.broadcasts(d.rimini, "PUBBLICAUTILITA")
+		recipients := "/broadcasts/" + d.broadcasts(d.rimini, "PUBBLICAUTILITA") + "/recipients?"
+		d.conduct()
+		kinds := map[string]listing{"/conversations?": inConversations, anna.path("/messages?"): inMessages, "/quarantine?": inQuarantine,
+			"/lists/PUBBLICAUTILITA/subscribers?": inSubscribers, "/consents?contact=" + db.FormatID(anna.contact) + "&": inConsents, "/broadcasts?": inBroadcasts, recipients: inRecipients}
 		cursors := map[string]string{}
-		for _, l := range listings {
+		for l, kind := range kinds {
 			for _, limit := range []string{"0", "101", "-1", "x", "1.5", "99999999999999999999"} {
 				d.get(l+"limit="+limit).problem(http.StatusUnprocessableEntity, "invalid")
 			}
@@ -118,7 +132,7 @@ func TestBounds(t *testing.T) {
 				d.get(l+"cursor="+cursor).problem(http.StatusUnprocessableEntity, "cursor")
 			}
 			d.get(l+"cursor="+strings.Repeat("A", 201)).problem(http.StatusUnprocessableEntity, "invalid")
-			far := position{In: map[string]listing{listings[0]: inConversations, listings[1]: inMessages, listings[2]: inQuarantine}[l], ID: 1<<63 - 1, At: 1<<63 - 1, Place: 1<<31 - 1}
+			far := position{In: kind, ID: 1<<63 - 1, At: 1<<63 - 1, Place: 1<<31 - 1}
 			d.get(l + "cursor=" + far.cursor()).want(http.StatusOK)
 		}
 		for l, own := range cursors {
@@ -138,6 +152,9 @@ func TestBounds(t *testing.T) {
 			d.get("/messages/"+id).problem(http.StatusNotFound, "message_not_found")
 			d.get("/contacts/"+id).problem(http.StatusNotFound, "contact_not_found")
 			d.get("/media/"+id).problem(http.StatusNotFound, "media_not_found")
+			d.get("/broadcasts/"+id).problem(http.StatusNotFound, "broadcast_not_found")
+			d.get("/broadcasts/"+id+"/recipients").problem(http.StatusNotFound, "broadcast_not_found")
+			d.post("/broadcasts/"+id+"/pause", "").problem(http.StatusNotFound, "broadcast_not_found")
 		}
 	})
 }
@@ -153,7 +170,7 @@ func TestBodies(t *testing.T) {
 		d.post(messages, "").problem(http.StatusBadRequest, "malformed")
 		d.post(messages, `{"text":"a"}`, header{"Content-Type", "text/plain"}).problem(http.StatusUnsupportedMediaType, "media_type")
 		d.post(messages, "text=a", header{"Content-Type", "application/x-www-form-urlencoded"}).problem(http.StatusUnsupportedMediaType, "media_type")
-		for _, path := range []string{messages, anna.path("/resolve"), anna.path("/reopen"), "/quarantine/1/replay", "/nothing"} {
+		for _, path := range []string{messages, anna.path("/resolve"), anna.path("/reopen"), "/quarantine/1/replay", "/broadcasts", "/broadcasts/1/pause", "/nothing"} {
 			d.post(path, strings.Repeat(" ", maxBody+1)).problem(http.StatusRequestEntityTooLarge, "body_too_large")
 		}
 		full := `{"text":"a"}`

@@ -144,8 +144,13 @@ func TestSendingAfterTheWindow(t *testing.T) {
 // templates are what Meta listed of rimini's account.
 func (d *desk) templates(listed ...municipality.Template) {
 	d.Helper()
+	d.templatesOf(d.rimini, listed...)
+}
+
+func (d *desk) templatesOf(t *town, listed ...municipality.Template) {
+	d.Helper()
 	d.update(func(ctx context.Context, tx *db.Tx) error {
-		return municipality.SaveTemplates(ctx, tx, d.rimini.ID, "200000000000001", listed)
+		return municipality.SaveTemplates(ctx, tx, t.ID, t.waba, listed)
 	})
 }
 
