@@ -16,8 +16,10 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/filodiretto/filodiretto/internal/broadcast"
 	"github.com/filodiretto/filodiretto/internal/db"
 	"github.com/filodiretto/filodiretto/internal/demo"
+	"github.com/filodiretto/filodiretto/internal/dialogue"
 	"github.com/filodiretto/filodiretto/internal/locale"
 	"github.com/filodiretto/filodiretto/internal/media"
 	"github.com/filodiretto/filodiretto/internal/municipality"
@@ -69,6 +71,9 @@ func demoSettings(s Settings, desk net.Addr) (_ Settings, phones string, err err
 		s.Data = filepath.Join("data", "demo")
 	}
 	s.Listen = desk.String()
+	if s.PublicURL == "" {
+		s.PublicURL = reachable(s.Listen) // so that the phones get links to their page
+	}
 	s.Database = "sqlite:" + filepath.Join(s.Data, "filodiretto.db")
 	s.SecretKeyFile = ""
 	s.GraphURL = reachable(phones)
@@ -130,11 +135,12 @@ func (r *rehearsal) tellPast(ctx context.Context) error {
 	if err := r.applyTowns(ctx); err != nil {
 		return err
 	}
-	towns, err := r.past.municipalities(ctx, "")
+	directory, err := municipality.NewDirectory(ctx, d, key)
 	if err != nil {
 		return err
 	}
-	if r.story, err = demo.NewStory(ctx, d, &r.clock, store, towns, now); err != nil {
+	if r.story, err = demo.NewStory(ctx, demo.StoryOptions{DB: d, Clock: &r.clock, Store: store, Directory: directory, Now: now,
+		Dialogue: dialogue.New(broadcast.NewKeywords(key, r.Public()))}); err != nil {
 		return err
 	}
 	return r.story.Past(ctx)
@@ -157,7 +163,11 @@ func (r *rehearsal) applyTowns(ctx context.Context) error {
 func (r *rehearsal) run(ctx context.Context) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	pretence, err := simulator.New(r.simulatorOptions())
+	options, err := r.simulatorOptions()
+	if err != nil {
+		return errors.Join(err, r.listener.Close())
+	}
+	pretence, err := simulator.New(options)
 	if err != nil {
 		return errors.Join(err, r.listener.Close())
 	}
@@ -206,18 +216,23 @@ func (r *rehearsal) serve(ctx context.Context, stop context.CancelCauseFunc) err
 }
 
 // simulatorOptions give every town its account.
-func (r *rehearsal) simulatorOptions() simulator.Options {
+func (r *rehearsal) simulatorOptions() (simulator.Options, error) {
+	approved, err := demo.Approved()
+	if err != nil {
+		return simulator.Options{}, err
+	}
 	o := simulator.Options{Listen: r.phones, URL: reachable(r.phones), Data: filepath.Join(r.Data, "simulator"), Log: r.log.With("part", "simulator"), Now: r.clock.Now, URLLife: 24 * time.Hour}
 	for _, t := range demo.Towns() {
 		a := t.Account()
-		account := simulator.Account{WABA: a.WABA, PhoneNumberID: a.PhoneNumberID, DisplayNumber: a.DisplayNumber, VerifiedName: "Comune di " + t.Name,
+		account := simulator.Account{Limit: "TIER_10K", WABA: a.WABA, PhoneNumberID: a.PhoneNumberID, DisplayNumber: a.DisplayNumber, VerifiedName: "Comune di " + t.Name,
 			Token: a.Token, AppSecret: a.AppSecret, VerifyToken: a.VerifyToken}
-		for _, one := range demo.Templates() {
-			account.Templates = append(account.Templates, simulator.Template{Name: one.Name, Language: one.Language, Category: one.Category, Components: one.Components()})
+		for _, one := range approved {
+			account.Templates = append(account.Templates, simulator.Template{Name: one.Name, Language: one.Language, Category: one.Category,
+				ParameterFormat: one.ParameterFormat, Components: one.Components, TTL: one.TTL})
 		}
 		o.Accounts = append(o.Accounts, account)
 	}
-	return o
+	return o, nil
 }
 
 // tellToday connects the simulator with the desk, lets the morning happen if it has not, and says who may sign in.

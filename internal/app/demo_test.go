@@ -19,6 +19,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/filodiretto/filodiretto/internal/broadcast"
+	"github.com/filodiretto/filodiretto/internal/contact"
 	"github.com/filodiretto/filodiretto/internal/conversation"
 	"github.com/filodiretto/filodiretto/internal/db"
 	"github.com/filodiretto/filodiretto/internal/municipality"
@@ -170,6 +172,72 @@ func (s *show) look() picture {
 	return p
 }
 
+// inside reads the database of the demo for one municipality.
+func (s *show) inside(slug string, read func(ctx context.Context, tx *db.Tx, municipality int64) error) {
+	s.t.Helper()
+	d, err := db.Open(s.t.Context(), db.Options{DSN: "sqlite:" + filepath.Join(s.folder, "data/demo/filodiretto.db")})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = d.Close() }()
+	err = d.View(s.t.Context(), func(ctx context.Context, tx *db.Tx) error {
+		var id int64
+		if err := tx.QueryRowContext(ctx, `SELECT municipality_id FROM municipality WHERE slug = $1`, slug).Scan(&id); err != nil {
+			return err
+		}
+		return read(ctx, tx, id)
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// subscribers counts those on the list of emergencies.
+func (s *show) subscribers(slug string) (n int) {
+	s.t.Helper()
+	s.inside(slug, func(ctx context.Context, tx *db.Tx, id int64) error {
+		counts, err := broadcast.CountSubscribers(ctx, tx, id)
+		n = counts["EMERGENZE"]
+		return err
+	})
+	return n
+}
+
+// castsAreThere looks for what a newcomer should see among the broadcasts of Rimini, and that all proof of consent is whole.
+func (s *show) castsAreThere() {
+	s.t.Helper()
+	s.inside("rimini", func(ctx context.Context, tx *db.Tx, id int64) error {
+		all, _, err := broadcast.List(ctx, tx, id, 0, 100)
+		if err != nil {
+			return err
+		}
+		found := map[string]bool{}
+		for _, b := range all {
+			found["exercise"] = found["exercise"] || b.Exercise && b.State == broadcast.Completed
+			found["emergency with four eyes"] = found["emergency with four eyes"] || b.Emergency && !b.Exercise && !b.Ends && b.ApproverID != 0 && b.ApproverID != b.Author.ID
+			found["all-clear"] = found["all-clear"] || b.Ends && b.Follows != 0
+			found["notice"] = found["notice"] || !b.Emergency && b.State == broadcast.Completed && b.Reach.Read > 50 && b.Reach.Failed > 0
+			found["draft"] = found["draft"] || b.State == broadcast.Draft
+			if out, err := broadcast.Count(ctx, tx, id, b.ID); err != nil || out.Open() > 0 || out.Audience() != b.Recipients {
+				s.t.Errorf("a broadcast has outcomes %+v of %d recipients, %v", out, b.Recipients, err)
+			}
+		}
+		if len(all) < 5 {
+			s.t.Errorf("there are %d broadcasts", len(all))
+		}
+		for what, there := range found {
+			if !there {
+				s.t.Errorf("there is no %s", what)
+			}
+		}
+		n, altered, err := contact.VerifyConsents(ctx, tx, id)
+		if n < 300 || len(altered) > 0 {
+			s.t.Errorf("%d proofs of consent, altered: %v", n, altered)
+		}
+		return err
+	})
+}
+
 // phone asks the simulator of the demo.
 func (s *show) phone(method, path string, body, into any) {
 	s.t.Helper()
@@ -215,6 +283,22 @@ func TestDemoNeedsNothingAndGoesOn(t *testing.T) {
 	if n := first.statuses[conversation.Queued] + first.statuses[conversation.Sending]; n > 0 {
 		t.Errorf("%d messages are still on their way", n)
 	}
+
+	for slug, least := range map[string]int{"rimini": 200, "arezzo": 150, "carpi": 0} {
+		if n := s.subscribers(slug); n < least || least == 0 && n > 0 {
+			t.Errorf("%d are on the lists of %s", n, slug)
+		}
+	}
+	s.castsAreThere()
+	s.phone("POST", "citizens/+393475559999/messages", map[string]string{"number": "100000000000011", "text": "ISCRIZIONE ON #EMERGENZE"}, &struct{}{})
+	s.until("the desk answers a keyword on the phone", func() bool {
+		var chat struct {
+			Items []struct{ Direction, Text string }
+		}
+		s.phone("GET", "citizens/+393475559999/messages", nil, &chat)
+		return len(chat.Items) == 2 && strings.Contains(chat.Items[1].Text, "Emergenze")
+	})
+	first = s.look()
 
 	var citizens struct{ Items []struct{ Address string } }
 	s.phone("GET", "citizens", nil, &citizens)

@@ -72,9 +72,6 @@ func Templates() []Template {
 		{Name: "avviso_chiusura", Language: "it", Category: "UTILITY",
 			Body:     "Avviso: {{1}} resta chiuso {{2}}. Per urgenze: {{3}}. La prossima apertura è scritta sul sito del Comune.",
 			Examples: []string{"lo sportello al cittadino", "venerdì 7 agosto", "la Polizia locale"}, Footer: "Messaggio del Comune"},
-		{Name: "allerta_meteo", Language: "it", Category: "UTILITY",
-			Body:     "Allerta meteo {{1}} per {{2}}, {{3}}. Eviti sottopassi e argini e segua gli aggiornamenti della Protezione civile.",
-			Examples: []string{"arancione", "temporali forti", "da stasera alle 20 a domani alle 12"}},
 	}
 }
 

@@ -162,7 +162,7 @@ func (s *Story) stock(ctx context.Context, events []event) error {
 			continue
 		}
 		begun[where] = true
-		work.Go(func() error { return s.files.store(ctx, s.store, where) })
+		work.Go(func() error { return s.files.store(ctx, s.Store, where) })
 	}
 	return work.Wait()
 }

@@ -13,40 +13,68 @@ import (
 	"github.com/filodiretto/filodiretto/internal/db"
 )
 
-// Past tells the last month, a transaction a day: nobody else writes meanwhile.
+// Past tells the last month, a transaction a day but for what broadcasts take: nobody else writes meanwhile.
 func (s *Story) Past(ctx context.Context) error {
 	var talks []talk
+	var said []saying
 	for i := range s.desks {
 		talks = append(talks, s.desks[i].planner.past()...)
+		said = append(said, s.desks[i].planner.sayings()...)
 	}
 	events := s.add(talks)
 	if err := s.stock(ctx, events); err != nil {
 		return err
 	}
-	for len(events) > 0 {
-		day := s.dayOf(events[0])
-		n := slices.IndexFunc(events, func(e event) bool { return s.dayOf(e) != day })
-		if n < 0 {
-			n = len(events)
+	slices.SortStableFunc(said, func(a, b saying) int { return a.at.Compare(b.at) })
+	dates := s.dates()
+	for day := s.Now.AddDate(0, 0, -pastDays).UTC().Truncate(24 * time.Hour); day.Before(s.Now); day = day.AddDate(0, 0, 1) {
+		tomorrow := day.AddDate(0, 0, 1)
+		today := until(&dates, tomorrow, func(c dated) time.Time { return c.at })
+		for _, c := range today {
+			if err := s.tellUntil(ctx, &events, &said, c.at); err != nil {
+				return fmt.Errorf("tell %s: %w", day.Format(time.DateOnly), err)
+			}
+			if err := s.cast(ctx, c); err != nil {
+				return fmt.Errorf("broadcast %s in %s: %w", c.cast, c.Slug, err)
+			}
 		}
-		if err := s.tellDay(ctx, events[:n]); err != nil {
-			return fmt.Errorf("tell %s: %w", day, err)
+		if err := s.tellUntil(ctx, &events, &said, tomorrow); err != nil {
+			return fmt.Errorf("tell %s: %w", day.Format(time.DateOnly), err)
 		}
-		events = events[n:]
 	}
 	return nil
 }
 
-func (s *Story) dayOf(e event) string { return e.at.UTC().Format(time.DateOnly) }
+// tellUntil tells what comes before a time.
+func (s *Story) tellUntil(ctx context.Context, events *[]event, said *[]saying, at time.Time) error {
+	if err := s.hear(ctx, until(said, at, func(w saying) time.Time { return w.at })); err != nil {
+		return err
+	}
+	return s.tellDay(ctx, until(events, at, func(e event) time.Time { return e.at }))
+}
+
+// until takes from a list in order of time what comes before a time.
+func until[T any](list *[]T, at time.Time, when func(T) time.Time) []T {
+	n := slices.IndexFunc(*list, func(one T) bool { return !when(one).Before(at) })
+	if n < 0 {
+		n = len(*list)
+	}
+	head := (*list)[:n]
+	*list = (*list)[n:]
+	return head
+}
 
 // tellDay begins from the same marks however often the transaction runs.
 func (s *Story) tellDay(ctx context.Context, events []event) error {
+	if len(events) == 0 {
+		return nil
+	}
 	var marks []mark
-	err := s.d.Update(ctx, func(ctx context.Context, tx *db.Tx) error {
+	err := s.DB.Update(ctx, func(ctx context.Context, tx *db.Tx) error {
 		marks = slices.Clone(s.marks)
 		post := &post{letters: map[int][]letter{}}
 		for _, e := range events {
-			s.clock.Set(e.at)
+			s.Clock.Set(e.at)
 			tx.Tick()
 			if err := s.tell(ctx, tx, e, &marks[e.talk], post); err != nil {
 				return fmt.Errorf("%s, %s: %w", e.verb, s.desks[s.talks[e.talk].town].Slug, err)
@@ -152,7 +180,7 @@ func (s *Story) deliver(ctx context.Context, tx *db.Tx, p *post) error {
 
 func (s *Story) settle(ctx context.Context, tx *db.Tx, k *desk, letters []letter) error {
 	for { // one of a citizen at a time
-		claimed, err := conversation.Claim(ctx, tx, k.m.ID, k.number(), conversation.Emergency, conversation.Broadcast, len(letters))
+		claimed, err := conversation.Claim(ctx, tx, k.m.ID, k.number(), conversation.Emergency, conversation.Broadcast, max(len(letters), hearAtOnce))
 		if err != nil {
 			return err
 		}
@@ -162,6 +190,9 @@ func (s *Story) settle(ctx context.Context, tx *db.Tx, k *desk, letters []letter
 		var outcomes []conversation.Outcome
 		for _, one := range claimed {
 			i := slices.IndexFunc(letters, func(l letter) bool { return l.ID == one.ID })
+			if i < 0 { // the desk's own answer
+				i, letters = len(letters), append(letters, letter{Message: one, external: "wamid.DEMOOWN" + db.FormatID(one.ID), event: event{read: one.ID/7%5 > 0}})
+			}
 			outcomes = append(outcomes, letters[i].outcome(one.Attempts))
 		}
 		if err := conversation.Settle(ctx, tx, k.m.ID, k.number(), outcomes); err != nil {

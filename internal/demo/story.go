@@ -13,6 +13,7 @@ import (
 	"github.com/filodiretto/filodiretto/internal/contact"
 	"github.com/filodiretto/filodiretto/internal/conversation"
 	"github.com/filodiretto/filodiretto/internal/db"
+	"github.com/filodiretto/filodiretto/internal/dialogue"
 	"github.com/filodiretto/filodiretto/internal/media"
 	"github.com/filodiretto/filodiretto/internal/municipality"
 	"github.com/filodiretto/filodiretto/internal/staff"
@@ -20,14 +21,23 @@ import (
 
 // Story tells the demo into a database.
 type Story struct {
-	d     *db.DB
-	clock *Clock
-	store *media.Store
-	now   time.Time
+	StoryOptions
 	desks []desk
-	talks []talk   // the index of an event's talk
-	marks []mark   // how far each talk is
-	files *fileBox // what the talks show
+	talks []talk           // the index of an event's talk
+	marks []mark           // how far each talk is
+	casts map[string]int64 // the last broadcast of a town, by slug
+	files *fileBox         // what the talks show
+}
+
+// StoryOptions are what a story is told with. DB runs by Clock, which Past and Today put back as they tell; the towns
+// have been applied.
+type StoryOptions struct {
+	DB        *db.DB
+	Clock     *Clock
+	Store     *media.Store
+	Directory *municipality.Directory
+	Dialogue  *dialogue.Dialogue // answers the words by which citizens join lists
+	Now       time.Time          // when the story ends
 }
 
 // desk is a town that has been applied, with its staff.
@@ -50,20 +60,19 @@ type mark struct {
 	kinded       bool
 }
 
-// NewStory begins a story that ends now. d runs by clock, which Past and Today put back as they tell;
-// the towns have been applied.
-func NewStory(ctx context.Context, d *db.DB, clock *Clock, store *media.Store, towns []*municipality.Municipality, now time.Time) (*Story, error) {
+// NewStory begins a story.
+func NewStory(ctx context.Context, o StoryOptions) (*Story, error) {
 	lib, err := readLibrary()
 	if err != nil {
 		return nil, fmt.Errorf("read the dialogues: %w", err)
 	}
-	s := &Story{d: d, clock: clock, store: store, now: now, files: newFileBox()}
+	s := &Story{StoryOptions: o, files: newFileBox(), casts: map[string]int64{}}
 	for _, t := range Towns() {
-		i := slices.IndexFunc(towns, func(m *municipality.Municipality) bool { return m.Slug == t.Slug })
-		if i < 0 {
+		m, ok := o.Directory.BySlug(t.Slug)
+		if !ok {
 			return nil, fmt.Errorf("%s has not been applied", t.Slug)
 		}
-		s.desks = append(s.desks, desk{Town: t, m: towns[i], planner: newPlanner(len(s.desks), t, towns[i].Desk, now, lib)})
+		s.desks = append(s.desks, desk{Town: t, m: m, planner: newPlanner(len(s.desks), t, m.Desk, o.Now, lib)})
 	}
 	return s, s.hire(ctx)
 }
@@ -74,12 +83,15 @@ func (s *Story) hire(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("hash the password of the demo: %w", err)
 	}
-	s.clock.Set(s.now.AddDate(0, 0, -pastDays-1))
-	return s.d.Update(ctx, func(ctx context.Context, tx *db.Tx) error {
+	s.Clock.Set(s.Now.AddDate(0, 0, -pastDays-1))
+	return s.DB.Update(ctx, func(ctx context.Context, tx *db.Tx) error {
 		for i := range s.desks {
 			k := &s.desks[i]
 			if k.staff, err = addStaff(ctx, tx, k.m, k.Town, password); err != nil {
 				return fmt.Errorf("staff of %s: %w", k.Slug, err)
+			}
+			if err := s.approve(ctx, tx, k); err != nil {
+				return fmt.Errorf("templates of %s: %w", k.Slug, err)
 			}
 		}
 		return nil

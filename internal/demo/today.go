@@ -30,10 +30,10 @@ func (s *Story) Today(ctx context.Context, address string, publish func(db.Notic
 	if err := s.stock(ctx, attached); err != nil {
 		return err
 	}
-	defer s.clock.Release()
+	defer s.Clock.Release()
 	phones := &phones{address: address, known: map[int]string{}}
 	for _, e := range events {
-		s.clock.Set(e.at)
+		s.Clock.Set(e.at)
 		if err := s.live(ctx, phones, publish, e); err != nil {
 			return fmt.Errorf("%s, %s: %w", e.verb, s.desks[s.talks[e.talk].town].Slug, err)
 		}
@@ -61,7 +61,7 @@ func (s *Story) live(ctx context.Context, p *phones, publish func(db.Notice), e 
 	}
 	var sent conversation.Message
 	next := *m
-	err := s.d.Update(ctx, func(ctx context.Context, tx *db.Tx) (err error) {
+	err := s.DB.Update(ctx, func(ctx context.Context, tx *db.Tx) (err error) {
 		next = *m
 		sent, err = s.act(ctx, tx, e, &next)
 		return err
@@ -147,7 +147,7 @@ func (s *Story) until(ctx context.Context, what string, happened func(context.Co
 	defer look.Stop()
 	for {
 		done := false
-		err := s.d.View(ctx, func(ctx context.Context, tx *db.Tx) (err error) {
+		err := s.DB.View(ctx, func(ctx context.Context, tx *db.Tx) (err error) {
 			done, err = happened(ctx, tx)
 			return err
 		})
