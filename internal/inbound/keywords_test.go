@@ -15,7 +15,7 @@ import (
 	"github.com/filodiretto/filodiretto/internal/conversation"
 	"github.com/filodiretto/filodiretto/internal/db"
 	"github.com/filodiretto/filodiretto/internal/dbtest"
-	"github.com/filodiretto/filodiretto/internal/municipality"
+	"github.com/filodiretto/filodiretto/internal/staff"
 )
 
 // rimini is the file with Rimini's two lists; changes are pairs of what to put where.
@@ -217,4 +217,442 @@ func TestJoining(t *testing.T) {
 	})
 }
 
-var _ = municipality.AutomationNone
+// RIM-06, RIM-07, RIM-09: one list or both, told back; repeating harms nothing and is answered truthfully.
+func TestOneListAndTheOther(t *testing.T) {
+	eachOf(t, rimini(), func(t *testing.T, o *office) {
+		c := newClock()
+		for _, step := range []struct{ says, lists, answer string }{
+			{"iscrizione on #emergenze", "EMERGENZE", "ricevi gli avvisi Emergenze del"},
+			{"ISCRIZIONE ON #EMERGENZE", "EMERGENZE", "Sei già iscritto agli avvisi Emergenze"},
+			{"LISTE", "EMERGENZE", "Puoi ricevere anche Pubblica utilità"},
+			{"ISCRIZIONE ON #PUBBLICAUTILITA’", "EMERGENZE PUBBLICAUTILITA", "ricevi gli avvisi Pubblica utilità"},
+			{"ISCRIZIONE OFF #EMERGENZE", "PUBBLICAUTILITA", "non ricevi più gli avvisi Emergenze"},
+			{"ISCRIZIONE OFF #EMERGENZE", "PUBBLICAUTILITA", "Non risulti iscritto agli avvisi Emergenze"},
+			{"ISCRIZIONE ON #PIPPO", "PUBBLICAUTILITA", "Non abbiamo una lista con questo nome"},
+			{"ISCRIZIONE OFF", "", "non ricevi più nessun avviso"},
+			{"ISCRIZIONE OFF", "", "Non risulti iscritto a nessun avviso"},
+			{"LISTE", "", "Non ricevi nessun avviso"},
+		} {
+			o.says(c, citizen, step.says)
+			o.wants(step.says, o.lists(citizen), step.lists)
+			if a := o.answer(citizen); !strings.Contains(a.Text, step.answer) {
+				t.Errorf("%s is answered %q", step.says, a.Text)
+			}
+		}
+		if n := len(o.spoken(citizen)); n != 10 {
+			t.Errorf("%d answers to 10 words", n)
+		}
+		events, _ := o.proof(citizen)
+		o.wants("proof", strings.Join(events, ", "), "given EMERGENZE, acknowledged, given PUBBLICAUTILITA, acknowledged, withdrawn EMERGENZE, withdrawn PUBBLICAUTILITA")
+	})
+}
+
+// RIM-08: leaving works in every state of a conversation, and asks nothing of anybody.
+func TestLeavingInEveryState(t *testing.T) {
+	eachOf(t, rimini(), func(t *testing.T, o *office) {
+		operator := staff.Actor{Kind: staff.OperatorKind, ID: 7, Name: "Anna", Role: staff.Supervisor, Municipality: o.m.ID}
+		act := func(f func(ctx context.Context, tx *db.Tx, id int64) error) {
+			t.Helper()
+			id := o.inbox()[0].ID
+			if err := o.d.Update(t.Context(), func(ctx context.Context, tx *db.Tx) error { return f(ctx, tx, id) }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c := newClock()
+		o.says(c, citizen, "ISCRIZIONE ON", "Buongiorno, a che ora aprite?")
+		before := o.inbox()[0]
+		o.wants("the inbox shows", before.LastText, "Buongiorno, a che ora aprite?")
+		o.says(c, citizen, "STOP")
+		o.wants("open", o.lists(citizen), "")
+		if now := o.inbox()[0]; now.Unread != 1 || now.LastText != before.LastText || now.WaitingSince == nil || !now.WaitingSince.Equal(*before.WaitingSince) {
+			t.Errorf("leaving changed the conversation from %+v to %+v", before, now)
+		}
+		act(func(ctx context.Context, tx *db.Tx, id int64) error {
+			_, err := conversation.Send(ctx, tx, operator, id, conversation.Outgoing{Type: conversation.TypeText, Text: "Alle nove.", ClientKey: "1"})
+			return err
+		})
+		o.says(c, citizen, "ISCRIZIONE ON", "STOP")
+		o.wants("held", o.lists(citizen), "")
+		if now := o.inbox()[0]; now.Unread != 0 || now.HolderID != 7 || now.WaitingSince != nil {
+			t.Errorf("held, it is %+v", now)
+		}
+		act(func(ctx context.Context, tx *db.Tx, id int64) error {
+			return conversation.Resolve(ctx, tx, operator, id, "")
+		})
+		o.says(c, citizen, "ISCRIZIONE ON", "STOP")
+		o.wants("resolved", o.lists(citizen), "")
+		if n := len(o.inbox()); n != 0 {
+			t.Errorf("leaving reopened the conversation")
+		}
+		o.says(c, "393339999999", "STOP")
+		if a := o.answer("393339999999"); !strings.Contains(a.Text, "Non risulti iscritto") {
+			t.Errorf("a stranger is answered %q", a.Text)
+		}
+	})
+}
+
+// RIM-10: a sentence that only mentions the words goes to a person.
+func TestSentencesGoToAPerson(t *testing.T) {
+	eachOf(t, rimini(), func(t *testing.T, o *office) {
+		o.says(newClock(), citizen, "Come faccio per ISCRIZIONE ON alle emergenze, devo venire lì?")
+		o.wants("lists", o.lists(citizen), "")
+		if inbox := o.inbox(); len(inbox) != 1 || inbox[0].Unread != 1 || len(o.spoken(citizen)) != 0 {
+			t.Errorf("the inbox is %+v", inbox)
+		}
+	})
+}
+
+// The same webhook again, and several words at once: each counts once, and one answer goes out.
+func TestOnceAndOneAnswer(t *testing.T) {
+	eachOf(t, rimini(), func(t *testing.T, o *office) {
+		c := newClock()
+		body := change(`"messages":[` + text(citizen, "wamid.a", c.next(), "ISCRIZIONE ON #EMERGENZE") + `,` + text(citizen, "wamid.b", c.next(), "ISCRIZIONE ON #PUBBLICAUTILITA") + `]`)
+		o.deliver(body, body)
+		o.deliver(body)
+		if n := len(o.spoken(citizen)); n != 1 {
+			t.Errorf("%d answers", n)
+		}
+		if a := o.answer(citizen); !strings.Contains(a.Text, "Emergenze e Pubblica utilità") {
+			t.Errorf("the answer is %q", a.Text)
+		}
+		events, _ := o.proof(citizen)
+		o.wants("proof", strings.Join(events, ", "), "given EMERGENZE, given PUBBLICAUTILITA, acknowledged, acknowledged")
+		o.wants("tallies", o.tallies(), "joined:EMERGENZE:whatsapp 1, joined:PUBBLICAUTILITA:whatsapp 1")
+		o.says(c, citizen, "STOP")
+		o.wants("tallies", o.tallies(), "joined:EMERGENZE:whatsapp 1, joined:PUBBLICAUTILITA:whatsapp 1, left:EMERGENZE:whatsapp 1, left:PUBBLICAUTILITA:whatsapp 1")
+	})
+}
+
+// tallies are the daily counts of who joined and left.
+func (o *office) tallies() string {
+	o.t.Helper()
+	var out []string
+	o.view(func(ctx context.Context, tx *db.Tx) error {
+		return tx.Query(ctx, `SELECT name, count FROM tally WHERE municipality_id = $1 AND (name LIKE 'joined:%' OR name LIKE 'left:%') ORDER BY name`,
+			[][]any{{o.m.ID}}, func(_ int, row db.Scanner) error {
+				var name string
+				var n int
+				err := row.Scan(&name, &n)
+				out = append(out, fmt.Sprint(name, " ", n))
+				return err
+			})
+	})
+	return strings.Join(out, ", ")
+}
+
+// A word that is older than the last one applied, or than the window, changes what it must and gets no answer.
+func TestLateWordsGetNoAnswer(t *testing.T) {
+	eachOf(t, rimini(), func(t *testing.T, o *office) {
+		now := time.Now()
+		at := func(ago time.Duration) string { return fmt.Sprint(now.Add(-ago).Unix()) }
+		o.deliver(change(`"messages":[` + text(citizen, "wamid.2", at(time.Minute), "STOP") + `]`))
+		o.deliver(change(`"messages":[` + text(citizen, "wamid.1", at(time.Hour), "ISCRIZIONE ON") + `]`))
+		o.wants("lists", o.lists(citizen), "")
+		if n := len(o.spoken(citizen)); n != 1 {
+			t.Errorf("%d answers", n)
+		}
+		const other = "393337777777"
+		o.deliver(change(`"messages":[` + text(other, "wamid.3", at(25*time.Hour), "ISCRIZIONE ON") + `]`))
+		o.wants("lists of yesterday", o.lists(other), "EMERGENZE PUBBLICAUTILITA")
+		if n := len(o.spoken(other)); n != 0 {
+			t.Errorf("%d answers outside of the window", n)
+		}
+		_, rows := o.proof(other)
+		if len(rows) != 2 || rows[0].Wording != "" {
+			t.Errorf("proof of what was not answered: %+v", rows)
+		}
+	})
+}
+
+// ALL-01: under no automation the answer to the citizen's own keyword leaves, and nothing else.
+func TestNoAutomation(t *testing.T) {
+	eachOf(t, rimini("plain: all", "plain: ask"), func(t *testing.T, o *office) {
+		c := newClock()
+		o.says(c, citizen, "Buongiorno", "ISCRIZIONE ON", "SÌ")
+		if n := len(o.spoken(citizen)); n != 1 {
+			t.Errorf("%d answers, want only the choice", n)
+		}
+		o.picks(c, citizen, "join:EMERGENZE")
+		o.says(c, citizen, "LISTE", "grazie")
+		if n := len(o.spoken(citizen)); n != 3 {
+			t.Errorf("%d answers", n)
+		}
+		o.changesNumber(c, citizen, "393330000001")
+		if n := len(o.spoken("393330000001")); n != 3 {
+			t.Errorf("%d answers: a change of number was answered", n)
+		}
+		if messages := o.messages(); len(messages) == 0 || len(o.inbox()) != 1 || o.inbox()[0].Unread != 3 { // Buongiorno, SÌ, grazie
+			t.Errorf("the inbox is %+v", o.inbox())
+		}
+	})
+}
+
+// changesNumber delivers what WhatsApp says of a new number.
+func (o *office) changesNumber(c *clock, from, to string) {
+	o.t.Helper()
+	serial++
+	o.deliver(change(fmt.Sprintf(`"messages":[{"from":%q,"id":"wamid.s%d","timestamp":%q,"type":"system",
+		"system":{"type":"user_changed_number","body":"changed","wa_id":%q}}]`, from, serial, c.next(), to)))
+}
+
+// Plain ask: the list is shown, and choosing from it is the consent.
+func TestChoosing(t *testing.T) {
+	eachOf(t, rimini("plain: all", "plain: ask", "confirm: single", "confirm: double"), func(t *testing.T, o *office) {
+		c := newClock()
+		o.says(c, citizen, "Iscrivimi")
+		asked := o.answer(citizen)
+		if asked.Type != conversation.TypeInteractive || asked.Detail.Options == nil || asked.Detail.Options.Button == "" || len(asked.Detail.Options.Choices) != 3 ||
+			asked.Detail.Options.Choices[2].ID != "join:*" {
+			t.Fatalf("the choice is %+v", asked)
+		}
+		o.picks(c, citizen, "join:EMERGENZE")
+		o.wants("lists", o.lists(citizen), "EMERGENZE")
+		_, rows := o.proof(citizen)
+		if len(rows) != 2 || rows[0].Words != "join:EMERGENZE" || rows[0].Wording != asked.Text || rows[1].Event != contact.ConsentNotice {
+			t.Errorf("proof: %+v", rows)
+		}
+		o.picks(c, citizen, "join:*")
+		o.wants("lists", o.lists(citizen), "EMERGENZE PUBBLICAUTILITA")
+		o.picks(c, citizen, "join:TOLTA")
+		if a := o.answer(citizen); !strings.Contains(a.Text, "Non abbiamo una lista") {
+			t.Errorf("a list that is gone is answered %q", a.Text)
+		}
+	})
+}
+
+// With more lists than a message shows the rest is on the next page.
+func TestManyLists(t *testing.T) {
+	many := ""
+	for i := range 23 {
+		many += fmt.Sprintf("\n  - {keyword: LISTA%02d, name: \"Avvisi del quartiere numero %02d\", kind: notice}", i, i)
+	}
+	o := openAs(t, dbtest.SQLite(t), rimini("plain: all", "plain: ask", "\nsubscription:", many+"\nsubscription:"))
+	c := newClock()
+	o.says(c, citizen, "ISCRIZIONE ON")
+	seen, next := map[string]bool{}, ""
+	for range 5 {
+		options := o.answer(citizen).Detail.Options
+		if len(options.Choices) > 10 {
+			t.Fatalf("%d rows", len(options.Choices))
+		}
+		next = ""
+		for _, row := range options.Choices {
+			if strings.HasPrefix(row.ID, "lists:") {
+				next = row.ID
+			} else if seen[row.ID] {
+				t.Errorf("%s is shown twice", row.ID)
+			}
+			seen[row.ID] = true
+			if n := len([]rune(row.Title)); n > 24 {
+				t.Errorf("%q has %d letters", row.Title, n)
+			}
+		}
+		if next == "" {
+			break
+		}
+		o.picks(c, citizen, next)
+	}
+	if next != "" || len(seen) != 25+1+2 { // lists, all of them, two pages to turn
+		t.Errorf("%d rows were shown", len(seen))
+	}
+}
+
+// confirm: double: nothing is sent until SÌ, which must come within a day, before anybody of the office writes.
+func TestDoubleConfirmation(t *testing.T) {
+	eachOf(t, rimini("confirm: single", "confirm: double", "automation: none", "automation: keywords"), func(t *testing.T, o *office) {
+		c := newClock()
+		o.says(c, citizen, "ISCRIZIONE ON #EMERGENZE")
+		question := o.answer(citizen)
+		o.wants("asked", o.lists(citizen), "")
+		if question.Detail.Options == nil || len(question.Detail.Options.Choices) != 2 || question.Detail.Options.Button != "" {
+			t.Fatalf("the question is %+v", question)
+		}
+		o.says(c, citizen, "sì")
+		o.wants("confirmed", o.lists(citizen), "EMERGENZE")
+		events, rows := o.proof(citizen)
+		o.wants("proof", strings.Join(events, ", "), "asked EMERGENZE, given EMERGENZE, acknowledged")
+		if rows[1].Words != "sì" || rows[1].Wording != question.Text || rows[0].Wording != question.Text {
+			t.Errorf("proof: %+v", rows)
+		}
+		if len(o.inbox()) != 0 {
+			t.Error("the SÌ opened a conversation")
+		}
+		o.says(c, citizen, "Sì") // of nothing now
+		if inbox := o.inbox(); len(inbox) != 1 {
+			t.Error("a SÌ to nothing went to nobody")
+		}
+
+		other := "393331111111"
+		o.says(c, other, "ISCRIZIONE ON")
+		o.picks(c, other, "confirm:no")
+		o.wants("declined", o.lists(other), "")
+		events, _ = o.proof(other)
+		o.wants("proof", strings.Join(events, ", "), "asked EMERGENZE, asked PUBBLICAUTILITA, declined EMERGENZE, declined PUBBLICAUTILITA")
+		o.picks(c, other, "confirm:yes")
+		o.wants("a button of before", o.lists(other), "")
+		if a := o.answer(other); !strings.Contains(a.Text, "scaduta") {
+			t.Errorf("it is answered %q", a.Text)
+		}
+
+		late := "393332222222"
+		at := func(ago time.Duration) string { return fmt.Sprint(time.Now().Add(-ago).Unix()) }
+		o.deliver(change(`"messages":[` + text(late, "wamid.l1", at(25*time.Hour), "ISCRIZIONE ON") + `]`))
+		o.deliver(change(`"messages":[` + text(late, "wamid.l2", at(time.Minute), "SI") + `]`))
+		o.wants("a day later", o.lists(late), "")
+		if n := len(o.inbox()); n != 2 {
+			t.Errorf("%d conversations: a late SÌ is for a person", n)
+		}
+	})
+}
+
+func TestThePersonWhoWritesEndsTheQuestion(t *testing.T) {
+	eachOf(t, rimini("confirm: single", "confirm: double"), func(t *testing.T, o *office) {
+		operator := staff.Actor{Kind: staff.OperatorKind, ID: 7, Name: "Anna", Role: staff.Supervisor, Municipality: o.m.ID}
+		at := func(ago time.Duration) string { return fmt.Sprint(time.Now().Add(ago).Unix()) }
+		o.deliver(change(`"messages":[` + text(citizen, "wamid.1", at(-time.Minute), "Buongiorno") + `,` + text(citizen, "wamid.2", at(-time.Minute), "ISCRIZIONE ON") + `]`))
+		if err := o.d.Update(t.Context(), func(ctx context.Context, tx *db.Tx) error {
+			_, err := conversation.Send(ctx, tx, operator, o.inbox()[0].ID, conversation.Outgoing{Type: conversation.TypeText, Text: "Abita a Rimini?", ClientKey: "1"})
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		o.deliver(change(`"messages":[` + text(citizen, "wamid.3", at(time.Minute), "Sì") + `]`))
+		o.wants("lists", o.lists(citizen), "")
+		if messages := o.messages(); messages[len(messages)-1].Text != "Sì" || o.inbox()[0].Unread != 1 {
+			t.Error("the answer to the operator did not reach them")
+		}
+	})
+}
+
+// Invariant 5: after a change of number nothing is sent until the citizen confirms.
+func TestChangeOfNumber(t *testing.T) {
+	eachOf(t, rimini("automation: none", "automation: keywords"), func(t *testing.T, o *office) {
+		c := newClock()
+		o.says(c, citizen, "ISCRIZIONE ON")
+		o.changesNumber(c, citizen, "393330000001")
+		o.wants("moved", o.lists("393330000001"), "(EMERGENZE) (PUBBLICAUTILITA)")
+		if a := o.answer("393330000001"); !strings.Contains(a.Text, "Hai cambiato numero") || a.Detail.Options == nil {
+			t.Errorf("the question is %+v", a)
+		}
+		o.says(c, "393330000001", "LISTE")
+		if a := o.answer("393330000001"); !strings.Contains(a.Text, "sono sospesi") {
+			t.Errorf("LISTE is answered %q", a.Text)
+		}
+		o.says(c, "393330000001", "SÌ")
+		o.wants("confirmed", o.lists("393330000001"), "EMERGENZE PUBBLICAUTILITA")
+		o.changesNumber(c, "393330000001", "393330000002")
+		o.says(c, "393330000002", "ISCRIZIONE ON #EMERGENZE")
+		o.wants("joined again", o.lists("393330000002"), "EMERGENZE (PUBBLICAUTILITA)")
+		events, _ := o.proof("393330000002")
+		o.wants("proof", strings.Join(events[len(events)-4:], ", "), "suspended EMERGENZE, suspended PUBBLICAUTILITA, given EMERGENZE, acknowledged")
+		o.wants("tallies", o.tallies(), "joined:EMERGENZE:whatsapp 3, joined:PUBBLICAUTILITA:whatsapp 2, left:EMERGENZE:whatsapp 2, left:PUBBLICAUTILITA:whatsapp 2")
+	})
+}
+
+// Two contacts who turn out to be one: of each list the later word holds.
+func TestMergedSubscribers(t *testing.T) {
+	eachOf(t, rimini(), func(t *testing.T, o *office) {
+		c := newClock()
+		byID := func(id, body string) string {
+			serial++
+			return fmt.Sprintf(`{"from_user_id":%q,"id":"wamid.u%d","timestamp":%q,"type":"text","text":{"body":%q}}`, id, serial, c.next(), body)
+		}
+		o.says(c, citizen, "ISCRIZIONE ON")
+		o.deliver(change(`"contacts":[{"profile":{"name":"Anna"},"user_id":"IT.1A2B3C"}],"messages":[` + byID("IT.1A2B3C", "ISCRIZIONE OFF #EMERGENZE") + `]`))
+		o.says(c, citizen, "LISTE")
+		o.deliver(change(`"contacts":[{"profile":{"name":"Anna"},"wa_id":"` + citizen + `","user_id":"IT.1A2B3C"}],"messages":[{"from":"` + citizen +
+			`","from_user_id":"IT.1A2B3C","id":"wamid.both","timestamp":"` + c.next() + `","type":"text","text":{"body":"Buongiorno"}}]`))
+		o.wants("merged", o.lists(citizen), "PUBBLICAUTILITA")
+		events, _ := o.proof(citizen)
+		o.wants("proof", strings.Join(events, ", "), "given EMERGENZE, given PUBBLICAUTILITA, acknowledged")
+		o.wants("tallies", o.tallies(), "joined:EMERGENZE:whatsapp 1, joined:PUBBLICAUTILITA:whatsapp 1, left:EMERGENZE:whatsapp 1")
+	})
+}
+
+// What citizens tell Meta holds by its time, and is proof too.
+func TestMetasOwnOptOut(t *testing.T) {
+	eachOf(t, rimini(), func(t *testing.T, o *office) {
+		c := newClock()
+		o.says(c, citizen, "ISCRIZIONE ON")
+		tell := func(value string, at time.Time) {
+			o.deliver(`{"object":"whatsapp_business_account","entry":[{"id":"2001","changes":[{"field":"user_preferences","value":{"messaging_product":"whatsapp",
+				"metadata":{"display_phone_number":"390541123456","phone_number_id":"1001"},"contacts":[{"wa_id":"` + citizen + `"}],
+				"user_preferences":[{"wa_id":"` + citizen + `","category":"marketing_messages","value":"` + value + `","detail":"User requested to stop","timestamp":` + fmt.Sprint(at.Unix()) + `}]}}]}]}`)
+		}
+		stopped := func() bool {
+			var at *time.Time
+			o.view(func(ctx context.Context, tx *db.Tx) (err error) {
+				at, err = broadcast.MarketingStopped(ctx, tx, o.m.ID, o.contact(citizen))
+				return err
+			})
+			return at != nil
+		}
+		now := time.Now()
+		tell("stop", now.Add(-time.Minute))
+		if !stopped() {
+			t.Error("the stop is not kept")
+		}
+		tell("resume", now.Add(-2*time.Minute))
+		if !stopped() {
+			t.Error("an older resume undid it")
+		}
+		tell("resume", now)
+		if stopped() {
+			t.Error("the resume is not kept")
+		}
+		o.wants("lists", o.lists(citizen), "EMERGENZE PUBBLICAUTILITA")
+		events, rows := o.proof(citizen)
+		o.wants("proof", strings.Join(events[3:], ", "), "refused, resumed")
+		if rows[3].Channel != "meta" {
+			t.Errorf("proof: %+v", rows[3])
+		}
+	})
+}
+
+// Nothing in the register is changed, added or removed unnoticed.
+func TestProofIsHeldByTheAuditTrail(t *testing.T) {
+	eachOf(t, rimini(), func(t *testing.T, o *office) {
+		o.says(newClock(), citizen, "ISCRIZIONE ON")
+		verify := func() (v broadcast.Verified) {
+			o.view(func(ctx context.Context, tx *db.Tx) (err error) {
+				v, err = broadcast.VerifyConsents(ctx, tx, o.m.ID)
+				return err
+			})
+			return v
+		}
+		change := func(query string, args ...any) {
+			t.Helper()
+			if err := o.d.Update(t.Context(), func(ctx context.Context, tx *db.Tx) error {
+				_, err := tx.ExecContext(ctx, query, args...)
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := staff.Seal(t.Context(), o.d); err != nil {
+			t.Fatal(err)
+		}
+		if v := verify(); !v.Sound() || v.Count != 3 {
+			t.Fatalf("untouched, it is %+v", v)
+		}
+		_, rows := o.proof(citizen)
+		change(`UPDATE consent SET words = 'altro' WHERE consent_id = $1`, rows[0].ID)
+		if v := verify(); v.Sound() || len(v.Altered) != 1 || v.Altered[0] != rows[0].ID {
+			t.Errorf("changed words: %+v", v)
+		}
+		changed := rows[0]
+		changed.Words = "altro"
+		change(`UPDATE consent SET hash = $2 WHERE consent_id = $1`, rows[0].ID, changed.Digest(o.m.ID))
+		if v := verify(); v.Sound() || len(v.Altered) != 1 {
+			t.Errorf("changed with its hash: %+v", v)
+		}
+		change(`UPDATE consent SET consent_id = consent_id + 1000000 WHERE consent_id = $1`, rows[1].ID)
+		if v := verify(); len(v.Missing) != 1 || v.Missing[0] != rows[1].ID || len(v.Unrecorded) != 1 {
+			t.Errorf("moved: %+v", v)
+		}
+		change(`UPDATE audit SET detail = '{}' WHERE object_id = $1`, db.FormatID(rows[2].ID))
+		if v := verify(); v.Broken == nil {
+			t.Errorf("a changed audit row: %+v", v)
+		}
+	})
+}
