@@ -65,7 +65,7 @@ func newDesk(t *testing.T, database *db.DB) *desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.pages, err = New(Options{DB: database, Directory: directory, Media: files, Sender: d, Journal: journal.New(database, slog.New(slog.DiscardHandler)),
+	d.pages, err = New(Options{DB: database, Directory: directory, Media: files, Key: d.key, Sender: d, Journal: journal.New(database, slog.New(slog.DiscardHandler)),
 		PublicURL: "http://127.0.0.1", Log: slog.New(slog.NewTextHandler(d.log, nil))})
 	if err != nil {
 		t.Fatal(err)

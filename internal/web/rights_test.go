@@ -103,6 +103,17 @@ var rules = map[string]rule{
 	"GET /desk/{slug}/broadcasts/{id}/recipients":     {may: managers, things: going},
 	"GET /desk/{slug}/broadcasts/{id}/recipients.csv": {may: managers, things: going},
 
+	"GET /desk/{slug}/citizens/{id}":              {may: converse, things: citizen},
+	"POST /desk/{slug}/citizens/{id}/lists":       {may: converse, things: citizen, leaves: broadcast.ConsentRecorded, form: url.Values{"key": {"k"}, "topic": {"EMERGENZE"}, "reference": {"prot. 4567/2026 di Maria"}}},
+	"GET /desk/{slug}/citizens/{id}/consents.csv": {may: converse, things: citizen},
+
+	"GET /desk/{slug}/lists":                           {may: managers},
+	"GET /desk/{slug}/lists/{keyword}":                 {may: managers},
+	"GET /desk/{slug}/lists/{keyword}/subscribers.csv": {may: managers},
+	"GET /desk/{slug}/lists/{keyword}/code.svg":        {may: managers},
+	"GET /desk/{slug}/figures":                         {may: seers},
+	"GET /desk/{slug}/figures/{table}":                 {may: seers},
+
 	"GET /desk/{slug}/settings/staff":                   {may: admins},
 	"GET /desk/{slug}/settings/numbers":                 {may: admins},
 	"GET /desk/{slug}/settings/quarantine":              {may: admins},
@@ -112,7 +123,7 @@ var rules = map[string]rule{
 
 // outside are the addresses that need nobody signed in. They show nothing of citizens.
 var outside = []string{
-	"GET /assets/{name}", "GET /{$}", "/", "GET /desk/{slug}/sign-in", "POST /desk/{slug}/sign-in",
+	"GET /assets/{name}", "GET /{$}", "/", "/", "GET /{slug}/lists/{token}", "POST /{slug}/lists/{token}", "GET /desk/{slug}/sign-in", "POST /desk/{slug}/sign-in",
 	"GET /desk/{slug}/invitation/{token}", "POST /desk/{slug}/invitation/{token}", "POST /desk/{slug}/sign-out",
 }
 
@@ -390,7 +401,7 @@ func (r rule) target(b *browser, m *municipality.Municipality, pattern string) s
 	if r.things != nil {
 		path = strings.Replace(path, "{id}", r.things(b, m).id, 1)
 	}
-	return strings.Replace(path, "{act}", "submit", 1)
+	return strings.NewReplacer("{act}", "submit", "{keyword}", "EMERGENZE", "{table}", "movements.csv").Replace(path)
 }
 
 // try asks as a pattern says. Of a stream only the beginning is waited for.
