@@ -4,11 +4,11 @@ import { onBroadcast } from "./live.js"
 import { announce } from "./words.js"
 
 // A broadcast of many thousands changes at every instant: what shows it asks again once a second at most,
-// the list every two, and the banners, which change seldom, every half minute.
+// the list every two, and the banners every four.
 export function startBroadcasts() {
   const one = throttled(1000, () => fetchAgain("broadcast"))
   const list = throttled(2000, () => fetchAgain("broadcasts"))
-  const banners = throttled(30000, () => fetchAgain("banners"))
+  const banners = throttled(4000, () => fetchAgain("banners"))
   onBroadcast((id) => {
     const shown = document.getElementById("broadcast")
     if (shown && (id === "" || id === shown.dataset.broadcast)) one()

@@ -562,8 +562,11 @@ func pausedBecause(ctx context.Context, b Broadcast) string {
 	return t(ctx, "desk.broadcast.step.paused_by", "who", b.PausedBy)
 }
 
-// pace is the rate of sending now and what is left at it.
+// pace is the rate of sending now and what is left at it; after that, of how many nothing is known yet.
 func pace(ctx context.Context, b Broadcast) string {
+	if waiting := b.Outcomes.Accepted + b.Outcomes.Sent; waiting > 0 && !b.State.counting() {
+		return n(ctx, "desk.broadcast.unconfirmed", waiting)
+	}
 	if b.State != PhaseSending || b.Rate <= 0 {
 		return ""
 	}
