@@ -29,6 +29,9 @@ type Preference struct {
 func Prefer(ctx context.Context, tx *db.Tx, m *municipality.Municipality, preferences []Preference) error {
 	preferences = slices.DeleteFunc(slices.Clone(preferences), func(p Preference) bool { return p.Contact == 0 })
 	slices.SortStableFunc(preferences, func(a, b Preference) int { return cmp.Or(cmp.Compare(a.Contact, b.Contact), a.At.Compare(b.At)) })
+	if len(preferences) == 0 {
+		return nil
+	}
 	made, rows := make([][]any, len(preferences)), make([][]any, len(preferences))
 	for i, p := range preferences {
 		at := p.At.UTC().Truncate(time.Microsecond)

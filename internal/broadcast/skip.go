@@ -97,15 +97,19 @@ func skipTwice(ctx context.Context, tx *db.Tx, municipality int64, merges []cont
 // NoteFailures acts on messages that WhatsApp told to have failed: who stopped marketing at Meta is noted, and
 // a broadcast that would fail for everybody is paused.
 func NoteFailures(ctx context.Context, tx *db.Tx, m *municipality.Municipality, failed []conversation.Failure) error {
+	var refused []int64
 	for _, f := range failed {
 		advice := whatsapp.Classify(f.Code)
+		if advice.Class == whatsapp.OptOut {
+			refused = append(refused, f.ContactID)
+		}
 		if f.BroadcastID != 0 && advice.StopsBroadcast {
 			if err := pauseByMeta(ctx, tx, m, f.BroadcastID, f.Code); err != nil {
 				return err
 			}
 		}
 	}
-	return nil
+	return MarketingRefused(ctx, tx, m, refused, tx.Now())
 }
 
 // Settled acts on how attempts to send copies ended: what came back to the queue of a broadcast that has been

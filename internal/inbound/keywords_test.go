@@ -5,6 +5,8 @@ package inbound_test
 import (
 	"context"
 	"fmt"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -655,4 +657,48 @@ func TestProofIsHeldByTheAuditTrail(t *testing.T) {
 			t.Errorf("a changed audit row: %+v", v)
 		}
 	})
+}
+
+// Error 131050 in a status tells the same as the webhook of preferences.
+func TestRefusedMarketing(t *testing.T) {
+	eachOf(t, rimini(), func(t *testing.T, o *office) {
+		c := newClock()
+		o.says(c, citizen, "ISCRIZIONE ON")
+		wamid := o.accepted(citizen)
+		o.deliver(change(`"statuses":[{"id":"` + wamid + `","status":"failed","timestamp":"` + c.next() + `","recipient_id":"` + citizen + `",
+			"errors":[{"code":131050,"title":"User has stopped marketing messages"}]}]`))
+		events, _ := o.proof(citizen)
+		o.wants("proof", strings.Join(events[3:], ", "), "refused")
+	})
+}
+
+// ARE-10: Arezzo's word is answered with the policy, which joining accepts.
+func TestArezzo(t *testing.T) {
+	o := openAs(t, dbtest.SQLite(t), example(t, "arezzo"))
+	c := newClock()
+	o.says(c, citizen, "Iscrivimi")
+	a := o.answer(citizen)
+	if a.Detail.Options != nil {
+		o.picks(c, citizen, a.Detail.Options.Choices[0].ID)
+	}
+	if !strings.Contains(a.Text, o.m.File.Policy.URL) || o.lists(citizen) == "" {
+		t.Errorf("Iscrivimi is answered %q, and the lists are %q", a.Text, o.lists(citizen))
+	}
+	if events, _ := o.proof(citizen); !slices.Contains(events, "acknowledged") {
+		t.Errorf("proof: %v", events)
+	}
+}
+
+// example is an example's file for the number of these tests.
+func example(t *testing.T, slug string) string {
+	t.Helper()
+	raw, err := os.ReadFile("../../examples/" + slug + ".yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := regexp.MustCompile(`\$\{\w+_PHONE_NUMBER_ID\}`).ReplaceAllString(string(raw), "1001")
+	out = regexp.MustCompile(`\$\{\w+_WABA_ID\}`).ReplaceAllString(out, "2001")
+	out = regexp.MustCompile(`\$\{\w+_APP_SECRET\}`).ReplaceAllString(out, "secret")
+	out = regexp.MustCompile(`\$\{\w+\}`).ReplaceAllString(out, "x")
+	return regexp.MustCompile(`(?m)^slug: .*$`).ReplaceAllString(out, "slug: prova")
 }
