@@ -41,7 +41,7 @@ func hear(f *municipality.File, g *Grammar, m conversation.Message) (w word, ok 
 	w = word{order: orderOf(m), message: m}
 	switch m.Type {
 	case conversation.TypeSystem:
-		w.moved = m.Detail.System == whatsapp.SystemChangedNumber
+		w.moved = m.Detail.System == whatsapp.SystemChangedNumber || m.Detail.System == whatsapp.SystemChangedUserID // the id changes with the number
 		return w, w.moved
 	case conversation.TypeChoice:
 		if c := m.Detail.Choice; c != nil && w.pick(f, c.ID) {
