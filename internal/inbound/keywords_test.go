@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -701,4 +702,87 @@ func example(t *testing.T, slug string) string {
 	out = regexp.MustCompile(`\$\{\w+_APP_SECRET\}`).ReplaceAllString(out, "secret")
 	out = regexp.MustCompile(`\$\{\w+\}`).ReplaceAllString(out, "x")
 	return regexp.MustCompile(`(?m)^slug: .*$`).ReplaceAllString(out, "slug: prova")
+}
+
+// Two instances with words of the same citizens at the same instant: the words are applied one after another.
+func TestTwoInstancesHandleWords(t *testing.T) {
+	d := dbtest.Postgres(t)
+	first := openAs(t, d, rimini())
+	both := []*office{first, run(t, d, first.key)}
+	const people, rounds = 20, 6
+	start := time.Now().Add(-30 * time.Minute)
+	for round := range rounds {
+		var together sync.WaitGroup
+		for side, o := range both {
+			together.Go(func() {
+				var messages []string
+				for p := range people {
+					word := "ISCRIZIONE ON"
+					if (round+side)%2 == 1 {
+						word = "ISCRIZIONE OFF"
+					}
+					i := 2*round + side
+					messages = append(messages, text(fmt.Sprintf("39333000%04d", p), fmt.Sprintf("wamid.%d.%d", p, i), fmt.Sprint(start.Add(time.Duration(i)*time.Minute).Unix()), word))
+				}
+				if side == 1 {
+					slices.Reverse(messages)
+				}
+				for some := range slices.Chunk(messages, people/4) {
+					if status := o.post("prova", "secret", []byte(change(`"messages":[`+strings.Join(some, ",")+`]`))); status != 200 {
+						t.Errorf("a webhook was answered %d", status)
+					}
+				}
+				if err := o.processor.Drain(context.WithoutCancel(t.Context())); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		together.Wait()
+	}
+	want := "" // the last of all words is that of the second instance in the last round: ISCRIZIONE ON or OFF
+	if (rounds-1+1)%2 == 0 {
+		want = "EMERGENZE PUBBLICAUTILITA"
+	}
+	for p := range people {
+		phone := fmt.Sprintf("39333000%04d", p)
+		first.wants(phone, first.lists(phone), want)
+	}
+	first.view(func(ctx context.Context, tx *db.Tx) error {
+		v, err := broadcast.VerifyConsents(ctx, tx, first.m.ID)
+		if len(v.Altered)+len(v.Missing)+len(v.Unrecorded) > 0 {
+			t.Errorf("the proof is %+v", v)
+		}
+		return err
+	})
+}
+
+// Another municipality sees nothing of it.
+func TestSubscribersOfOneMunicipality(t *testing.T) {
+	eachOf(t, rimini(), func(t *testing.T, o *office) {
+		o.says(newClock(), citizen, "ISCRIZIONE ON")
+		id := o.contact(citizen)
+		o.view(func(ctx context.Context, tx *db.Tx) error {
+			subscriptions, err := broadcast.SubscriptionsOf(ctx, tx, o.m.ID+1, id)
+			if err != nil || len(subscriptions) != 0 {
+				t.Errorf("another municipality sees %v, %v", subscriptions, err)
+			}
+			count, err := broadcast.CountSubscribers(ctx, tx, o.m.ID+1)
+			if err != nil || len(count) != 0 {
+				t.Errorf("another municipality counts %v, %v", count, err)
+			}
+			page, _, err := broadcast.Subscribers(ctx, tx, o.m.ID+1, "EMERGENZE", 0, 10)
+			if err != nil || len(page) != 0 {
+				t.Errorf("another municipality lists %v, %v", page, err)
+			}
+			rows, err := contact.Consents(ctx, tx, o.m.ID+1, id)
+			if err != nil || len(rows) != 0 {
+				t.Errorf("another municipality reads %v, %v", rows, err)
+			}
+			page, next, err := broadcast.Subscribers(ctx, tx, o.m.ID, "EMERGENZE", 0, 10)
+			if err != nil || len(page) != 1 || page[0].ID != id || page[0].Phone != "+"+citizen || next != 0 {
+				t.Errorf("the subscribers are %v, %v", page, err)
+			}
+			return nil
+		})
+	})
 }
