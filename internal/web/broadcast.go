@@ -166,7 +166,7 @@ func broadcastOf(ctx context.Context, tx *db.Tx, v *visit, b broadcast.Broadcast
 		Free:         conversation.Personal(b.Free, ""), Template: b.Template.Name, Category: b.Category,
 		CreatedAt: b.CreatedAt, SubmittedAt: orZero(b.SubmittedAt), Approver: b.Approver, ApprovedAt: orZero(b.ApprovedAt), Glass: b.Glass,
 		StartedAt: orZero(b.StartedAt), CompletedAt: orZero(b.CompletedAt), PausedBy: b.PausedBy, WaitsLimit: b.Waits == "limit",
-		P50: elapsed(b.Reach.P50), P90: elapsed(b.Reach.P90), P99: elapsed(b.Reach.P99),
+		P50: seconds(b.Reach.P50), P90: seconds(b.Reach.P90), P99: seconds(b.Reach.P99),
 		Mine: wrote(v, b),
 	}
 	if b.CompletedAt == nil {
@@ -188,8 +188,6 @@ func broadcastOf(ctx context.Context, tx *db.Tx, v *visit, b broadcast.Broadcast
 	out.Chain, err = chainOf(ctx, tx, v, b)
 	return out, err
 }
-
-func elapsed(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
 func wrote(v *visit, b broadcast.Broadcast) bool {
 	return b.Author.Kind == string(staff.OperatorKind) && b.Author.ID == v.actor.ID

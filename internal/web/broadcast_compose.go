@@ -461,15 +461,7 @@ func estimateOf(v *visit, e broadcast.Estimate) *page.Estimate {
 		}
 	}
 	if e.Price.Known {
-		out.Price, out.Each = amount(v.language, e.Price.Currency, e.Price.Total, 2), amount(v.language, e.Price.Currency, e.Price.Each, 4)
+		out.Price, out.Each = money(v.language, e.Price.Total, e.Price.Currency, 2), money(v.language, e.Price.Each, e.Price.Currency, 4)
 	}
 	return out
-}
-
-// amount writes a price with its currency behind, as both languages do in Italy.
-func amount(l locale.Language, currency string, sum float64, places int) string {
-	if currency == "EUR" {
-		currency = "€"
-	}
-	return l.Decimal(sum, places) + " " + currency
 }
