@@ -71,10 +71,11 @@ func (b *Broadcast) page(s *statement, m *municipality.Municipality, after int64
 	s.WriteString(` ORDER BY s.contact_id LIMIT ` + s.put(limit))
 }
 
-// stays is the condition that the contact of a message still is a recipient of b.
+// stays is the condition that the contact of a message still is a recipient of b. It is no EXISTS: PostgreSQL
+// would gather all subscriptions to look up those of a few.
 func (b *Broadcast) stays(offset int) (string, []any) {
 	s := statement{offset: offset}
-	fmt.Fprintf(&s, `EXISTS (SELECT 1 FROM subscription s WHERE s.municipality_id = message.municipality_id AND s.contact_id = message.contact_id AND s.state = 1 AND s.topic IN (%s))`, s.puts(b.Lists))
+	fmt.Fprintf(&s, `(SELECT 1 FROM subscription s WHERE s.municipality_id = message.municipality_id AND s.contact_id = message.contact_id AND s.state = 1 AND s.topic IN (%s) LIMIT 1) IS NOT NULL`, s.puts(b.Lists))
 	return s.String(), s.args
 }
 

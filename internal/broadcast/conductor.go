@@ -35,6 +35,7 @@ const (
 	sweep = 2 * time.Second        // finds what is due, and what a missed notice told of
 	ahead = 2 * time.Second        // of a number's rate is released ahead
 	slice = 500                    // rows of one step
+	many  = 1000                   // recipients change what the database should know of its tables
 )
 
 // Run works until ctx ends.
@@ -179,6 +180,11 @@ func prepare(ctx context.Context, tx *db.Tx, m *municipality.Municipality, b Bro
 		return err
 	}
 	if n == 0 {
+		if b.Recipients >= many {
+			if err := conversation.Learn(ctx, tx); err != nil {
+				return err
+			}
+		}
 		return set(ctx, tx, m.ID, b.ID, `state = 'sending', prepared = true, started_at = $3`)
 	}
 	return set(ctx, tx, m.ID, b.ID, `cursor = $4, recipients = recipients + $5`, last, n)

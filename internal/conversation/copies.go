@@ -177,6 +177,18 @@ func CancelCopies(ctx context.Context, tx *db.Tx, municipality, broadcast int64,
 	return int(n[0]), nil
 }
 
+// Learn lets PostgreSQL learn of many new copies: its plans would be those for the few messages that waited
+// before, and walk through all copies for each of them.
+func Learn(ctx context.Context, tx *db.Tx) error {
+	if tx.Engine == db.SQLite {
+		return nil
+	}
+	if _, err := tx.ExecContext(ctx, `ANALYZE message`); err != nil {
+		return fmt.Errorf("let the database learn of the copies: %w", err)
+	}
+	return nil
+}
+
 // WaitingCopies lists the copies of broadcasts that wait for contacts, parked or not: what somebody who
 // leaves must not get any more.
 func WaitingCopies(ctx context.Context, tx *db.Tx, municipality int64, contacts []int64) ([]Message, error) {
@@ -198,7 +210,7 @@ func SkipCopies(ctx context.Context, tx *db.Tx, municipality int64, ids []int64,
 	for i, id := range ids {
 		rows[i] = []any{municipality, id, why}
 	}
-	if _, err := tx.Exec(ctx, `UPDATE message SET status = 101, error_detail = $3 WHERE municipality_id = $1 AND message_id = $2 AND status = 10`, rows); err != nil {
+	if _, err := tx.Exec(ctx, `UPDATE message SET status = 101, error_detail = $3 WHERE municipality_id = $1 AND message_id = $2 AND status + 0 = 10`, rows); err != nil {
 		return fmt.Errorf("skip copies: %w", err)
 	}
 	return nil
