@@ -18,6 +18,7 @@ import (
 type sentMessage struct {
 	id, external string
 	citizen      int
+	number       string // "" is the first
 }
 
 // history fills an installation with what years have brought: people, what they wrote and what they

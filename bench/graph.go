@@ -7,6 +7,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"path"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -15,15 +18,25 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// graph pretends to be Meta's API, as far as sending goes. It answers at once and notes when the bytes
-// of each message were there. It is no simulator: it refuses nothing.
+// graph pretends to be Meta's API, as far as sending goes. It notes when the bytes of each message were
+// there, and tells of it whoever wants to know. It is no simulator: it refuses nothing.
 type graph struct {
-	url    string
-	server *http.Server
-	sent   atomic.Int64
+	url     string
+	server  *http.Server
+	latency time.Duration // until a message is answered
+	sent    atomic.Int64
 
 	mu      sync.Mutex
 	waiting map[string]chan time.Time // by the text of a message that somebody waits for
+	hear    func(wired)
+}
+
+// wired is a message that reached Meta.
+type wired struct {
+	sentMessage
+	to       string
+	template bool
+	at       time.Time
 }
 
 func newGraph() (*graph, error) {
@@ -38,6 +51,13 @@ func newGraph() (*graph, error) {
 }
 
 func (g *graph) close() { _ = g.server.Close() }
+
+// tell lets f hear of every message from now on, just before it is answered.
+func (g *graph) tell(f func(wired)) {
+	g.mu.Lock()
+	g.hear = f
+	g.mu.Unlock()
+}
 
 // expect returns where the moment is told at which a message with this text was on the wire.
 func (g *graph) expect(text string) <-chan time.Time {
@@ -65,16 +85,32 @@ func (g *graph) reply(r *http.Request, body []byte, at time.Time) string {
 		if m.Get("status").Exists() { // marked as read
 			return `{"success":true}`
 		}
-		g.note(m.Get("text.body").String(), at)
-		return fmt.Sprintf(`{"messaging_product":"whatsapp","contacts":[{"input":%q,"wa_id":%q}],"messages":[{"id":"wamid.HBgLGRAPH%024d"}]}`,
-			m.Get("to").String(), m.Get("to").String(), g.sent.Add(1))
+		return g.take(r, m, at)
 	case strings.HasSuffix(r.URL.Path, "/message_templates"):
-		return `{"data":[]}`
-	case strings.HasSuffix(r.URL.Path, "/"+phoneNumberID):
-		return `{"id":"` + phoneNumberID + `","display_phone_number":"+39 0541 123456","verified_name":"Comune di Prova","status":"CONNECTED",` +
+		return `{"data":[{"id":"1","name":"` + templateName + `","language":"it","status":"APPROVED","category":"UTILITY","parameter_format":"POSITIONAL",` +
+			`"components":[{"type":"BODY","text":"Il Comune informa: {{1}}. Per non ricevere avvisi scrivi STOP."}]}]}`
+	case r.Method == http.MethodGet && strings.HasPrefix(path.Base(r.URL.Path), phoneNumberID[:len(phoneNumberID)-2]):
+		return `{"id":"` + path.Base(r.URL.Path) + `","display_phone_number":"+39 0541 123456","verified_name":"Comune di Prova","status":"CONNECTED",` +
 			`"quality_rating":"GREEN","throughput":{"level":"HIGH"}}`
 	}
 	return `{"success":true}`
+}
+
+// take takes a message as Meta does: after its latency, with an id.
+func (g *graph) take(r *http.Request, m gjson.Result, at time.Time) string {
+	g.note(m.Get("text.body").String(), at)
+	to := m.Get("to").String()
+	citizen, _ := strconv.Atoi(to[max(0, len(to)-8):]) // only the name in a status depends on it
+	sent := wired{to: to, template: m.Get("type").String() == "template", at: at, sentMessage: sentMessage{id: m.Get("biz_opaque_callback_data").String(),
+		external: fmt.Sprintf("wamid.HBgLGRAPH%024d", g.sent.Add(1)), citizen: citizen, number: path.Base(path.Dir(r.URL.Path))}}
+	time.Sleep(g.latency)
+	g.mu.Lock()
+	hear := g.hear
+	g.mu.Unlock()
+	if hear != nil {
+		hear(sent)
+	}
+	return fmt.Sprintf(`{"messaging_product":"whatsapp","contacts":[{"input":%q,"wa_id":%q}],"messages":[{"id":%q}]}`, to, to, sent.external)
 }
 
 func (g *graph) note(text string, at time.Time) {
@@ -85,4 +121,35 @@ func (g *graph) note(text string, at time.Time) {
 	if told != nil {
 		told <- at
 	}
+}
+
+// meter notes when messages cross the line of a number, either way: Meta counts both.
+type meter struct {
+	mu       sync.Mutex
+	byNumber map[string][]time.Time
+}
+
+func newMeter() *meter { return &meter{byNumber: make(map[string][]time.Time)} }
+
+func (m *meter) note(number string, at time.Time) {
+	m.mu.Lock()
+	m.byNumber[number] = append(m.byNumber[number], at)
+	m.mu.Unlock()
+}
+
+// most is how many crossed the line of a number within any one second.
+func (m *meter) most() (most int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, all := range m.byNumber {
+		slices.SortFunc(all, time.Time.Compare)
+		first := 0
+		for i, at := range all {
+			for at.Sub(all[first]) >= time.Second {
+				first++
+			}
+			most = max(most, i-first+1)
+		}
+	}
+	return most
 }

@@ -30,17 +30,24 @@ const (
 	password    = "una frase lunga da ricordare"
 )
 
-const municipalityFile = `
+// municipalityFile is the municipality with so many numbers.
+func municipalityFile(numbers int) string {
+	var all strings.Builder
+	for i := range numbers {
+		fmt.Fprintf(&all, `
+  - id: n%d
+    display_number: "+39 0541 1234%02d"
+    phone_number_id: "%s"
+    waba_id: "`+wabaID+`"
+    access_token: "token"
+    app_secret: "`+appSecret+`"
+    verify_token: "verify"`, i, i, numberID(i))
+	}
+	return `
 slug: ` + slug + `
 name: Comune di Prova
 locale: it
-whatsapp:
-  display_number: "+39 0541 123456"
-  phone_number_id: "` + phoneNumberID + `"
-  waba_id: "` + wabaID + `"
-  access_token: "token"
-  app_secret: "` + appSecret + `"
-  verify_token: "verify"
+whatsapp:` + all.String() + `
 access: open
 automation: none
 offices:
@@ -50,7 +57,10 @@ calendars:
     weekly:
       - {days: [mon, tue, wed, thu, fri], open: "09:00", close: "13:00"}
 policy: {version: "1", text: "Informativa di prova."}
+lists:
+  - {keyword: ` + list + `, name: Avvisi, kind: notice}
 `
+}
 
 // installation is the program as a municipality runs it, serve in a process of its own, beside a
 // pretended Graph; and this program's own door to its database, for filling and for looking.
@@ -58,6 +68,7 @@ type installation struct {
 	engine  string
 	binary  string
 	dir     string
+	numbers int
 	address string // of the database
 	listen  string
 	graph   *graph
@@ -73,8 +84,8 @@ type installation struct {
 }
 
 // install makes an installation that has a municipality, a token and two operators, and is not started.
-func install(ctx context.Context, binary, engine string, c *cluster) (in *installation, err error) {
-	in = &installation{engine: engine, binary: binary, drop: func() error { return nil }}
+func install(ctx context.Context, binary, engine string, c *cluster, numbers int) (in *installation, err error) {
+	in = &installation{engine: engine, binary: binary, numbers: numbers, drop: func() error { return nil }}
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("make an installation on %s: %w", engine, err), in.close())
@@ -114,7 +125,7 @@ func freeAddress() (string, error) {
 
 func (in *installation) setUp(ctx context.Context) error {
 	file := filepath.Join(in.dir, slug+".yaml")
-	if err := os.WriteFile(file, []byte(municipalityFile), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(municipalityFile(in.numbers)), 0o600); err != nil {
 		return err
 	}
 	if _, err := in.command(ctx, "", "apply", file); err != nil {

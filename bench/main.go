@@ -30,6 +30,9 @@ import (
 // limitArgument makes this program the limit of the intake.
 const limitArgument = "serve-limit"
 
+// sendArgument makes this program the limit of the broadcasts.
+const sendArgument = "send-limit"
+
 // options say how much is measured.
 type options struct {
 	quick, full, markdown bool
@@ -39,6 +42,11 @@ type options struct {
 func main() {
 	if len(os.Args) > 1 && os.Args[1] == limitArgument {
 		fail(serveLimit())
+		return
+	}
+	if len(os.Args) > 1 && os.Args[1] == sendArgument {
+		fail(sendLimit(os.Args[2:]))
+		return
 	}
 	var o options
 	flag.BoolVar(&o.quick, "quick", false, "measure less, in less than three minutes")
@@ -79,6 +87,9 @@ var rows = []row{
 	{"intake", measureIntake},
 	{"road", measureRoad},
 	{"reply", measureReply},
+	{"prepare", measurePrepare},
+	{"broadcast", measureBroadcast},
+	{"instances", measureInstances},
 	{"pages", measurePages},
 	{"program", measureProgram},
 }
@@ -191,7 +202,12 @@ func build(ctx context.Context) (binary string, remove func(), err error) {
 
 // with runs f on a fresh installation whose serve runs, and removes it.
 func (b bench) with(ctx context.Context, f func(in *installation) error) error {
-	in, err := install(ctx, b.binary, b.engine, b.cluster)
+	return b.withNumbers(ctx, 1, f)
+}
+
+// withNumbers is with for a municipality of several numbers.
+func (b bench) withNumbers(ctx context.Context, numbers int, f func(in *installation) error) error {
+	in, err := install(ctx, b.binary, b.engine, b.cluster, numbers)
 	if err != nil {
 		return err
 	}

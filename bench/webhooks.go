@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"strconv"
@@ -17,6 +18,8 @@ import (
 const (
 	slug          = "prova"
 	phoneNumberID = "100000000000001"
+	list          = "AVVISI"
+	templateName  = "avviso"
 	wabaID        = "200000000000001"
 	appSecret     = "secret-of-the-benchmark"
 )
@@ -32,22 +35,26 @@ func sign(body string) delivery {
 	return delivery{body: raw, signature: whatsapp.Sign(appSecret, raw)}
 }
 
-// change wraps the inner part of a webhook of the field messages.
-func change(inner string) string {
+// change wraps the inner part of a webhook of the field messages, about one of the municipality's numbers.
+func change(number, inner string) string {
 	return `{"object":"whatsapp_business_account","entry":[{"id":"` + wabaID + `","changes":[{"value":{"messaging_product":"whatsapp",` +
-		`"metadata":{"display_phone_number":"390541123456","phone_number_id":"` + phoneNumberID + `"},` + inner + `},"field":"messages"}]}]}`
+		`"metadata":{"display_phone_number":"390541123456","phone_number_id":"` + number + `"},` + inner + `},"field":"messages"}]}]}`
 }
+
+// numberID is the id of a number of the municipality, from 0 on.
+func numberID(i int) string { return phoneNumberID[:len(phoneNumberID)-2] + fmt.Sprintf("%02d", i+1) }
 
 // citizens write. Each message of theirs is new; who writes is one of them at random.
 type citizens struct {
 	first, count int // their phones are numbered from first
+	numbers      int // of the municipality, which they write to in turn
 	run          string
 	written      atomic.Int64
 }
 
 // newCitizens are count people whom no other generator uses.
 func newCitizens(first, count int) *citizens {
-	return &citizens{first: first, count: count, run: strconv.FormatInt(time.Now().UnixNano(), 36)}
+	return &citizens{first: first, count: count, numbers: 1, run: strconv.FormatInt(time.Now().UnixNano(), 36)}
 }
 
 func phone(i int) string { return fmt.Sprintf("3933%08d", i) }
@@ -65,11 +72,11 @@ func (c *citizens) next() delivery {
 func (c *citizens) write(i int, text string) delivery {
 	n := c.written.Add(1)
 	from, user := phone(i), "IT."+strconv.Itoa(1000000000000000+i)
-	return sign(change(`"contacts":[{"profile":{"name":"` + personName(i) + `"},"wa_id":"` + from + `","user_id":"` + user + `"}],` +
-		`"messages":[{"from":"` + from + `","from_user_id":"` + user + `","id":"wamid.HBgM` + c.run + `VAgASGBQz` + fmt.Sprintf("%032d", n) + `","timestamp":"` +
-		strconv.FormatInt(time.Now().Unix(), 10) + `","type":"text","text":{"body":"` + text + `"},` +
-		`"referral":{"source_url":"https://www.facebook.com/comune.di.prova/posts/pfbid02abcdefghijklmnopqrstuvwxyz0123456789","source_id":"120210000000000000",` +
-		`"source_type":"post","headline":"Scrivi al Comune","body":"Informazioni, segnalazioni e assistenza: un solo numero per tutti gli uffici, tutti i giorni",` +
+	return sign(change(numberID(int(n)%c.numbers), `"contacts":[{"profile":{"name":"`+personName(i)+`"},"wa_id":"`+from+`","user_id":"`+user+`"}],`+
+		`"messages":[{"from":"`+from+`","from_user_id":"`+user+`","id":"wamid.HBgM`+c.run+`VAgASGBQz`+fmt.Sprintf("%032d", n)+`","timestamp":"`+
+		strconv.FormatInt(time.Now().Unix(), 10)+`","type":"text","text":{"body":"`+text+`"},`+
+		`"referral":{"source_url":"https://www.facebook.com/comune.di.prova/posts/pfbid02abcdefghijklmnopqrstuvwxyz0123456789","source_id":"120210000000000000",`+
+		`"source_type":"post","headline":"Scrivi al Comune","body":"Informazioni, segnalazioni e assistenza: un solo numero per tutti gli uffici, tutti i giorni",`+
 		`"media_type":"image","image_url":"https://scontent.xx.fbcdn.net/v/t45.1-4/abcdefghijklmnopqrstuvwxyz0123456789_n.jpg"}}]`))
 }
 
@@ -78,9 +85,9 @@ var stages = []string{"sent", "delivered", "read"}
 
 // status is what Meta tells of one of our messages.
 func status(m sentMessage, stage string, at time.Time) delivery {
-	return sign(change(`"contacts":[{"profile":{"name":"` + personName(m.citizen) + `"},"wa_id":"` + phone(m.citizen) + `"}],` +
-		`"statuses":[{"id":"` + m.external + `","status":"` + stage + `","timestamp":"` + strconv.FormatInt(at.Unix(), 10) + `","recipient_id":"` + phone(m.citizen) +
-		`","biz_opaque_callback_data":"` + m.id + `","conversation":{"id":"` + m.external[len(m.external)-20:] + `","origin":{"type":"service"}},` +
+	return sign(change(cmp.Or(m.number, phoneNumberID), `"contacts":[{"profile":{"name":"`+personName(m.citizen)+`"},"wa_id":"`+phone(m.citizen)+`"}],`+
+		`"statuses":[{"id":"`+m.external+`","status":"`+stage+`","timestamp":"`+strconv.FormatInt(at.Unix(), 10)+`","recipient_id":"`+phone(m.citizen)+
+		`","biz_opaque_callback_data":"`+m.id+`","conversation":{"id":"`+m.external[len(m.external)-20:]+`","origin":{"type":"service"}},`+
 		`"pricing":{"billable":false,"pricing_model":"PMP","category":"service","type":"free_customer_service"}}]`))
 }
 
