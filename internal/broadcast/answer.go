@@ -36,8 +36,13 @@ func (k *Keywords) answer(tx *db.Tx, t *turn) dialogue.Answer {
 	case t.last.Verb == No:
 		a.Text = t.noText()
 	case t.last.Verb == Status:
-		a.Text = t.statusText(k.page(t, tx.Now()))
+		a.Text, a.Options = t.statusText(k.page(t, tx.Now()))
 	}
+	most := whatsapp.MaxText
+	if a.Options != nil && a.Options.Button == "" {
+		most = whatsapp.MaxCaption
+	}
+	a.Text = clip(a.Text, most)
 	return a
 }
 
@@ -46,10 +51,13 @@ func (t *turn) text(name string, args ...any) string {
 	return t.m.File.Text(t.m.File.Locale, name, args...)
 }
 
+// mostNames keeps the names of very many lists from bursting a message.
+const mostNames = 300
+
 // about are the arguments that texts about lists have in common.
 func (t *turn) about(topics []string) []any {
 	f := t.m.File
-	return []any{"lists", f.Locale.List(topicNames(f, topics)), "municipality", f.Name, "policy", noticeIn(f),
+	return []any{"lists", clip(f.Locale.List(topicNames(f, topics)), mostNames), "municipality", f.Name, "policy", noticeIn(f),
 		"join", say(f, f.Subscription.Join), "leave", say(f, f.Subscription.Leave), "status", say(f, f.Subscription.Status)}
 }
 
@@ -59,10 +67,11 @@ func paragraphs(texts ...string) string {
 }
 
 func (t *turn) movedText() (string, *conversation.Options) {
-	if len(t.asks) == 0 || !t.wroteLately() {
+	q := asked(t.m.File, t.s, t.last)
+	if len(q.topics) == 0 || !t.wroteLately() {
 		return "", nil
 	}
-	return t.text("number_changed", t.about(t.asks)...), t.yesNo()
+	return t.text("number_changed", t.about(q.topics)...), t.yesNo()
 }
 
 // wroteLately tells whether the citizen wrote within a day: their phone's telling of a new number opens no window.
@@ -78,25 +87,29 @@ func (t *turn) yesNo() *conversation.Options {
 
 func (t *turn) joinText() (string, *conversation.Options) {
 	f := t.m.File
-	wanted, joined := t.last.wanted(f, t.s), t.joined()
-	waiting := slices.DeleteFunc(slices.Clone(t.asks), func(topic string) bool { return t.s.state(topic) == On })
-	already := slices.DeleteFunc(slices.Clone(wanted), func(topic string) bool { return t.s.state(topic) != On })
-	unknown := ""
-	if len(t.last.Unknown) > 0 {
-		unknown = t.text("unknown_list", t.about(allLists(f))...)
-	}
+	var parts []string
+	var options *conversation.Options
+	already := slices.DeleteFunc(slices.Clone(t.last.wanted(f, t.s)), func(topic string) bool { return t.s.state(topic) != On })
+	joined, waiting := t.joined(), t.waiting()
 	onList := slices.ContainsFunc(t.s.in(On), func(topic string) bool { return isList(f, topic) })
 	switch {
-	case len(waiting) > 0:
-		return paragraphs(t.text("confirm", t.about(waiting)...), unknown), t.yesNo()
 	case len(joined) > 0 && onList:
-		return paragraphs(t.text("subscribed", t.about(joined)...), unknown), nil
-	case len(already) > 0 && onList:
-		return paragraphs(t.text("already_subscribed", t.about(already)...), unknown), nil
-	case unknown != "":
-		return unknown, t.choice(0)
+		parts = append(parts, t.text("subscribed", t.about(joined)...))
+	case len(already) > 0 && onList && len(waiting) == 0:
+		parts = append(parts, t.text("already_subscribed", t.about(already)...))
 	}
-	return t.text("choose_list", t.about(allLists(f))...), t.choice(t.last.page)
+	if len(waiting) > 0 {
+		parts, options = append(parts, t.text("confirm", t.about(waiting)...)), t.yesNo()
+	}
+	if len(t.last.Unknown) > 0 {
+		if parts = append(parts, t.text("unknown_list", t.about(allLists(f))...)); len(parts) == 1 {
+			options = t.choice(0)
+		}
+	}
+	if len(parts) == 0 { // a district alone brings nothing
+		return t.text("choose_list", t.about(allLists(f))...), t.choice(t.last.page)
+	}
+	return paragraphs(parts...), options
 }
 
 // choice is the list to choose from, beginning at a place. What does not fit is on the next page.
@@ -137,7 +150,7 @@ func clip(s string, most int) string {
 }
 
 func (t *turn) leaveText() string {
-	remain := t.s.in(On)
+	remain := slices.DeleteFunc(t.s.in(On), func(topic string) bool { return !isList(t.m.File, topic) })
 	still := ""
 	if len(remain) > 0 {
 		still = t.text("still_subscribed", t.about(remain)...)
@@ -175,13 +188,15 @@ func (t *turn) noText() string {
 	if len(declined) > 0 {
 		return t.text("declined", t.about(declined)...)
 	}
-	return t.statusText("")
+	text, _ := t.statusText("")
+	return text
 }
 
 // statusText tells the citizen's own state: what they get, what is suspended, what else there is, and where to change it.
-func (t *turn) statusText(page string) string {
+func (t *turn) statusText(page string) (string, *conversation.Options) {
 	f := t.m.File
 	var parts []string
+	var options *conversation.Options
 	if joined := t.joined(); len(joined) > 0 {
 		parts = append(parts, t.text("subscribed", t.about(joined)...))
 	}
@@ -202,7 +217,10 @@ func (t *turn) statusText(page string) string {
 	if page != "" {
 		parts = append(parts, t.text("lists_page", "link", page))
 	}
-	return paragraphs(parts...)
+	if waiting := t.waiting(); len(waiting) > 0 {
+		parts, options = append(parts, t.text("confirm", t.about(waiting)...)), t.yesNo()
+	}
+	return paragraphs(parts...), options
 }
 
 // page is the address at which the citizen sees and changes their lists, "" where the outside doesn't reach us.

@@ -4,6 +4,7 @@ package broadcast
 
 import (
 	"context"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -201,7 +202,7 @@ func (k *Keywords) Handle(ctx context.Context, tx *db.Tx, m *municipality.Munici
 
 // needsThread tells whether what was said around w decides what it does.
 func (w word) needsThread(f *municipality.File, s *standing) bool {
-	return w.Verb == Yes || w.Verb == No || w.moved || f.Subscription.Confirm == "double" && (w.Verb == Join || w.before(s.last))
+	return w.Verb == Yes || w.Verb == No || w.moved || f.Subscription.Confirm == "double" && (w.Verb == Join || w.Verb == Status || w.before(s.last))
 }
 
 // quote gives consents by an option of ours the text that the citizen had before them.
@@ -235,7 +236,6 @@ type turn struct {
 	before   map[string]SubscriptionState
 	last     word     // of the turn, what is answered
 	newest   bool     // it is the last that the citizen said, as far as is known: older ones get no answer
-	asks     []string // topics that a SÌ is asked for
 	left     []string // topics that the last word took away
 }
 
@@ -250,7 +250,7 @@ func newTurn(m *municipality.Municipality, s *standing) *turn {
 func (t *turn) apply(w word) {
 	late := w.before(t.s.last)
 	if t.s.note(w.order) {
-		t.last, t.newest, t.asks, t.left = w, true, nil, nil
+		t.last, t.newest, t.left = w, true, nil
 	}
 	switch {
 	case w.moved:
@@ -258,7 +258,6 @@ func (t *turn) apply(w word) {
 			t.prove(w, contact.ConsentSuspended, topic)
 		}
 		t.confirm()
-		t.ask(w)
 	case w.Verb == Join:
 		t.join(w)
 	case w.Verb == Leave:
@@ -288,31 +287,27 @@ func (t *turn) join(w word) {
 		}
 	}
 	if asks {
-		t.ask(w)
+		for _, topic := range asked(t.m.File, t.s, w).topics {
+			t.prove(w, contact.ConsentAsked, topic)
+		}
 		t.confirm()
 	}
 }
 
-// ask remembers what is to be asked after w: with what was asked before and is not answered yet, because a SÌ
-// answers all of it.
-func (t *turn) ask(w word) {
-	q := asked(t.m.File, t.s, w)
-	if !w.moved {
+// waiting are the topics that wait for a SÌ now: what was asked before and is not answered yet is among them, because
+// a SÌ answers all of it.
+func (t *turn) waiting() []string {
+	now := t.last.order
+	now.place = math.MaxInt
+	var out []string
+	for _, q := range open(t.m.File, t.s, t.said, now) {
 		for _, topic := range q.topics {
-			t.prove(w, contact.ConsentAsked, topic)
-		}
-	}
-	if t.last.source != w.source {
-		return
-	}
-	t.asks = q.topics
-	for _, earlier := range open(t.m.File, t.s, t.said, w.order) {
-		for _, topic := range earlier.topics {
-			if !slices.Contains(t.asks, topic) {
-				t.asks = append(t.asks, topic)
+			if !slices.Contains(out, topic) {
+				out = append(out, topic)
 			}
 		}
 	}
+	return out
 }
 
 // confirm joins what the citizen was asked for and said SÌ to, each by the time of the word that asked: leaving
@@ -336,14 +331,18 @@ func (t *turn) confirm() {
 	}
 }
 
-// question is what the citizen was shown of q.
+// question is what the citizen was shown of q: the answer to it, or a later one that asked again.
 func (t *turn) question(q question) string {
+	shown := ""
 	for _, m := range t.thread {
+		if o := m.Detail.Options; m.Direction == conversation.Out && o != nil && o.Choices[0].ID == yesID {
+			shown = m.Text
+		}
 		if m.ClientKey == conversation.AnswerKey(q.message.ExternalID) {
 			return m.Text
 		}
 	}
-	return ""
+	return shown
 }
 
 func (t *turn) decline(w word) {
@@ -383,6 +382,9 @@ func (t *turn) prove(w word, event contact.ConsentEvent, topic string) {
 
 // shown completes the proof with what the citizen reads: the answer, where they had not been shown anything before.
 func (t *turn) shown(answer string) []contact.Consent {
+	if answer == "" { // nobody was asked
+		t.consents = slices.DeleteFunc(t.consents, func(c contact.Consent) bool { return c.Event == contact.ConsentAsked })
+	}
 	for i := range t.consents {
 		if c := &t.consents[i]; c.Wording == "" && (c.Event == contact.ConsentGiven || c.Event == contact.ConsentAsked) {
 			c.Wording = answer

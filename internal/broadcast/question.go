@@ -39,7 +39,7 @@ func listen(f *municipality.File, g *Grammar, thread []conversation.Message) []s
 	for _, m := range thread {
 		if m.Direction == conversation.Out {
 			answered[m.ClientKey] = true
-			if m.Author.Kind == "operator" || m.Author.Kind == "token" {
+			if (m.Author.Kind == "operator" || m.Author.Kind == "token") && m.Status != conversation.Cancelled {
 				out = append(out, said{word: word{order: orderOf(m)}, office: true})
 			}
 			continue

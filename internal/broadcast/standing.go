@@ -95,13 +95,12 @@ func (s *standing) join(topic, number string, w order) bool {
 		return false
 	}
 	was := t.state
-	t.word, t.dirty = w, true
+	t.word, t.number, t.dirty = w, number, true
 	switch {
 	case w.before(s.moved):
 		t.set(Suspended, w.at)
-	case was == On: // nothing changes but the word
+	case was == On: // nothing changes but the word, and from where they get it
 	default:
-		t.number = number
 		t.set(On, w.at)
 		s.joins = append(s.joins, movement{topic, number})
 		return true

@@ -786,3 +786,36 @@ func TestSubscribersOfOneMunicipality(t *testing.T) {
 		})
 	})
 }
+
+// What is asked and shown at once is asked in the one answer, and a label of a template's button is a word too.
+func TestOtherWaysToSayIt(t *testing.T) {
+	eachOf(t, rimini("confirm: single", "confirm: double"), func(t *testing.T, o *office) {
+		c := newClock()
+		o.deliver(change(`"messages":[` + text(citizen, "wamid.1", c.next(), "ISCRIZIONE ON #EMERGENZE") + `,` + text(citizen, "wamid.2", c.next(), "LISTE") + `]`))
+		a := o.answer(citizen)
+		if !strings.Contains(a.Text, "Non ricevi nessun avviso") || !strings.Contains(a.Text, "Vuoi ricevere gli avvisi Emergenze") || a.Detail.Options == nil {
+			t.Errorf("the answer is %+v", a)
+		}
+		o.says(c, citizen, "SI")
+		o.wants("lists", o.lists(citizen), "EMERGENZE")
+		_, rows := o.proof(citizen)
+		if len(rows) != 3 || rows[0].Wording != a.Text || rows[1].Wording != a.Text {
+			t.Errorf("proof: %+v", rows)
+		}
+		o.deliver(change(fmt.Sprintf(`"messages":[{"from":%q,"id":"wamid.b","timestamp":%q,"type":"button","button":{"text":"Stop","payload":"Stop"}}]`, citizen, c.next())))
+		o.wants("lists", o.lists(citizen), "")
+	})
+}
+
+// Two questions are one: the second names what the first had asked, and the SÌ is for both.
+func TestTwoQuestions(t *testing.T) {
+	eachOf(t, rimini("confirm: single", "confirm: double"), func(t *testing.T, o *office) {
+		c := newClock()
+		o.says(c, citizen, "ISCRIZIONE ON #EMERGENZE", "ISCRIZIONE ON #PUBBLICAUTILITA")
+		if a := o.answer(citizen); !strings.Contains(a.Text, "Emergenze e Pubblica utilità") {
+			t.Errorf("the question is %q", a.Text)
+		}
+		o.picks(c, citizen, "confirm:yes")
+		o.wants("lists", o.lists(citizen), "EMERGENZE PUBBLICAUTILITA")
+	})
+}
