@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/filodiretto/filodiretto/examples"
+	"github.com/filodiretto/filodiretto/internal/broadcast"
 	"github.com/filodiretto/filodiretto/internal/contact"
 	"github.com/filodiretto/filodiretto/internal/conversation"
 	"github.com/filodiretto/filodiretto/internal/db"
@@ -91,10 +92,7 @@ func (p *planner) sayings() []saying {
 		}
 	}
 	for i := range w.subscribers {
-		c := crowd.next("")
-		for c.phone == "" {
-			c = crowd.next("")
-		}
+		c := crowd.nextWithPhone()
 		after := time.Duration(rng.Int64N(int64(until.Sub(begins))))
 		if i < w.subscribers*2/5 {
 			after = time.Duration(rng.Int64N(int64(3 * 24 * time.Hour)))
@@ -171,6 +169,80 @@ func (s *Story) hearPart(ctx context.Context, k *desk, part []saying) error {
 		}
 		return s.settle(ctx, tx, k, nil)
 	})
+}
+
+// Who is on a list that Rimini kept on paper, and who signs at a counter of Arezzo.
+const (
+	onPaper   = 45
+	atCounter = 6
+	// firstOnPaper keeps their phones apart from everybody else's.
+	firstOnPaper = 900
+)
+
+// takeOver brings in those who had consented before there was a desk, each with the proof that is kept of it, and a few
+// who sign at the counter.
+func (s *Story) takeOver(ctx context.Context) error {
+	s.Clock.Set(s.Now.AddDate(0, 0, -pastDays).Add(-time.Hour))
+	return s.DB.Update(ctx, func(ctx context.Context, tx *db.Tx) error {
+		for i := range s.desks {
+			var err error
+			switch k := &s.desks[i]; k.Slug {
+			case "rimini":
+				err = s.importPaper(ctx, tx, k)
+			case "arezzo":
+				err = s.signAtCounter(ctx, tx, k)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (k *desk) crowdOnPaper() *crowd {
+	c := newCrowd(rand.New(rand.NewPCG(1861, uint64(k.Town.number))), k.Town)
+	c.serial, c.odd = firstOnPaper, nil
+	return c
+}
+
+// nextWithPhone invents somebody whose phone is known.
+func (c *crowd) nextWithPhone() citizen {
+	one := c.next("")
+	for one.phone == "" {
+		one = c.next("")
+	}
+	return one
+}
+
+func (s *Story) importPaper(ctx context.Context, tx *db.Tx, k *desk) error {
+	crowd := k.crowdOnPaper()
+	rows := make([]broadcast.ImportRow, onPaper)
+	for i := range rows {
+		c := crowd.nextWithPhone()
+		rows[i] = broadcast.ImportRow{Line: i + 2, Phone: c.phone, Name: c.full, Basis: "Consenso su modulo cartaceo",
+			Date: tx.Now().AddDate(0, 0, -20-i*3).Truncate(24 * time.Hour), Reference: fmt.Sprintf("Modulo n. %d/%d, Protezione civile", 101+i, tx.Now().Year())}
+	}
+	_, err := broadcast.Import(ctx, tx, k.staff[releases], k.m, "EMERGENZE", rows)
+	return err
+}
+
+func (s *Story) signAtCounter(ctx context.Context, tx *db.Tx, k *desk) error {
+	crowd := k.crowdOnPaper()
+	for i := range atCounter {
+		c := crowd.nextWithPhone()
+		ids, _, err := contact.Resolve(ctx, tx, k.m.ID, []contact.Person{{Phone: c.phone, Name: c.full, At: tx.Now()}})
+		if err != nil {
+			return err
+		}
+		_, err = broadcast.Apply(ctx, tx, k.staff[0], k.m, broadcast.Change{Contact: ids[0], Join: []string{"EMERGENZE", "SERVIZI"}, Channel: "counter",
+			Words: "Chiedo di ricevere gli avvisi di emergenza e sulle interruzioni dei servizi", Reference: fmt.Sprintf("Modulo n. %d/%d", 12+i, tx.Now().Year()),
+			Language: k.m.File.Locale, Key: fmt.Sprintf("demo-counter-%d", i)})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // named are the parameters of a template by name.

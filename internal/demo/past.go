@@ -26,6 +26,9 @@ func (s *Story) Past(ctx context.Context) error {
 		return err
 	}
 	slices.SortStableFunc(said, func(a, b saying) int { return a.at.Compare(b.at) })
+	if err := s.takeOver(ctx); err != nil {
+		return fmt.Errorf("take over those who had consented on paper: %w", err)
+	}
 	dates := s.dates()
 	for day := s.Now.AddDate(0, 0, -pastDays).UTC().Truncate(24 * time.Hour); day.Before(s.Now); day = day.AddDate(0, 0, 1) {
 		tomorrow := day.AddDate(0, 0, 1)

@@ -38,7 +38,30 @@ func (s *Story) Today(ctx context.Context, address string, publish func(db.Notic
 			return fmt.Errorf("%s, %s: %w", e.verb, s.desks[s.talks[e.talk].town].Slug, err)
 		}
 	}
+	if err := s.joinByPhone(ctx, phones); err != nil {
+		return err
+	}
 	return s.arrived(ctx)
+}
+
+// joinByPhone lets a citizen of each town with lists write its word from a phone that everybody can look at.
+func (s *Story) joinByPhone(ctx context.Context, p *phones) error {
+	for i := range s.desks {
+		k := &s.desks[i]
+		w, ok := listWords[k.Slug]
+		if !ok {
+			continue
+		}
+		s.talks, s.marks = append(s.talks, talk{town: i, citizen: k.planner.crowd.nextWithPhone()}), append(s.marks, mark{})
+		n := len(s.talks) - 1
+		s.Clock.Set(s.Now.Add(-time.Minute))
+		id, err := p.write(ctx, n, s.talks[n].citizen, k.number(), map[string]any{"text": w.join[0]})
+		if err != nil {
+			return err
+		}
+		s.marks[n].lastIn.ExternalID = id
+	}
+	return nil
 }
 
 // live lets an event happen.

@@ -97,16 +97,14 @@ type sendRequest struct {
 type flexString string
 
 func (f *flexString) UnmarshalJSON(raw []byte) error {
-	var number json.Number
-	if err := json.Unmarshal(raw, &number); err == nil {
-		*f = flexString(number)
-		return nil
+	if raw[0] == '"' {
+		return json.Unmarshal(raw, (*string)(f))
 	}
-	var text string
-	if err := json.Unmarshal(raw, &text); err != nil {
+	var number json.Number
+	if err := json.Unmarshal(raw, &number); err != nil {
 		return err
 	}
-	*f = flexString(text)
+	*f = flexString(number)
 	return nil
 }
 

@@ -110,6 +110,10 @@ var (
 
 func (r *record) view(fields []string) recordView {
 	var v recordView
+	var send recordedSend
+	if slices.Contains(fields, "to") || slices.Contains(fields, "callback") {
+		send = r.send()
+	}
 	for _, field := range fields {
 		switch field {
 		case "seq":
@@ -127,10 +131,9 @@ func (r *record) view(fields []string) recordView {
 		case "status":
 			v.Status = &r.status
 		case "to":
-			send := r.send()
 			v.To = orElse(string(send.To), send.Recipient)
 		case "callback":
-			v.Callback = r.send().Callback
+			v.Callback = send.Callback
 		}
 	}
 	return v
