@@ -138,27 +138,52 @@ func growth(v *visit, n numbers) page.Chart {
 	return c
 }
 
-// movement is the chart of who joined and left all lists, by day or, over a year, by week.
+// movement is the chart of who joined and left all lists, by way and day or, over a year, by week.
 func movement(v *visit, n numbers) page.Flow {
 	l := v.language
-	in, out := broadcast.Flow(keywords(n.lists()), n.days, n.movements)
 	days, title, column := n.days, l.T("desk.figures.movement"), l.T("desk.figures.day")
 	if n.period == page.Year {
-		days, in, out = byWeek(days, in, out)
 		title, column = l.T("desk.figures.movement_week"), l.T("desk.figures.week")
 	}
-	f := page.Flow{In: in, Out: out, InWord: l.T("desk.figures.joined"), OutWord: l.T("desk.figures.left"),
+	f := page.Flow{InWord: l.T("desk.figures.joined"), OutWord: l.T("desk.figures.left"),
 		Chart: page.Chart{ID: "movement", Title: title, Table: page.Table{Columns: []string{column, l.T("desk.figures.joined"), l.T("desk.figures.left")}}}}
+	for _, way := range ways(l, n) {
+		in, out := broadcast.Flow(keywords(n.lists()), n.days, slices.DeleteFunc(slices.Clone(n.movements), func(m broadcast.Movement) bool { return wayInWords(l, m.Channel) != way.Label }))
+		if n.period == page.Year {
+			days, in, out = byWeek(n.days, in, out)
+		}
+		f.Ways = append(f.Ways, page.FlowWay{Label: way.Label, In: in, Out: out})
+		f.Table.Columns = append(f.Table.Columns, way.Label)
+	}
 	for _, day := range days {
 		f.Days = append(f.Days, n.dayInWords(l, day))
 	}
-	for i := len(days) - 1; i >= 0; i-- {
-		f.Table.Rows = append(f.Table.Rows, []string{f.Days[i], l.Number(int64(in[i])), l.Number(int64(out[i]))})
+	joined, left := 0, 0
+	for i := len(f.Days) - 1; i >= 0; i-- {
+		row, in, out := flowRow(l, f.Ways, i)
+		f.Table.Rows = append(f.Table.Rows, append([]string{f.Days[i], l.Number(int64(in)), l.Number(int64(out))}, row...))
+		joined, left = joined+in, left+out
 	}
 	f.Table.File = figuresFile(v, n.period, "movements")
 	f.Summary = l.T("desk.figures.movement_summary", "from", n.dayInWords(l, n.days[0]), "to", n.dayInWords(l, n.days[len(n.days)-1]),
-		"joined", l.Number(int64(sum(in))), "left", l.Number(int64(sum(out))))
+		"joined", l.Number(int64(joined)), "left", l.Number(int64(left)))
 	return f
+}
+
+// flowRow is a day of each way, "+3 −1", and of all together.
+func flowRow(l locale.Language, ways []page.FlowWay, day int) (cells []string, in, out int) {
+	for _, w := range ways {
+		var parts []string
+		if w.In[day] > 0 {
+			parts = append(parts, "+"+l.Number(int64(w.In[day])))
+		}
+		if w.Out[day] > 0 {
+			parts = append(parts, "−"+l.Number(int64(w.Out[day])))
+		}
+		cells = append(cells, cmp.Or(strings.Join(parts, " "), "–"))
+		in, out = in+w.In[day], out+w.Out[day]
+	}
+	return cells, in, out
 }
 
 // byWeek adds up weeks that end with the last day.

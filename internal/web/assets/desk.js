@@ -5,6 +5,7 @@
 
 import { startAlerts } from "./alerts.js"
 import { startBroadcasts } from "./broadcasts.js"
+import { startCopies } from "./copy.js"
 import { startComposer } from "./composer.js"
 import { startDialogs } from "./dialogs.js"
 import { startKeys } from "./keys.js"
@@ -22,6 +23,7 @@ if (document.body.classList.contains("desk")) {
   startMenus()
   startDialogs()
   startComposer()
+  startCopies()
   startThread()
   startVoices()
   startList()

@@ -40,12 +40,18 @@ func (s Series) Last() int {
 	return s.Values[len(s.Values)-1]
 }
 
-// Flow is a chart of what came, upwards, and what went, downwards.
+// Flow is a chart of what came, upwards, and what went, downwards, each by its way.
 type Flow struct {
 	Chart
-	In, Out []int // a value for each of Days
+	Ways    []FlowWay
 	InWord  string
 	OutWord string
+}
+
+// FlowWay is what came and went by one way.
+type FlowWay struct {
+	Label   string
+	In, Out []int // a value for each of Days
 }
 
 // Table is the numbers of a chart. The first cell of a row says what the row is.
@@ -139,29 +145,48 @@ func x(i, of int) float64 {
 func (f Flow) scale() scale {
 	highest, lowest := 0, 0
 	for i := range f.Days {
-		highest, lowest = max(highest, f.In[i]), max(lowest, f.Out[i])
+		in, out := 0, 0
+		for _, w := range f.Ways {
+			in, out = in+w.In[i], out+w.Out[i]
+		}
+		highest, lowest = max(highest, in), max(lowest, out)
 	}
 	return newScale(highest, lowest)
 }
 
-// bar is the rectangle of a day's value: where it begins, how wide it is.
-func (f Flow) place(i int) (left, width float64) {
-	room := chartWidth / float64(len(f.Days))
-	return float64(i)*room + room*0.15, room * 0.7
+// block is a rectangle of a flow: how many came or went by a way on a day.
+type block struct {
+	class, title             string
+	left, top, width, height float64
 }
 
-// least is how high a bar is that stands for anything: one of three beside thousands is still to be seen.
+// least is how high a block is that stands for anything: one of three beside thousands is still to be seen.
 const least = 1.5
 
-func (f Flow) up(i int) (top, height float64) {
+// blocks piles up the ways of each day, from zero upwards and downwards.
+func (f Flow) blocks(ctx context.Context) (out []block) {
 	s := f.scale()
-	height = max(least, s.y(0)-s.y(f.In[i]))
-	return s.y(0) - height, height
-}
-
-func (f Flow) down(i int) (top, height float64) {
-	s := f.scale()
-	return s.y(0), max(least, s.y(-f.Out[i])-s.y(0))
+	room := chartWidth / float64(len(f.Days))
+	height := func(value int) float64 { return max(least, s.y(0)-s.y(value)) }
+	for i, day := range f.Days {
+		above, below := s.y(0), s.y(0)
+		for n, w := range f.Ways {
+			b := block{class: fillClass(n), left: float64(i)*room + room*0.15, width: room * 0.7}
+			if w.In[i] > 0 {
+				b.height = height(w.In[i])
+				above -= b.height
+				b.top, b.title = above, day+": "+f.InWord+" "+number(ctx, w.In[i])+", "+w.Label
+				out = append(out, b)
+			}
+			if w.Out[i] > 0 {
+				b.height = height(w.Out[i])
+				b.top, b.title = below, day+": "+f.OutWord+" "+number(ctx, w.Out[i])+", "+w.Label
+				below += b.height
+				out = append(out, b)
+			}
+		}
+	}
+	return out
 }
 
 // ends are the days written below the drawing: the first, one in the middle and the last.
@@ -188,19 +213,14 @@ func (c Chart) empty() bool {
 	return true
 }
 
-func (f Flow) empty() bool {
-	for i := range f.Days {
-		if f.In[i] != 0 || f.Out[i] != 0 {
-			return false
-		}
-	}
-	return true
-}
+func (f Flow) empty() bool { return len(f.Ways) == 0 }
 
 // looks is how many lines can be told apart; one more begins anew.
 const looks = 6
 
 func lineClass(i int) string { return "chart-" + strconv.Itoa(i%looks+1) }
+
+func fillClass(i int) string { return "chart-fill-" + strconv.Itoa(i%looks+1) }
 
 // signed writes how many came or went; nobody has no sign.
 func signed(ctx context.Context, sign string, count int) string {

@@ -46,7 +46,6 @@ const (
 	iconHorn      = "it-horn"
 	iconSend      = "it-arrow-up"
 	iconChart     = "it-chart-line"
-	iconCopy      = "it-copy"
 )
 
 // typeIcon is the sign beside a preview or a file of this type.

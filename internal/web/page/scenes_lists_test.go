@@ -41,9 +41,13 @@ func sceneFigures(ctx context.Context) Figures {
 	}
 	flow := Flow{Chart: Chart{ID: "movement", Title: t(ctx, "desk.figures.movement"), Summary: "Dal 1 al 30: 411 iscrizioni e 62 uscite.", Days: days, Table: table},
 		InWord: t(ctx, "desk.figures.joined"), OutWord: t(ctx, "desk.figures.left")}
-	for i := range days {
-		flow.In = append(flow.In, (i*7)%23)
-		flow.Out = append(flow.Out, (i*5)%7)
+	for n, label := range []string{"con una parola su WhatsApp", "dalla propria pagina", "allo sportello", "da un elenco importato", "dalle impostazioni di WhatsApp"} {
+		way := FlowWay{Label: label}
+		for i := range days {
+			way.In = append(way.In, (i*7)%(23-4*n))
+			way.Out = append(way.Out, (i*5)%(7-n))
+		}
+		flow.Ways = append(flow.Ways, way)
 	}
 	return Figures{
 		Period: Month, Subscribers: 6327, Joined: 411, Left: 62, Delivered: 20184,
@@ -69,8 +73,8 @@ func extremeFigures(ctx context.Context) Figures {
 		f.Growth.Series = append(f.Growth.Series, Series{strings.Repeat("Avvisi per il quartiere ", 1+i%3), wave(365, 100*i, 90_000*(9-i))})
 	}
 	f.Movement.Days = daysUntilNow(ctx, 53)
-	f.Movement.In, f.Movement.Out = make([]int, 53), make([]int, 53)
-	f.Movement.In[20], f.Movement.Out[21] = 123_456, 3
+	f.Movement.Ways = []FlowWay{{Label: "da un elenco importato", In: make([]int, 53), Out: make([]int, 53)}}
+	f.Movement.Ways[0].In[20], f.Movement.Ways[0].Out[21] = 123_456, 3
 	f.Broadcasts[0].Text, f.Broadcasts[0].Recipients, f.More = strings.Repeat("Allerta", 60), 1_234_567, true
 	return f
 }
