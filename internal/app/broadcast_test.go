@@ -446,6 +446,61 @@ func TestBroadcastPausedByMeta(t *testing.T) {
 	}
 }
 
+// Who changes number gets nothing more until they say so themselves (invariant 5); who leaves after that stays away.
+func TestSubscriptionsAfterAChangeOfNumber(t *testing.T) {
+	t.Parallel()
+	for engine, address := range dbtest.DSNs(t) {
+		t.Run(engine, func(t *testing.T) {
+			in := installLists(t, address)
+			in.asks(anna, "ISCRIZIONE ON")
+			in.asks(bruno, "ISCRIZIONE ON")
+			const moved = carla
+			in.control(http.MethodPost, "citizens/"+url.PathEscape(bruno)+"/change_number", map[string]any{"phone": moved}, nil)
+			in.until("his lists are suspended", func() bool {
+				return slices.Equal(in.subscriptions(moved), []string{"EMERGENZE suspended", "PUBBLICAUTILITA suspended"})
+			})
+			in.members("PUBBLICAUTILITA", anna)
+			in.becomes(in.broadcast("PUBBLICAUTILITA", "lavori_pubblici", nil), "completed")
+			in.onceEach("lavori_pubblici", []string{anna})
+
+			in.asks(moved, "ISCRIZIONE ON #PUBBLICAUTILITA")
+			if got := in.subscriptions(moved); !slices.Contains(got, "PUBBLICAUTILITA on") {
+				t.Errorf("after joining anew he is on %q", got)
+			}
+			in.becomes(in.broadcast("PUBBLICAUTILITA", "scadenza", nil), "completed")
+			in.onceEach("scadenza", []string{anna, moved})
+
+			in.asks(moved, "STOP")
+			if got := in.subscriptions(moved); len(got) != 0 {
+				t.Errorf("after STOP he is on %q", got)
+			}
+			in.becomes(in.broadcast("PUBBLICAUTILITA", "chiusura_strada", nil), "completed")
+			in.onceEach("chiusura_strada", []string{anna})
+			in.stop()
+		})
+	}
+}
+
+// subscriptions are the lists of whoever has a phone, each with its state.
+func (in *installation) subscriptions(phone string) (lists []string) {
+	in.t.Helper()
+	var found struct {
+		Items []struct {
+			Subscriptions []struct{ List, State string }
+		}
+	}
+	_, raw := in.call(in.t.Context(), http.MethodGet, "/api/v1/contacts?address="+url.QueryEscape(phone), nil, "")
+	if err := json.Unmarshal(raw, &found); err != nil {
+		in.t.Fatalf("a contact is answered %s", raw)
+	}
+	for _, c := range found.Items {
+		for _, s := range c.Subscriptions {
+			lists = append(lists, s.List+" "+s.State)
+		}
+	}
+	return lists
+}
+
 // fullSize asks for RIM-16 at ten times its figures, which takes a minute for each engine.
 const fullSize = "FILODIRETTO_TEST_FULL"
 
