@@ -23,10 +23,11 @@ type Message struct {
 	ConversationID *string            `json:"conversation_id" example:"3797402938376192" doc:"Null for what belongs to no conversation"`
 	BroadcastID    *string            `json:"broadcast_id" example:"3797402938376199" doc:"Of a copy that went to a citizen on a list; null for all others"`
 	Direction      string             `json:"direction" enum:"in,out"`
-	Type           string             `json:"type" enum:"text,image,video,audio,voice,document,sticker,location,contacts,reaction,choice,template,interactive,system,unsupported"`
+	Type           string             `json:"type" enum:"text,image,video,audio,voice,document,sticker,location,contacts,reaction,choice,form,order,template,interactive,system,unsupported"`
 	Text           string             `json:"text" example:"Buongiorno, a che ora apre l’anagrafe?" doc:"What a person reads: the text, a caption, a template filled in, what was chosen, the emoji of a reaction"`
 	Media          []Media            `json:"media" nullable:"false"`
 	Location       nullable[Location] `json:"location"`
+	Content        Content            `json:"content"`
 	ReplyTo        *string            `json:"reply_to" example:"3797402938376189" doc:"Id of the message it quotes or reacts to, if that is known"`
 	Status         string             `json:"status" enum:"received,queued,sending,uncertain,accepted,held,sent,failed,delivered,read,played,cancelled,skipped" doc:"Received is the citizen's. The others go forward only; uncertain is what may or may not have been sent"`
 	Error          nullable[Failure]  `json:"error"`
@@ -209,7 +210,7 @@ func quotes(m conversation.Message) string {
 
 func newMessage(m conversation.Message, l locale.Language) Message {
 	out := Message{ID: db.FormatID(m.ID), Direction: string(m.Direction), Type: m.Type, Text: m.Text, Media: []Media{},
-		Status: m.Status.String(), ExternalID: known(m.ExternalID), At: m.At}
+		Status: m.Status.String(), ExternalID: known(m.ExternalID), At: m.At, Content: newContent(m.Detail)}
 	if m.ConversationID != 0 {
 		out.ConversationID = new(db.FormatID(m.ConversationID))
 	}

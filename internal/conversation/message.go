@@ -36,6 +36,8 @@ const (
 	TypeContacts    = "contacts"
 	TypeReaction    = "reaction"
 	TypeChoice      = "choice" // a button pressed or a row chosen
+	TypeForm        = "form"   // the answers to a form of WhatsApp's
+	TypeOrder       = "order"  // of a catalogue
 	TypeTemplate    = "template"
 	TypeInteractive = "interactive" // a text with options to pick from
 	TypeSystem      = "system"
@@ -88,12 +90,68 @@ type Detail struct {
 	Choice    *Choice         `json:"choice,omitempty"`
 	Template  *Template       `json:"template,omitempty"`
 	Options   *Options        `json:"options,omitempty"`
-	System    string          `json:"system,omitempty"` // the type of a system message
-	Kind      string          `json:"kind,omitempty"`   // of an unsupported message, as WhatsApp names it
-	Raw       json.RawMessage `json:"raw,omitempty"`    // of an unsupported message, as it came
+	Form      *Form           `json:"form,omitempty"`
+	Order     *Order          `json:"order,omitempty"`
+	Call      *CallPermission `json:"call,omitempty"`
+	Referral  *Referral       `json:"referral,omitempty"`
+	Product   *Product        `json:"product,omitempty"`   // that the citizen asks about
+	System    string          `json:"system,omitempty"`    // the type of a system message
+	Phone     string          `json:"phone,omitempty"`     // of a system message: the citizen's new number, digits
+	OwnPhone  bool            `json:"own_phone,omitempty"` // the contact is the citizen's own, given because we asked
+	Kind      string          `json:"kind,omitempty"`      // of an unsupported message, as WhatsApp names it
+	Raw       json.RawMessage `json:"raw,omitempty"`       // of what can't be shown whole, as it came
+	Problems  []Problem       `json:"problems,omitempty"`
 	Forwarded bool            `json:"forwarded,omitempty"`
+	Often     bool            `json:"often,omitempty"`      // forwarded more than five times
 	TimeGuess bool            `json:"time_guess,omitempty"` // its time was unusable: it is that of receipt
 	ResendOf  int64           `json:"resend_of,omitempty"`  // the message a person chose to send again
+}
+
+// Form is a form of WhatsApp's that a citizen filled in; the message's text has the answers for a reader.
+type Form struct {
+	Name    string          `json:"name"`              // flow, address_message
+	Answers json.RawMessage `json:"answers,omitempty"` // mostly an object; nothing where they were no JSON
+}
+
+// Order is what a citizen ordered from a catalogue.
+type Order struct {
+	Catalog string      `json:"catalog"`
+	Items   []OrderItem `json:"items,omitempty"`
+}
+
+// OrderItem is one line of an order, its figures as WhatsApp wrote them.
+type OrderItem struct {
+	Product  string `json:"product"`
+	Quantity string `json:"quantity,omitempty"`
+	Price    string `json:"price,omitempty"`
+	Currency string `json:"currency,omitempty"`
+}
+
+// CallPermission is a citizen's answer to the question whether the office may call.
+type CallPermission struct {
+	Granted bool       `json:"granted"`
+	Until   *time.Time `json:"until,omitempty"`
+}
+
+// Referral is the advertisement or post that brought a citizen to the chat.
+type Referral struct {
+	URL      string `json:"url,omitempty"`
+	Headline string `json:"headline,omitempty"`
+	Body     string `json:"body,omitempty"`
+	Source   string `json:"source,omitempty"` // ad, post
+	SourceID string `json:"source_id,omitempty"`
+}
+
+// Product is one of a catalogue.
+type Product struct {
+	Catalog string `json:"catalog"`
+	ID      string `json:"id"`
+}
+
+// Problem is what WhatsApp says is wrong with a message that came in.
+type Problem struct {
+	Code   int    `json:"code"`
+	Detail string `json:"detail,omitempty"` // Meta's words
 }
 
 // Location is a place.
@@ -102,6 +160,7 @@ type Location struct {
 	Longitude float64 `json:"longitude"`
 	Name      string  `json:"name,omitempty"`
 	Address   string  `json:"address,omitempty"`
+	URL       string  `json:"url,omitempty"`
 }
 
 // Reaction is an emoji under a message; an empty one takes it away.

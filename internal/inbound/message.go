@@ -3,8 +3,12 @@
 package inbound
 
 import (
+	"cmp"
 	"encoding/json"
+	"slices"
 	"strings"
+
+	"github.com/tidwall/gjson"
 
 	"github.com/filodiretto/filodiretto/internal/conversation"
 	"github.com/filodiretto/filodiretto/internal/db"
@@ -25,6 +29,7 @@ var types = map[whatsapp.MessageKind]string{
 	whatsapp.KindReaction:       conversation.TypeReaction,
 	whatsapp.KindButton:         conversation.TypeChoice,
 	whatsapp.KindInteractive:    conversation.TypeChoice,
+	whatsapp.KindOrder:          conversation.TypeOrder,
 	whatsapp.KindSystem:         conversation.TypeSystem,
 	whatsapp.KindRequestWelcome: conversation.TypeSystem,
 }
@@ -32,33 +37,156 @@ var types = map[whatsapp.MessageKind]string{
 // message is what a conversation keeps of what WhatsApp delivered.
 func message(tx *db.Tx, m received, contact int64) conversation.Message {
 	out := conversation.Message{ID: tx.NewID(), ContactID: contact, Number: m.number, Type: types[m.Kind], Text: m.Text, ReplyTo: m.ReplyTo,
-		ExternalID: m.Message.ID, At: m.At, Place: m.place, Detail: conversation.Detail{Forwarded: m.Forwarded, TimeGuess: m.AtFallback}}
+		ExternalID: m.Message.ID, At: m.At, Place: m.place}
 	if m.Media != nil {
 		out.MediaID = tx.NewID()
 	}
-	if l := m.Location; l != nil {
-		out.Detail.Location = &conversation.Location{Latitude: l.Latitude, Longitude: l.Longitude, Name: l.Name, Address: l.Address}
+	out.Detail = conversation.Detail{Forwarded: m.Forwarded, Often: m.Frequently, TimeGuess: m.AtFallback,
+		Reaction: reaction(m.Reaction), Referral: referral(m.Referral), Problems: problems(m.Errors)}
+	if p := m.Product; p != nil {
+		out.Detail.Product = &conversation.Product{Catalog: p.CatalogID, ID: p.RetailerID}
 	}
-	if r := m.Reaction; r != nil {
-		out.Detail.Reaction = &conversation.Reaction{ExternalID: r.MessageID, Emoji: r.Emoji}
-	}
-	if c := m.Reply; c != nil {
-		out.Detail.Choice = &conversation.Choice{ID: c.ID, Title: c.Title, Description: c.Description}
-	}
-	if len(m.Contacts) > 0 {
-		cards, err := json.Marshal(m.Contacts)
-		if err == nil { // plain texts always marshal
-			out.Detail.Contacts = cards
-		}
-	}
-	if m.System != nil {
-		out.Detail.System = m.System.Type
-	}
+	place(&out, m.Location)
+	cards(&out, m.Contacts)
+	answer(&out, m.Reply)
+	order(&out, m.Order)
+	system(&out, m)
 	if out.Type == "" {
 		out.Type = conversation.TypeUnsupported
-		out.Detail.Kind, out.Detail.Raw = m.Type, clean(m.Raw)
+		out.Detail.Kind = cmp.Or(m.Subtype, m.Type)
+	}
+	if out.Type == conversation.TypeUnsupported || len(out.Detail.Problems) > 0 {
+		out.Detail.Raw = clean(m.Raw)
 	}
 	return out
+}
+
+func reaction(r *whatsapp.Reaction) *conversation.Reaction {
+	if r == nil {
+		return nil
+	}
+	return &conversation.Reaction{ExternalID: r.MessageID, Emoji: r.Emoji}
+}
+
+func referral(r *whatsapp.Referral) *conversation.Referral {
+	if r == nil {
+		return nil
+	}
+	return &conversation.Referral{URL: r.URL, Headline: r.Headline, Body: cmp.Or(r.Body, r.Welcome), Source: r.SourceType, SourceID: r.SourceID}
+}
+
+func problems(errors []whatsapp.Error) (out []conversation.Problem) {
+	for _, e := range errors {
+		out = append(out, conversation.Problem{Code: e.Code, Detail: cmp.Or(e.Details, e.Message, e.Title)})
+	}
+	return out
+}
+
+func place(out *conversation.Message, l *whatsapp.Location) {
+	if l == nil {
+		return
+	}
+	out.Detail.Location = &conversation.Location{Latitude: l.Latitude, Longitude: l.Longitude, Name: l.Name, Address: l.Address, URL: l.URL}
+	out.Text = joined(", ", l.Name, l.Address)
+}
+
+// cards keeps contact cards; their names are the text, so that a search finds them.
+func cards(out *conversation.Message, contacts []whatsapp.ContactCard) {
+	if len(contacts) == 0 {
+		return
+	}
+	cards, err := json.Marshal(contacts)
+	if err != nil { // plain texts always marshal
+		return
+	}
+	out.Detail.Contacts = cards
+	names := make([]string, len(contacts))
+	for i, c := range contacts {
+		names[i] = cmp.Or(c.Name.Formatted, joined(" ", c.Name.First, c.Name.Last))
+		out.Detail.OwnPhone = out.Detail.OwnPhone || c.Origin == ownCard
+	}
+	out.Text = joined(", ", names...)
+}
+
+// ownCard is the origin of a card by which citizens give their own number, because we asked; every other card
+// is somebody else's. https://developers.facebook.com/documentation/business-messaging/whatsapp/business-scoped-user-ids
+const ownCard = "contact_request"
+
+func answer(out *conversation.Message, r *whatsapp.InteractiveReply) {
+	switch {
+	case r == nil:
+	case r.Type == "nfm_reply":
+		out.Type = conversation.TypeForm
+		out.Detail.Form = &conversation.Form{Name: r.Name, Answers: clean(r.Response)}
+		out.Text = cmp.Or(readable(r.Response), r.Words, r.Title)
+	case r.Type == "call_permission_reply":
+		out.Detail.Call = &conversation.CallPermission{Granted: r.Title == "accept"}
+		if !r.Expires.IsZero() {
+			out.Detail.Call.Until = &r.Expires
+		}
+	default:
+		out.Detail.Choice = &conversation.Choice{ID: r.ID, Title: r.Title, Description: r.Description}
+	}
+}
+
+// order writes the lines of an order as they are read: how many, of what, for how much.
+func order(out *conversation.Message, o *whatsapp.Order) {
+	if o == nil {
+		return
+	}
+	kept := &conversation.Order{Catalog: o.CatalogID}
+	var lines []string
+	for _, item := range o.Items {
+		kept.Items = append(kept.Items, conversation.OrderItem{Product: item.RetailerID, Quantity: item.Quantity, Price: item.Price, Currency: item.Currency})
+		lines = append(lines, joined(" ", cmp.Or(item.Quantity, "?"), "×", item.RetailerID, joined(" ", item.Price, item.Currency)))
+	}
+	out.Detail.Order = kept
+	out.Text = joined("\n", append(lines, o.Text)...)
+}
+
+func system(out *conversation.Message, m received) {
+	if m.Kind == whatsapp.KindRequestWelcome {
+		out.Detail.System = string(m.Kind)
+	}
+	if m.System != nil {
+		out.Detail.System, out.Detail.Phone = m.System.Type, m.System.Phone
+	}
+}
+
+func joined(by string, parts ...string) string {
+	return strings.Join(slices.DeleteFunc(slices.Clone(parts), func(s string) bool { return s == "" }), by)
+}
+
+// readable writes the answers to a form, a line for each that has one: its name and what was answered. The names are
+// those of whoever made the form. What WhatsApp adds for its own use is left out.
+func readable(answers json.RawMessage) string {
+	var lines []string
+	var write func(name string, v gjson.Result)
+	write = func(name string, v gjson.Result) {
+		switch {
+		case v.IsObject():
+			v.ForEach(func(key, v gjson.Result) bool {
+				if key.Str != "flow_token" {
+					write(strings.ReplaceAll(key.Str, "_", " "), v)
+				}
+				return true
+			})
+		case v.IsArray() && slices.ContainsFunc(v.Array(), func(e gjson.Result) bool { return e.IsObject() || e.IsArray() }):
+			for _, e := range v.Array() {
+				write(name, e)
+			}
+		case v.IsArray():
+			words := make([]string, len(v.Array()))
+			for i, e := range v.Array() {
+				words[i] = e.String()
+			}
+			lines = append(lines, joined(": ", name, joined(", ", words...)))
+		case v.Type != gjson.Null:
+			lines = append(lines, joined(": ", name, v.String()))
+		}
+	}
+	write("", gjson.ParseBytes(answers))
+	return strings.ReplaceAll(joined("\n", lines...), "\x00", "")
 }
 
 // clean keeps raw JSON that both engines store: PostgreSQL refuses a NUL in a text.

@@ -327,6 +327,11 @@ func (s *sorted) preferred(contacts []int64) []broadcast.Preference {
 // addresses and those they replace.
 func person(m received) contact.Person {
 	p := contact.Person{Phone: m.From.Phone, UserID: m.From.UserID, ParentUserID: m.From.ParentUserID, Name: m.From.Name, Username: m.From.Username, At: m.At}
+	for _, c := range m.Contacts { // given because we asked for it: the citizen's own
+		if c.Origin == ownCard && len(c.Phones) > 0 && p.Phone == "" {
+			p.Phone = whatsapp.Phone(c.Phones[0].WaID)
+		}
+	}
 	if m.System == nil || (m.System.Type != whatsapp.SystemChangedNumber && m.System.Type != whatsapp.SystemChangedUserID) {
 		return p
 	}

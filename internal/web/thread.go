@@ -307,6 +307,10 @@ func (s *Server) messages(ctx context.Context, tx *db.Tx, v *visit, c conversati
 			react(reactions, v, c, m)
 			continue
 		}
+		if m.Type == conversation.TypeSystem {
+			out = append(out, systemEvent(v, m))
+			continue
+		}
 		out = append(out, messageOf(v, c, m, quoted, files))
 	}
 	for i, m := range out {
@@ -395,11 +399,11 @@ func messageOf(v *visit, c conversation.Conversation, m conversation.Message, qu
 		Notice:    m.BroadcastID != 0,
 		Doubtful:  m.Detail.TimeGuess,
 		Text:      m.Text,
-		Forwarded: m.Detail.Forwarded,
+		Forwarded: m.Detail.Forwarded && !m.Detail.Often,
 		Media:     files[m.MediaID],
 	}
 	if l := m.Detail.Location; l != nil {
-		out.Location = &page.Spot{Latitude: l.Latitude, Longitude: l.Longitude, Name: l.Name, Address: l.Address}
+		out.Location = &page.Spot{Latitude: l.Latitude, Longitude: l.Longitude, Name: l.Name, Address: l.Address, URL: l.URL}
 		out.Text = ""
 	}
 	if m.Type == conversation.TypeContacts {
@@ -416,6 +420,7 @@ func messageOf(v *visit, c conversation.Conversation, m conversation.Message, qu
 			out.Options = append(out.Options, c.Title)
 		}
 	}
+	oddities(v, &out, m)
 	if m.ReplyTo != "" {
 		out.Quote = quoteOf(v, c, m, quoted)
 	}

@@ -59,10 +59,22 @@ type Message struct {
 	ReplyTo     string // wamid of the quoted message
 	ContextFrom string // who wrote the quoted message: phone or user id
 	Forwarded   bool
-	Referral    json.RawMessage // the advertisement the citizen came from
+	Frequently  bool            // forwarded more than five times
+	Product     *Product        // the product the citizen asks about
+	Referral    *Referral       // the advertisement the citizen came from
 	GroupID     string          // set: a group's message, never a citizen's own
+	Subtype     string          // of KindUnsupported: what WhatsApp says it was, such as "poll"
 	Errors      []Error         // why content is missing or unsupported
 	Raw         json.RawMessage // the message as it came
+}
+
+// Product is one of a catalogue.
+type Product struct{ CatalogID, RetailerID string }
+
+// Referral is the advertisement or post by which a citizen came to the chat.
+type Referral struct {
+	URL, SourceID, SourceType string
+	Headline, Body, Welcome   string
 }
 
 // Media is a file of a message. The id lives for 7 days, the address minutes.
@@ -97,13 +109,18 @@ type InteractiveReply struct {
 	Description string          // of a list row
 	Name        string          // of nfm_reply: "flow", "address_message"
 	Response    json.RawMessage // of nfm_reply: the answers, if they are JSON
+	Words       string          // of nfm_reply: the answers, if they are not
+	Expires     time.Time       // of call_permission_reply: until when; zero for ever, or unknown
 }
 
-// Order is a catalogue order, kept for completeness.
+// Order is a catalogue order.
 type Order struct {
 	CatalogID, Text string
-	Items           json.RawMessage
+	Items           []OrderItem
 }
+
+// OrderItem is a line of an order, its figures as they were written.
+type OrderItem struct{ RetailerID, Quantity, Price, Currency string }
 
 // System tells of a change of the citizen's number or identity. The sender of
 // the message is who they were before.
@@ -147,9 +164,7 @@ func (r *reader) message(v gjson.Result, known people, single bool) {
 		case "context":
 			m.context(v)
 		case "referral":
-			if v.IsObject() {
-				m.Referral = raw(v)
-			}
+			m.Referral = readReferral(v)
 		case "group_id":
 			m.GroupID = text(v)
 		case "identity":
@@ -203,10 +218,31 @@ func (m *Message) context(v gjson.Result) {
 			if m.ContextFrom == "" {
 				m.ContextFrom = text(v)
 			}
-		case "forwarded", "frequently_forwarded":
+		case "forwarded":
 			m.Forwarded = m.Forwarded || truth(v)
+		case "frequently_forwarded":
+			m.Frequently = truth(v)
+			m.Forwarded = m.Forwarded || m.Frequently
+		case "referred_product":
+			if v.IsObject() {
+				m.Product = &Product{CatalogID: text(v.Get("catalog_id")), RetailerID: text(v.Get("product_retailer_id"))}
+			}
 		}
 	})
+}
+
+func readReferral(v gjson.Result) *Referral {
+	if !v.IsObject() {
+		return nil
+	}
+	return &Referral{
+		URL:        text(v.Get("source_url")),
+		SourceID:   text(v.Get("source_id")),
+		SourceType: text(v.Get("source_type")),
+		Headline:   text(v.Get("headline")),
+		Body:       text(v.Get("body")),
+		Welcome:    text(v.Get("welcome_message.text")),
+	}
 }
 
 // content reads what the type promises. A type we do not know, or content that
@@ -222,6 +258,9 @@ func (m *Message) content(v gjson.Result) (ok bool) {
 		return true
 	}
 	m.Kind = read.kind
+	if m.Kind == KindUnsupported {
+		m.Subtype = text(v.Get("unsupported.type"))
+	}
 	if read.into == nil {
 		return true
 	}
@@ -356,7 +395,11 @@ func (r *InteractiveReply) read(choice gjson.Result) {
 		case "name":
 			r.Name = text(v)
 		case "response_json":
-			r.Response = embedded(v)
+			if r.Response = embedded(v); r.Response == nil {
+				r.Words = text(v)
+			}
+		case "expiration_timestamp":
+			r.Expires, _ = moment(v)
 		}
 	})
 }
@@ -380,10 +423,14 @@ func (m *Message) readButton(v gjson.Result) bool {
 }
 
 func (m *Message) readOrder(v gjson.Result) bool {
-	m.Order = &Order{
-		CatalogID: text(v.Get("catalog_id")),
-		Text:      text(v.Get("text")),
-		Items:     raw(v.Get("product_items")),
+	m.Order = &Order{CatalogID: text(v.Get("catalog_id")), Text: text(v.Get("text"))}
+	for _, item := range v.Get("product_items").Array() {
+		m.Order.Items = append(m.Order.Items, OrderItem{
+			RetailerID: text(item.Get("product_retailer_id")),
+			Quantity:   text(item.Get("quantity")),
+			Price:      text(item.Get("item_price")),
+			Currency:   text(item.Get("currency")),
+		})
 	}
 	m.Text = m.Order.Text
 	return v.IsObject()
@@ -398,7 +445,7 @@ func (m *Message) readSystem(v gjson.Result) bool {
 		case "body":
 			s.Body = text(v)
 		case "wa_id", "new_wa_id":
-			s.Phone = phone(text(v))
+			s.Phone = Phone(text(v))
 		case "user_id":
 			s.UserID = userID(v)
 		case "parent_user_id":

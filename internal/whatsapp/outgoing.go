@@ -97,7 +97,7 @@ func (m OutgoingMessage) Validate() error {
 func (m OutgoingMessage) checkAddress() error {
 	switch {
 	case m.To != "":
-		if digits, ok := strings.CutPrefix(m.To, "+"); !ok || phone(digits) != digits {
+		if digits, ok := strings.CutPrefix(m.To, "+"); !ok || Phone(digits) != digits {
 			return limit("to", "be + and 4 to 15 digits")
 		}
 	case !IsUserID(m.Recipient):

@@ -159,7 +159,7 @@ func accepted(a answer) (Sent, bool) {
 	return Sent{
 		ID:     text(id),
 		Held:   text(message.Get("message_status")) == "held_for_quality_assessment",
-		WaID:   phone(text(contact.Get("wa_id"))),
+		WaID:   Phone(text(contact.Get("wa_id"))),
 		UserID: text(contact.Get("user_id")),
 	}, true
 }

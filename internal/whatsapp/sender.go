@@ -29,7 +29,7 @@ func (s *Sender) address(value string) {
 			s.UserID = value
 		}
 	case s.Phone == "":
-		s.Phone = phone(value)
+		s.Phone = Phone(value)
 	}
 }
 
@@ -73,9 +73,9 @@ func userID(v gjson.Result) string {
 
 func capital(c byte) bool { return c >= 'A' && c <= 'Z' }
 
-// phone returns 4 to 15 digits as they stand, without a leading +; "" when
+// Phone returns 4 to 15 digits as they stand, without a leading +; "" when
 // value is no phone.
-func phone(value string) string {
+func Phone(value string) string {
 	value = strings.TrimPrefix(strings.TrimSpace(value), "+")
 	if len(value) < 4 || len(value) > 15 {
 		return ""

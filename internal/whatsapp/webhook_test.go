@@ -129,6 +129,12 @@ func tellMessage(m Message) string {
 	}
 	if r := m.Reply; r != nil {
 		fmt.Fprintf(&b, " reply=%s id=%q description=%q name=%q response=%s", r.Type, r.ID, r.Description, r.Name, r.Response)
+		if r.Words != "" {
+			fmt.Fprintf(&b, " words=%q", r.Words)
+		}
+		if !r.Expires.IsZero() {
+			fmt.Fprintf(&b, " until=%d", r.Expires.Unix())
+		}
 	}
 	if m.Order != nil {
 		fmt.Fprintf(&b, " catalog=%s items=%s", m.Order.CatalogID, compact(m.Order.Items))
@@ -143,13 +149,22 @@ func tellMessage(m Message) string {
 		b.WriteString(" group=" + m.GroupID)
 	}
 	if m.Referral != nil {
-		fmt.Fprintf(&b, " referral of %d bytes", len(m.Referral))
+		fmt.Fprintf(&b, " referral=%+v", *m.Referral)
 	}
 	if m.ReplyTo != "" || m.ContextFrom != "" {
 		fmt.Fprintf(&b, " replies to %s of %s", m.ReplyTo, m.ContextFrom)
 	}
+	if m.Product != nil {
+		fmt.Fprintf(&b, " product=%+v", *m.Product)
+	}
 	if m.Forwarded {
 		b.WriteString(" forwarded")
+	}
+	if m.Frequently {
+		b.WriteString(" frequently")
+	}
+	if m.Subtype != "" {
+		b.WriteString(" subtype=" + m.Subtype)
 	}
 	for _, e := range m.Errors {
 		b.WriteString(" error " + tellError(e))

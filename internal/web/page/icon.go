@@ -63,7 +63,7 @@ func typeIcon(k Type) string {
 		return iconPin
 	case Contacts:
 		return iconCard
-	case ButtonReply, ListReply:
+	case ButtonReply, ListReply, Form, Order:
 		return iconList
 	case Template:
 		return iconTemplate

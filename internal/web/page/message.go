@@ -246,6 +246,14 @@ func absentText(ctx context.Context, m *Media) string {
 	}
 }
 
+// webOnly is an address as it came if a browser may follow it; "" otherwise.
+func webOnly(address string) string {
+	if webAddress.FindString(address) != address {
+		return ""
+	}
+	return address
+}
+
 func coordinates(s *Spot) string { return fmt.Sprintf("%.5f, %.5f", s.Latitude, s.Longitude) }
 
 func mapAddress(s *Spot) string {

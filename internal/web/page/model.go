@@ -185,6 +185,8 @@ const (
 	Contacts    Type = "contacts"
 	ButtonReply Type = "button"
 	ListReply   Type = "list"
+	Form        Type = "form"
+	Order       Type = "order"
 	Template    Type = "template"
 	Unsupported Type = "unsupported"
 )
@@ -222,8 +224,15 @@ type Message struct {
 	Status    Status
 	Reason    string // why it failed and what to do
 	Forwarded bool
-	Resend    bool // offered to be sent again
+	Resend    bool     // offered to be sent again
+	Labels    []string // further words above the content
+	Advert    *Advert
+	Problem   string // what is wrong with what came in, and what to do
+	Raw       string // what can't be shown whole, as it came
 }
+
+// Advert is the advertisement or post by which a citizen came to the chat.
+type Advert struct{ Title, Body, Address string }
 
 // Media is a file of a message.
 type Media struct {
@@ -254,7 +263,7 @@ const (
 // Spot is a place on the map.
 type Spot struct {
 	Latitude, Longitude float64
-	Name, Address       string
+	Name, Address, URL  string
 }
 
 // Card is a contact card.

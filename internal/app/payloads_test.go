@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package app_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"html"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/tidwall/gjson"
+
+	"github.com/filodiretto/filodiretto/internal/api"
+	"github.com/filodiretto/filodiretto/internal/broadcast"
+	"github.com/filodiretto/filodiretto/internal/db"
+	"github.com/filodiretto/filodiretto/internal/dbtest"
+	"github.com/filodiretto/filodiretto/internal/dialogue"
+	"github.com/filodiretto/filodiretto/internal/inbound"
+	"github.com/filodiretto/filodiretto/internal/journal"
+	"github.com/filodiretto/filodiretto/internal/media"
+	"github.com/filodiretto/filodiretto/internal/municipality"
+	"github.com/filodiretto/filodiretto/internal/secret"
+	"github.com/filodiretto/filodiretto/internal/staff"
+	"github.com/filodiretto/filodiretto/internal/web"
+	"github.com/filodiretto/filodiretto/internal/whatsapp"
+)
+
+// windows are the three sides of a municipality in one process: the webhook that Meta calls, the desk and the API.
+type windows struct {
+	*testing.T
+	d         *db.DB
+	m         *municipality.Municipality
+	directory *municipality.Directory
+	processor *inbound.Processor
+	server    *httptest.Server
+	desk      *http.Client
+	token     string
+}
+
+func openWindows(t *testing.T, d *db.DB) *windows {
+	t.Helper()
+	key, err := secret.Load(filepath.Join(t.TempDir(), "key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := municipality.ParseFile("prova.yaml", []byte(strings.NewReplacer("simulator", "secret").Replace(testFile)), func(string) (string, bool) { return "", false })
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &windows{T: t, d: d}
+	const password = "una frase lunga da ricordare"
+	hashed, err := staff.NewPassword(t.Context(), password, "ada@prova.example", "Ada Neri")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.update(func(ctx context.Context, tx *db.Tx) error {
+		if w.m, _, err = municipality.Apply(ctx, tx, key, file); err != nil {
+			return err
+		}
+		boss := staff.System("cli")
+		if _, _, err := staff.Add(ctx, tx, boss, w.m.ID, staff.New{Email: "ada@prova.example", Name: "Ada Neri", Role: staff.Administrator, Password: hashed}); err != nil {
+			return err
+		}
+		w.token, _, err = staff.CreateToken(ctx, tx, boss, w.m.ID, "gestionale", nil)
+		return err
+	})
+	if w.directory, err = municipality.NewDirectory(t.Context(), d, key); err != nil {
+		t.Fatal(err)
+	}
+	files, err := media.NewStore(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, metrics := slog.New(slog.DiscardHandler), prometheus.NewRegistry()
+	j := journal.New(d, log)
+	ctx, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { j.Run(ctx) })
+	pages, err := web.New(web.Options{DB: d, Directory: w.directory, Media: files, Key: key, Journal: j, PublicURL: "http://127.0.0.1", Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	inbound.NewWebhook(w.directory, j, metrics, log).Routes(mux)
+	mux.Handle(api.Prefix+"/", api.New(api.Options{DB: d, Directory: w.directory, Media: files, Journal: j, Log: log, PublicURL: "http://127.0.0.1"}))
+	mux.Handle("/", pages)
+	w.processor = inbound.NewProcessor(d, w.directory, j, dialogue.New(broadcast.NewKeywords(key, "")), metrics, log)
+	w.server = httptest.NewServer(mux)
+	t.Cleanup(func() { pages.EndStreams(); w.server.Close(); stop(); running.Wait() })
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.desk = &http.Client{Jar: jar}
+	w.ask(w.desk, http.MethodPost, "/desk/prova/sign-in", url.Values{"email": {"ada@prova.example"}, "password": {password}}.Encode(), "application/x-www-form-urlencoded")
+	return w
+}
+
+func (w *windows) update(f func(ctx context.Context, tx *db.Tx) error) {
+	w.Helper()
+	if err := w.d.Update(w.Context(), f); err != nil {
+		w.Fatal(err)
+	}
+}
+
+func (w *windows) ask(client *http.Client, method, path, body, contentType string) string {
+	w.Helper()
+	r, err := http.NewRequestWithContext(w.Context(), method, w.server.URL+path, strings.NewReader(body))
+	if err != nil {
+		w.Fatal(err)
+	}
+	r.Header.Set("Content-Type", contentType)
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	r.Header.Set("Accept-Language", "it")
+	r.Header.Set("Authorization", "Bearer "+w.token)
+	res, err := client.Do(r)
+	if err != nil {
+		w.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	text, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode != http.StatusOK {
+		w.Fatalf("%s %s answered %d, %v: %.300s", method, path, res.StatusCode, err, text)
+	}
+	return string(text)
+}
+
+// deliver posts a webhook as Meta does, twice, which must be the same as once.
+func (w *windows) deliver(body string) {
+	w.Helper()
+	for range 2 {
+		r, err := http.NewRequestWithContext(w.Context(), http.MethodPost, w.server.URL+"/webhooks/whatsapp/prova", bytes.NewReader([]byte(body)))
+		if err != nil {
+			w.Fatal(err)
+		}
+		r.Header.Set("X-Hub-Signature-256", whatsapp.Sign("secret", []byte(body)))
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			w.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if res.StatusCode != http.StatusOK {
+			w.Fatalf("a webhook was answered %d: %.300s", res.StatusCode, body)
+		}
+		if err := w.processor.Drain(w.Context()); err != nil {
+			w.Fatal(err)
+		}
+	}
+}
+
+// page is what the desk shows at an address, as a reader sees it: without marks, and with single blanks.
+func (w *windows) page(path string) string {
+	w.Helper()
+	source := w.ask(w.desk, http.MethodGet, "/desk/prova"+path, "", "text/html")
+	var text strings.Builder
+	within := false
+	for _, r := range source {
+		switch {
+		case r == '<':
+			within = true
+			text.WriteByte(' ')
+		case r == '>':
+			within = false
+		case !within:
+			text.WriteRune(r)
+		}
+	}
+	return strings.Join(strings.Fields(html.UnescapeString(text.String())), " ")
+}
+
+func (w *windows) api(path string) gjson.Result {
+	w.Helper()
+	return gjson.Parse(w.ask(http.DefaultClient, http.MethodGet, api.Prefix+path, "", "application/json"))
+}
+
+// conversation is the id of the conversation with a phone; "" where there is none.
+func (w *windows) conversation(phone string) string {
+	w.Helper()
+	for _, c := range w.api("/conversations?state=open&limit=100").Get("items").Array() {
+		if c.Get("contact.phone").Str == "+"+phone {
+			return c.Get("id").Str
+		}
+	}
+	return ""
+}
+
+// about is a webhook of the field messages of our number.
+func about(value string) string { return told("messages", value) }
+
+func told(field, value string) string {
+	return fmt.Sprintf(`{"object":"whatsapp_business_account","entry":[{"id":"200000000000001","changes":[{"field":%q,"value":{
+		"messaging_product":"whatsapp","metadata":{"display_phone_number":"390541123456","phone_number_id":"100000000000001"},%s}}]}]}`, field, value)
+}
+
+// told of the account: what names no number is routed by the account, and tells its own time.
+func toldOfAccount(field, value string, at int64) string {
+	return fmt.Sprintf(`{"object":"whatsapp_business_account","entry":[{"id":"200000000000001","time":%d,"changes":[{"field":%q,"value":%s}]}]}`, at, field, value)
+}
+
+// payload is one thing that Meta can send from a citizen, with what the desk and the API make of it. %[1]s is the
+// citizen's phone and %[2]s what makes ids of this payload unique.
+type payload struct {
+	messages string            // the items of messages, without those keys that all have
+	desk     []string          // words to be read in the thread
+	api      map[string]string // of the last message
+}
+
+// citizens is one payload of every kind that the reference lists.
+var citizens = map[string]payload{
+	"text": {`"type":"text","text":{"body":"A che ora apre l’anagrafe?"}`, []string{"A che ora apre l’anagrafe?"},
+		map[string]string{"type": "text", "text": "A che ora apre l’anagrafe?", "content.forwarded": "no"}},
+	"image": {`"type":"image","image":{"id":"m1%[2]s","mime_type":"image/jpeg","sha256":"x","url":"https://lookaside.example/1","caption":"La buca"}`, []string{"La buca", "in arrivo"},
+		map[string]string{"type": "image", "text": "La buca", "media.0.state": "pending"}},
+	"voice of the old type": {`"type":"voice","voice":{"id":"m2%[2]s","mime_type":"audio/ogg"}`, []string{"messaggio vocale"}, map[string]string{"type": "voice"}},
+	"voice note":            {`"type":"audio","audio":{"id":"m3%[2]s","mime_type":"audio/ogg","voice":true}`, []string{"messaggio vocale"}, map[string]string{"type": "voice"}},
+	"sticker":               {`"type":"sticker","sticker":{"id":"m4%[2]s","mime_type":"image/webp","animated":true}`, []string{"adesivo"}, map[string]string{"type": "sticker"}},
+	"document":              {`"type":"document","document":{"id":"m5%[2]s","mime_type":"application/pdf","filename":"modulo.pdf"}`, []string{"modulo.pdf"}, map[string]string{"type": "document", "media.0.name": "modulo.pdf"}},
+	"place without a name":  {`"type":"location","location":{"latitude":0,"longitude":0}`, []string{"0.00000, 0.00000", "Apri nella mappa"}, map[string]string{"location.latitude": "0", "location.name": "", "text": ""}},
+	"place with everything": {`"type":"location","location":{"latitude":44.0594,"longitude":"12.5683","name":"Ponte di Tiberio","address":"Viale Tiberio","url":"https://example.org/ponte"}`,
+		[]string{"Ponte di Tiberio", "Viale Tiberio", "Apri il sito"}, map[string]string{"location.name": "Ponte di Tiberio", "text": "Ponte di Tiberio, Viale Tiberio"}},
+	"cards by the dozen": {`"type":"contacts","contacts":[` + strings.TrimSuffix(strings.Repeat(`{"name":{"formatted_name":"Idraulico"},"phones":[{"phone":"0541 1"}]},`, 12), ",") + `,{"phones":[]}]`,
+		[]string{"Idraulico", "0541 1"}, map[string]string{"type": "contacts", "content.contacts.#": "13", "content.own_phone": "false"}},
+	"own card": {`"type":"contacts","contacts":[{"origin":"contact_request","name":{"formatted_name":"Anna"},"phones":[{"phone":"+%[1]s","wa_id":"%[1]s"}]}]`,
+		[]string{"il cittadino ha dato il proprio numero"}, map[string]string{"content.own_phone": "true"}},
+	"button": {`"type":"interactive","interactive":{"type":"button_reply","button_reply":{"id":"si","title":"Sì"}}`, []string{"scelta da un pulsante", "Sì"},
+		map[string]string{"type": "choice", "text": "Sì", "content.choice.id": "si"}},
+	"row": {`"type":"interactive","interactive":{"type":"list_reply","list_reply":{"id":"r1","title":"Anagrafe","description":"Carta d’identità"}}`, []string{"Anagrafe", "Carta d’identità"},
+		map[string]string{"content.choice.description": "Carta d’identità"}},
+	"button of a template, without context": {`"type":"button","button":{"payload":"STOP_NO","text":"Continua"}`, []string{"Continua"}, map[string]string{"type": "choice", "content.choice.id": "STOP_NO"}},
+	"form": {`"type":"interactive","interactive":{"type":"nfm_reply","nfm_reply":{"name":"flow","body":"Sent","response_json":"{\"flow_token\":\"abc\",\"ufficio\":\"anagrafe\",\"giorni\":[\"lun\",\"mar\"],\"dove\":{\"via_e_civico\":\"Roma 1\"}}"}}`,
+		[]string{"risposta a un modulo", "ufficio: anagrafe", "giorni: lun, mar", "via e civico: Roma 1"}, map[string]string{"type": "form", "content.form.answers.ufficio": "anagrafe"}},
+	"form of no object":  {`"type":"interactive","interactive":{"type":"nfm_reply","nfm_reply":{"name":"flow","body":"Sent","response_json":"[\"uno\",2]"}}`, []string{"uno, 2"}, map[string]string{"type": "form", "text": "uno, 2"}},
+	"form of no JSON":    {`"type":"interactive","interactive":{"type":"nfm_reply","nfm_reply":{"name":"flow","body":"Sent","response_json":"solo parole"}}`, []string{"solo parole"}, map[string]string{"text": "solo parole", "content.form.answers": ""}},
+	"form of a number":   {`"type":"interactive","interactive":{"type":"nfm_reply","nfm_reply":{"name":"flow","body":"Sent","response_json":7}}`, []string{"risposta a un modulo", "7"}, map[string]string{"type": "form", "text": "7"}},
+	"form with nothing":  {`"type":"interactive","interactive":{"type":"nfm_reply","nfm_reply":{"name":"flow","body":"Sent"}}`, []string{"risposta a un modulo"}, map[string]string{"type": "form"}},
+	"address":            {`"type":"interactive","interactive":{"type":"nfm_reply","nfm_reply":{"name":"address_message","body":"Via Roma 1","response_json":"{\"values\":{\"city\":\"Rimini\"}}"}}`, []string{"city: Rimini"}, map[string]string{"content.form.name": "address_message"}},
+	"calls granted":      {`"type":"interactive","interactive":{"type":"call_permission_reply","call_permission_reply":{"response":"accept","expiration_timestamp":1795600000,"response_source":"user_action"}}`, []string{"Permette di essere chiamato fino a"}, map[string]string{"content.call.granted": "true"}},
+	"calls refused":      {`"type":"interactive","interactive":{"type":"call_permission_reply","call_permission_reply":{"response":"reject"}}`, []string{"Non vuole essere chiamato"}, map[string]string{"content.call.granted": "false"}},
+	"unknown reply":      {`"type":"interactive","interactive":{"type":"hologram_reply","hologram_reply":{"x":1}}`, []string{"in un modo che questa versione non conosce", "hologram_reply"}, map[string]string{"type": "unsupported", "content.unsupported": "interactive"}},
+	"order":              {`"type":"order","order":{"catalog_id":"c9","text":"Grazie","product_items":[{"product_retailer_id":"SKU-1","quantity":"2","item_price":10.5,"currency":"EUR"},{"product_retailer_id":"SKU-2","quantity":1}]}`, []string{"ordine dal catalogo", "2 × SKU-1 10.5 EUR", "1 × SKU-2", "Grazie"}, map[string]string{"type": "order", "content.order.items.0.quantity": "2", "content.order.catalog": "c9"}},
+	"forwarded":          {`"context":{"forwarded":true},"type":"text","text":{"body":"Catena"}`, []string{"inoltrato", "Catena"}, map[string]string{"content.forwarded": "yes"}},
+	"forwarded often":    {`"context":{"frequently_forwarded":true},"type":"text","text":{"body":"Catena"}`, []string{"inoltrato molte volte", "Catena"}, map[string]string{"content.forwarded": "often"}},
+	"from an advert":     {`"referral":{"source_url":"https://fb.example/ad","source_id":"77","source_type":"ad","headline":"Centri estivi","body":"Iscriviti"},"type":"text","text":{"body":"Vorrei iscrivermi"}`, []string{"Arriva da un annuncio", "Centri estivi", "Iscriviti", "Vorrei iscrivermi"}, map[string]string{"content.referral.source": "ad"}},
+	"product enquiry":    {`"context":{"referred_product":{"catalog_id":"c9","product_retailer_id":"SKU-3"}},"type":"text","text":{"body":"Quanto costa?"}`, []string{"chiede del prodotto SKU-3"}, map[string]string{"content.product.id": "SKU-3"}},
+	"poll":               {`"type":"unsupported","unsupported":{"type":"poll"},"errors":[{"code":131051,"title":"Message type unknown","message":"Message type unknown","error_data":{"details":"Message type is currently not supported."}}]`, []string{"Il cittadino ha mandato un sondaggio", "Come è arrivato"}, map[string]string{"type": "unsupported", "content.unsupported": "poll", "content.problems.0.code": "131051"}},
+	"unsupported":        {`"type":"unsupported","errors":[{"code":131051,"details":"Message type is not currently supported","title":"Unsupported message type"}]`, []string{"un contenuto che WhatsApp non ci consegna"}, map[string]string{"content.unsupported": "unsupported", "content.problems.0.detail": "Message type is not currently supported"}},
+	"a type of tomorrow": {`"type":"hologram","hologram":{"beam":"x"}`, []string{"un contenuto che WhatsApp non ci consegna", "beam"}, map[string]string{"type": "unsupported", "content.unsupported": "hologram"}},
+	"file not fetched":   {`"type":"video","errors":[{"code":131052,"title":"Media download error","message":"Media download error","error_data":{"details":"too big"}}]`, []string{"non è riuscito a consegnarci il file", "Chiedi al cittadino di mandarlo di nuovo"}, map[string]string{"type": "unsupported", "content.unsupported": "video", "content.problems.0.code": "131052"}},
+	"file without an id": {`"type":"image","image":{"mime_type":"image/jpeg"}`, []string{"non è riuscito a consegnarci il file"}, map[string]string{"content.unsupported": "image"}},
+	"expired at Meta":    {`"type":"unsupported","errors":[{"code":131035,"title":"Message expired"}]`, []string{"il contenuto è perso"}, map[string]string{"content.problems.0.code": "131035"}},
+	"text with a doubt":  {`"type":"text","text":{"body":"Metà testo"},"errors":[{"code":131000,"title":"Something went wrong"}]`, []string{"Metà testo", "può mancare qualcosa (codice 131000)"}, map[string]string{"type": "text", "content.problems.0.code": "131000"}},
+	"quote of nobody":    {`"context":{"from":"390541123456","id":"wamid.OF.NOBODY"},"type":"text","text":{"body":"Sì, grazie"}`, []string{"messaggio non disponibile", "Sì, grazie"}, map[string]string{"reply_to": ""}},
+	"reaction, and removed": {`"type":"text","text":{"body":"Ciao"}},{%[3]s,"id":"wamid.R1.%[2]s","type":"reaction","reaction":{"message_id":"wamid.P.%[2]s","emoji":"👍"}},{%[3]s,"id":"wamid.R2.%[2]s","type":"reaction","reaction":{"message_id":"wamid.P.%[2]s","emoji":""}},{%[3]s,"id":"wamid.R3.%[2]s","type":"reaction","reaction":{"message_id":"wamid.P.%[2]s"}`,
+		[]string{"Ciao"}, map[string]string{"type": "reaction", "text": ""}},
+	"number changed": {`"type":"text","text":{"body":"Ciao"}},{%[3]s,"id":"wamid.S.%[2]s","type":"system","system":{"type":"user_changed_user_id","body":"x","user_id":"IT.NEW%[2]s","previous_user_id":"IT.OLD%[2]s"}},{%[3]s,"id":"wamid.S2.%[2]s","type":"system","identity":{"acknowledged":false,"created_timestamp":"1795000000","hash":"h"},"system":{"type":"customer_identity_changed","body":"x"}`,
+		[]string{"WhatsApp ha dato al cittadino un nuovo codice", "accertati che sia la stessa persona"}, map[string]string{"type": "system", "content.system": "customer_identity_changed"}},
+	"welcome":                         {`"type":"text","text":{"body":"Ciao"}},{%[3]s,"id":"wamid.W.%[2]s","type":"request_welcome"`, []string{"Il cittadino ha aperto la chat per la prima volta"}, map[string]string{"type": "system", "content.system": "request_welcome"}},
+	"BSUID where the phone should be": {`"from_user_id":"IT.X%[2]s","type":"text","text":{"body":"Chi sono?"}`, []string{"Chi sono?"}, map[string]string{"text": "Chi sono?"}},
+	"a time that is none":             {`"type":"text","timestamp":"ieri","text":{"body":"Quando?"}`, []string{"Quando?", "ora di ricezione"}, map[string]string{"text": "Quando?"}},
+	"numbers where strings should be": {`"type":"text","text":{"body":12345}`, []string{"12345"}, map[string]string{"text": "12345"}},
+}
+
+// Whatever a citizen can send, in every shape that the platform gives it, is shown at the desk and by the API, once.
+func TestEveryPayloadOfACitizenIsShown(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		w := openWindows(t, d)
+		n := 0
+		for name, p := range citizens {
+			n++
+			phone, own := fmt.Sprintf("39333000%04d", n), fmt.Sprintf("N%d", n)
+			common := fmt.Sprintf(`"from":%q,"timestamp":"%d"`, phone, d.Now().Unix())
+			first := common
+			if strings.Contains(p.messages, `"timestamp"`) {
+				first = fmt.Sprintf(`"from":%q`, phone)
+			}
+			messages := strings.NewReplacer("%[1]s", phone, "%[2]s", own, "%[3]s", common).Replace(p.messages)
+			w.deliver(about(fmt.Sprintf(`"contacts":[{"wa_id":%q,"profile":{"name":"Anna"}}],"messages":[{%s,"id":"wamid.P.%s",%s}]`, phone, first, own, messages)))
+			id := w.conversation(phone)
+			if id == "" {
+				t.Errorf("%s: no conversation", name)
+				continue
+			}
+			shown := w.page("/conversations/" + id + "/live")
+			for _, words := range p.desk {
+				if !strings.Contains(shown, words) {
+					t.Errorf("%s: the desk does not say %q:\n%s", name, words, shown)
+				}
+			}
+			items := w.api("/conversations/" + id + "/messages?limit=100").Get("items").Array()
+			if len(items) == 0 {
+				t.Errorf("%s: the API has no message", name)
+				continue
+			}
+			last := items[len(items)-1]
+			for path, want := range p.api {
+				if got := last.Get(path).String(); got != want {
+					t.Errorf("%s: %s is %q, not %q, in %s", name, path, got, want, last.Raw)
+				}
+			}
+		}
+		if bad := w.api("/quarantine").Get("items"); len(bad.Array()) != 0 {
+			t.Errorf("in quarantine: %s", bad)
+		}
+	})
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package web
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/url"
+	"slices"
+
+	"github.com/filodiretto/filodiretto/internal/contact"
+	"github.com/filodiretto/filodiretto/internal/conversation"
+	"github.com/filodiretto/filodiretto/internal/db"
+	"github.com/filodiretto/filodiretto/internal/locale"
+	"github.com/filodiretto/filodiretto/internal/web/page"
+	"github.com/filodiretto/filodiretto/internal/whatsapp"
+)
+
+// oddities add to a message what not every message has: where it came from, what it asks about, what went wrong.
+func oddities(v *visit, out *page.Message, m conversation.Message) {
+	l := v.language
+	d := m.Detail
+	if d.Often {
+		out.Labels = append(out.Labels, l.T("desk.message.forwarded_often"))
+	}
+	if d.Product != nil {
+		out.Labels = append(out.Labels, l.T("desk.message.product", "id", d.Product.ID))
+	}
+	if d.OwnPhone {
+		out.Labels = append(out.Labels, l.T("desk.message.own_phone"))
+	}
+	if d.Referral != nil {
+		out.Advert = advertOf(l, *d.Referral)
+	}
+	if d.Call != nil {
+		out.Title, out.Text = callWords(v, *d.Call), ""
+	}
+	if m.Direction == conversation.In {
+		out.Problem = whatIsWrong(l, m)
+	}
+	out.Raw = indented(d.Raw)
+}
+
+func advertOf(l locale.Language, r conversation.Referral) *page.Advert {
+	advert := &page.Advert{Title: r.Headline, Body: r.Body}
+	if advert.Title == "" {
+		advert.Title = l.T("desk.message.advert_untitled")
+	}
+	if u, err := url.Parse(r.URL); err == nil && (u.Scheme == "https" || u.Scheme == "http") {
+		advert.Address = r.URL
+	}
+	return advert
+}
+
+func callWords(v *visit, c conversation.CallPermission) string {
+	switch {
+	case !c.Granted:
+		return v.language.T("desk.message.call_denied")
+	case c.Until != nil:
+		return v.language.T("desk.message.call_until", "moment", v.language.Moment(c.Until.In(v.municipality.Desk.Zone()), v.now))
+	default:
+		return v.language.T("desk.message.call_granted")
+	}
+}
+
+// Meta's codes of messages that came in without all of their content.
+// https://developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes
+const (
+	codeLost  = 131035 // it waited too long for us
+	codeMedia = 131052 // its file could not be downloaded
+)
+
+// files are types of which something can be missing that a citizen can send again.
+var files = []string{conversation.TypeImage, conversation.TypeVideo, conversation.TypeAudio, conversation.TypeVoice, conversation.TypeDocument, conversation.TypeSticker}
+
+// whatIsWrong says in plain words what is wrong with what came in and what to do; "" where nothing is.
+func whatIsWrong(l locale.Language, m conversation.Message) string {
+	has := func(code int) bool {
+		return slices.ContainsFunc(m.Detail.Problems, func(p conversation.Problem) bool { return p.Code == code })
+	}
+	odd := m.Type == conversation.TypeUnsupported
+	own := locale.Key("desk.unsupported." + m.Detail.Kind)
+	switch {
+	case has(codeMedia), odd && slices.Contains(files, m.Detail.Kind):
+		return l.T("desk.message.file_lost")
+	case has(codeLost):
+		return l.T("desk.message.lost")
+	case odd && locale.Has(own):
+		return l.T(own)
+	case odd:
+		return l.T("desk.message.unsupported")
+	case len(m.Detail.Problems) > 0:
+		return l.T("desk.message.partial", "code", m.Detail.Problems[0].Code)
+	default:
+		return ""
+	}
+}
+
+func indented(raw json.RawMessage) string {
+	var b bytes.Buffer
+	if len(raw) == 0 || json.Indent(&b, raw, "", "  ") != nil {
+		return ""
+	}
+	return shortened(b.String(), maxExcerpt)
+}
+
+// systemEvent is what WhatsApp tells of a citizen, among what happened rather than what was written.
+func systemEvent(v *visit, m conversation.Message) page.Message {
+	text := m.Text
+	switch m.Detail.System {
+	case whatsapp.SystemChangedNumber:
+		text = v.language.T("desk.system.number_hidden")
+		if m.Detail.Phone != "" {
+			text = v.language.T("desk.system.number", "phone", contact.DisplayPhone(m.Detail.Phone))
+		}
+	case whatsapp.SystemChangedUserID:
+		text = v.language.T("desk.system.user_id")
+	case whatsapp.SystemChangedIdentity:
+		text = v.language.T("desk.system.identity")
+	case string(whatsapp.KindRequestWelcome):
+		text = v.language.T("desk.system.welcome")
+	}
+	if text == "" {
+		text = v.language.T("desk.system.other")
+	}
+	return page.Message{ID: "s" + db.FormatID(m.ID), Side: page.Event, At: m.At, Text: text}
+}
