@@ -156,7 +156,7 @@ func (t *templateWork) submit(ctx context.Context, account whatsapp.Account, the
 		if refused.TemplateExists() {
 			return "is there already, or was deleted less than 30 days ago", nil
 		}
-		return "", fmt.Errorf("Meta refuses it: %s (%d): %s", whole(refused.UserMessage, refused.Message), refused.Code, refused.Details)
+		return "", fmt.Errorf("refused by Meta: %s (%d): %s", whole(refused.UserMessage, refused.Message), refused.Code, refused.Details)
 	}
 	if err != nil {
 		return "", err

@@ -33,7 +33,7 @@ func TestTemplatesThatMetaRefuses(t *testing.T) {
 		in.createTemplate(i)
 	}
 	r := in.try("", "templates", "submit", "--municipality", "prova", "allerta_gialla", "allerta_rossa", "scadenza")
-	r.want(t, 1, "allerta_gialla: PENDING", "allerta_rossa: PENDING", "scadenza: Meta refuses it", "80007", "1 of 3 templates were not submitted")
+	r.want(t, 1, "allerta_gialla: PENDING", "allerta_rossa: PENDING", "scadenza: refused by Meta", "80007", "1 of 3 templates were not submitted")
 }
 
 // createTemplate hands a template in past the command.
