@@ -21,7 +21,7 @@ const confirmWithin = 24 * time.Hour
 // said is one thing of a thread that matters to questions.
 type said struct {
 	word
-	office bool // a person of the office wrote: that ends what the desk had asked
+	office bool // a person of the office wrote, or their program: that ends what the desk had asked, unless they only sent it again
 	asked  bool // the desk has answered it
 }
 
@@ -39,7 +39,7 @@ func listen(f *municipality.File, g *Grammar, thread []conversation.Message) []s
 	for _, m := range thread {
 		if m.Direction == conversation.Out {
 			answered[m.ClientKey] = true
-			if (m.Author.Kind == "operator" || m.Author.Kind == "token") && m.Status != conversation.Cancelled {
+			if m.Author.Kind != "system" && m.Type != conversation.TypeInteractive && m.Status != conversation.Cancelled {
 				out = append(out, said{word: word{order: orderOf(m)}, office: true})
 			}
 			continue

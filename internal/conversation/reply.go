@@ -46,6 +46,7 @@ type Outgoing struct {
 	Location  *Location
 	Reaction  string    // the emoji, "" takes it away; the message is ReplyTo
 	Template  *Template // its variables have been checked
+	Options   *Options  // of an answer of the desk's own that is sent again
 	ReplyTo   int64     // the message it quotes
 	Seen      int64     // the citizen's last message that the author had before them; 0: all there are
 	ClientKey string    // the same key again sends nothing more
@@ -166,6 +167,10 @@ func (o *Outgoing) check() error {
 		if o.Template == nil {
 			return ErrEmpty
 		}
+	case TypeInteractive:
+		if o.Options == nil || o.resendOf == 0 {
+			return ErrNotSendable
+		}
 	default:
 		return ErrNotSendable
 	}
@@ -220,7 +225,7 @@ func inUse(ctx context.Context, tx *db.Tx, municipality int64, number string) er
 func compose(ctx context.Context, tx *db.Tx, actor staff.Actor, c Conversation, out Outgoing, key string) (Message, error) {
 	m := Message{ID: tx.NewID(), ConversationID: c.ID, ContactID: c.ContactID, Number: c.Number, Direction: Out, Type: out.Type, Text: out.Text,
 		MediaID: out.MediaID, Status: Queued, Lane: Reply, Author: author(actor), At: tx.Now(), ClientKey: key,
-		Detail: Detail{Location: out.Location, Template: out.Template, ResendOf: out.resendOf}}
+		Detail: Detail{Location: out.Location, Template: out.Template, Options: out.Options, ResendOf: out.resendOf}}
 	if out.ReplyTo == 0 {
 		return m, nil
 	}
@@ -319,7 +324,7 @@ func Resend(ctx context.Context, tx *db.Tx, actor staff.Actor, id int64) (Messag
 func resendKey(id int64) string { return "resend:" + db.FormatID(id) }
 
 func sendAgain(ctx context.Context, tx *db.Tx, actor staff.Actor, m Message) (Message, error) {
-	out := Outgoing{Type: m.Type, Text: m.Text, MediaID: m.MediaID, Location: m.Detail.Location, Template: m.Detail.Template,
+	out := Outgoing{Type: m.Type, Text: m.Text, MediaID: m.MediaID, Location: m.Detail.Location, Template: m.Detail.Template, Options: m.Detail.Options,
 		ClientKey: resendKey(m.ID), resendOf: m.ID}
 	quotes := m.ReplyTo
 	if m.Detail.Reaction != nil {

@@ -109,7 +109,7 @@ func run(t *testing.T, d *db.DB, key *secret.Key) *office {
 	running.Go(func() { j.Run(ctx) })
 	mux := http.NewServeMux()
 	inbound.NewWebhook(directory, j, metrics, log).Routes(mux)
-	o := &office{t: t, d: d, key: key, m: m, server: httptest.NewServer(mux), processor: inbound.NewProcessor(d, directory, j, dialogue.New(broadcast.NewKeywords(key, "")), metrics, log)}
+	o := &office{t: t, d: d, key: key, m: m, server: httptest.NewServer(mux), processor: inbound.NewProcessor(d, directory, j, dialogue.New(broadcast.NewKeywords(key, "https://desk.example.it")), metrics, log)}
 	t.Cleanup(func() { o.server.Close(); stop(); running.Wait() })
 	return o
 }

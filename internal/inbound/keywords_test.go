@@ -819,3 +819,47 @@ func TestTwoQuestions(t *testing.T) {
 		o.wants("lists", o.lists(citizen), "EMERGENZE PUBBLICAUTILITA")
 	})
 }
+
+// LISTE brings the link to the citizen's own page, which is theirs alone.
+func TestTheLinkInTheChat(t *testing.T) {
+	eachOf(t, rimini(), func(t *testing.T, o *office) {
+		o.says(newClock(), citizen, "LISTE")
+		_, link, _ := strings.Cut(o.answer(citizen).Text, "https://desk.example.it/prova/lists/")
+		token, _, _ := strings.Cut(link, "\n")
+		if id, err := broadcast.OpenLink(o.key, o.m.ID, token, time.Now().Add(6*24*time.Hour)); id != o.contact(citizen) || err != nil {
+			t.Errorf("%q opens as %d, %v", token, id, err)
+		}
+		if _, err := broadcast.OpenLink(o.key, o.m.ID, token, time.Now().Add(8*24*time.Hour)); err == nil {
+			t.Error("it opens after a week")
+		}
+	})
+}
+
+// What the desk has said by itself may be sent again by a person, when it is not known to have arrived.
+func TestSendingAnAnswerAgain(t *testing.T) {
+	eachOf(t, rimini("confirm: single", "confirm: double"), func(t *testing.T, o *office) {
+		c := newClock()
+		o.says(c, citizen, "Buongiorno", "ISCRIZIONE ON")
+		operator := staff.Actor{Kind: staff.OperatorKind, ID: 7, Name: "Anna", Role: staff.Operator, Municipality: o.m.ID}
+		first := o.answer(citizen)
+		if err := o.d.Update(t.Context(), func(ctx context.Context, tx *db.Tx) error {
+			claimed, err := conversation.Claim(ctx, tx, o.m.ID, "1001", conversation.Emergency, conversation.Broadcast, 10)
+			if err != nil || len(claimed) != 1 {
+				t.Fatalf("claimed %d, %v", len(claimed), err)
+			}
+			if err := conversation.Settle(ctx, tx, o.m.ID, "1001", []conversation.Outcome{{MessageID: first.ID, Attempt: 1, Status: conversation.Failed}}); err != nil {
+				return err
+			}
+			again, err := conversation.Resend(ctx, tx, operator, first.ID)
+			if err == nil && (again.Type != conversation.TypeInteractive || again.Text != first.Text || again.Detail.Options == nil || again.Author.Name != "Anna") {
+				t.Errorf("sent again it is %+v", again)
+			}
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		c.at = time.Now()
+		o.says(c, citizen, "SÌ")
+		o.wants("lists", o.lists(citizen), "EMERGENZE PUBBLICAUTILITA")
+	})
+}
