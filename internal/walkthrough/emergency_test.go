@@ -30,7 +30,7 @@ func TestAnEmergencyFromKeywordToFigures(t *testing.T) {
 	giulia.Go(demo.desk + "/broadcasts/new")
 	giulia.Click(`[name=list][value=EMERGENZE]`)
 	giulia.WaitText("#preview-count", "persone")
-	for id, text := range map[string]string{"#blank-1": "temporali forti", "#blank-2": "tutto il territorio", "#blank-3": "dalle 20 di oggi", "#blank-4": "https://www.comune.rimini.it/allerta"} {
+	for id, text := range map[string]string{"#blank-evento": "temporali forti", "#blank-zona": "tutto il territorio", "#blank-periodo": "dalle 20 di oggi", "#blank-link": "https://www.comune.rimini.it/allerta"} {
 		giulia.Type(id, text)
 	}
 	giulia.WaitText("#preview", "Allerta meteo arancione per temporali forti")
