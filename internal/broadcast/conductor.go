@@ -192,9 +192,11 @@ func prepare(ctx context.Context, tx *db.Tx, m *municipality.Municipality, b Bro
 
 // wind ends a cancelled broadcast.
 func wind(ctx context.Context, tx *db.Tx, m *municipality.Municipality, b Broadcast) (goesOn bool, err error) {
-	n, err := conversation.CancelCopies(ctx, tx, m.ID, b.ID, slice)
-	if err != nil || n > 0 {
-		return n > 0, err
+	for _, number := range numbersOf(m) {
+		n, err := conversation.CancelCopies(ctx, tx, m.ID, b.ID, number, slice)
+		if err != nil || n > 0 {
+			return n > 0, err
+		}
 	}
 	open, err := conversation.CopiesOpen(ctx, tx, m.ID, b.ID)
 	if err != nil || open {

@@ -104,21 +104,34 @@ type CopyRelease struct {
 }
 
 // windowOpen tells whether the citizen of a copy wrote within the window.
-const windowOpen = `EXISTS (SELECT 1 FROM message i WHERE i.municipality_id = message.municipality_id AND i.contact_id = message.contact_id
-	AND i.number = message.number AND i.at > $5 AND i.direction = 'in' AND i.type <> 'system')`
+const windowOpen = `(SELECT 1 FROM message i WHERE i.municipality_id = message.municipality_id AND i.contact_id = message.contact_id
+	AND i.number = message.number AND i.at > $5 AND i.direction = 'in' AND i.type <> 'system' LIMIT 1) IS NOT NULL`
 
 // freeMargin keeps a free copy that waits for its turn from coming too late.
 const freeMargin = 30 * time.Minute
 
-const firstParked = ` WHERE municipality_id = $1 AND message_id IN (SELECT p.message_id FROM message p
-	WHERE p.municipality_id = $1 AND p.broadcast_id = $2 AND p.number = $3 AND p.status = 10 AND p.lane < 0 ORDER BY p.message_id LIMIT $4)`
+// firstParked finds where the first parked copies end; upToLast are they. Nothing asks for them by a list of
+// ids: PostgreSQL would walk through all messages for it.
+const (
+	firstParked = `SELECT max(p.message_id), count(*) FROM (SELECT message_id FROM message
+		WHERE municipality_id = $1 AND broadcast_id = $2 AND number = $3 AND status = 10 AND lane < 0 ORDER BY message_id LIMIT $4) AS p`
+	upToLast = ` WHERE municipality_id = $1 AND broadcast_id = $2 AND number = $3 AND status = 10 AND lane < 0 AND message_id <= $4 AND CAST($5 AS timestamptz) IS NOT NULL`
+)
 
 // ReleaseCopies does so, and skips those of citizens who have left. It returns how many it took from what is
 // parked: none when nothing is left.
 func ReleaseCopies(ctx context.Context, tx *db.Tx, municipality int64, r CopyRelease) (released, skipped int, err error) {
+	var end *int64
+	var found int
+	if err := tx.QueryRowContext(ctx, firstParked, municipality, r.Broadcast, r.Number, r.Limit).Scan(&end, &found); err != nil {
+		return 0, 0, fmt.Errorf("look for parked copies of broadcast %d: %w", r.Broadcast, err)
+	}
+	if found == 0 {
+		return 0, 0, nil
+	}
 	since := tx.Now().Add(freeMargin - Window)
-	args := append([]any{municipality, r.Broadcast, r.Number, r.Limit, since}, r.StayArgs...)
-	left, err := tx.Exec(ctx, `UPDATE message SET status = 101, error_detail = '`+SkippedLeft+`'`+firstParked+` AND NOT (`+r.Stay+`) AND CAST($5 AS timestamptz) IS NOT NULL`, [][]any{args})
+	args := append([]any{municipality, r.Broadcast, r.Number, *end, since}, r.StayArgs...)
+	left, err := tx.Exec(ctx, `UPDATE message SET status = 101, error_detail = '`+SkippedLeft+`'`+upToLast+` AND NOT (`+r.Stay+`)`, [][]any{args})
 	if err != nil {
 		return 0, 0, fmt.Errorf("skip who left broadcast %d: %w", r.Broadcast, err)
 	}
@@ -126,8 +139,8 @@ func ReleaseCopies(ctx context.Context, tx *db.Tx, municipality int64, r CopyRel
 	if r.Free {
 		kind = `CASE WHEN ` + windowOpen + ` THEN 'text' ELSE 'template' END`
 	}
-	gone, err := tx.Exec(ctx, fmt.Sprintf(`UPDATE message SET lane = %d, next_at = $6, type = %s%s AND CAST($5 AS timestamptz) IS NOT NULL`, r.Lane, kind, firstParked),
-		[][]any{{municipality, r.Broadcast, r.Number, r.Limit - int(left[0]), since, tx.Now()}})
+	gone, err := tx.Exec(ctx, fmt.Sprintf(`UPDATE message SET lane = %d, next_at = $6, type = %s%s`, r.Lane, kind, upToLast),
+		[][]any{{municipality, r.Broadcast, r.Number, *end, since, tx.Now()}})
 	if err != nil {
 		return 0, 0, fmt.Errorf("release copies of broadcast %d: %w", r.Broadcast, err)
 	}
@@ -145,7 +158,7 @@ const (
 
 // LaneDepth counts what is released and waits on a number's lane, up to a limit.
 func LaneDepth(ctx context.Context, tx *db.Tx, municipality int64, number string, lane Lane, most int) (n int, err error) {
-	err = tx.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM message WHERE municipality_id = $1 AND number = $2 AND status = 10 AND lane = $3 LIMIT $4) AS d`,
+	err = tx.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM message WHERE municipality_id = $1 AND number = $2 AND status = 10 AND lane >= 0 AND lane = $3 LIMIT $4) AS d`,
 		municipality, number, int16(lane), most).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("count what waits on %s: %w", number, err)
@@ -161,16 +174,23 @@ func ParkCopies(ctx context.Context, tx *db.Tx, municipality, broadcast int64, n
 			rows = append(rows, []any{municipality, n, int16(lane), broadcast})
 		}
 	}
-	if _, err := tx.Exec(ctx, `UPDATE message SET lane = -1 WHERE municipality_id = $1 AND number = $2 AND lane = $3 AND status = 10 AND broadcast_id = $4`, rows); err != nil {
+	if _, err := tx.Exec(ctx, `UPDATE message SET lane = -1 WHERE municipality_id = $1 AND number = $2 AND lane = $3 AND lane >= 0 AND status = 10 AND broadcast_id = $4`, rows); err != nil {
 		return fmt.Errorf("park the copies of broadcast %d: %w", broadcast, err)
 	}
 	return nil
 }
 
-// CancelCopies cancels up to limit parked copies of a broadcast and returns how many.
-func CancelCopies(ctx context.Context, tx *db.Tx, municipality, broadcast int64, limit int) (int, error) {
-	n, err := tx.Exec(ctx, `UPDATE message SET status = 100 WHERE municipality_id = $1 AND message_id IN (SELECT p.message_id FROM message p
-		WHERE p.municipality_id = $1 AND p.broadcast_id = $2 AND p.status = 10 AND p.lane < 0 LIMIT $3)`, [][]any{{municipality, broadcast, limit}})
+// CancelCopies cancels up to limit parked copies of a broadcast on a number and returns how many.
+func CancelCopies(ctx context.Context, tx *db.Tx, municipality, broadcast int64, number string, limit int) (int, error) {
+	var end *int64
+	var found int
+	if err := tx.QueryRowContext(ctx, firstParked, municipality, broadcast, number, limit).Scan(&end, &found); err != nil {
+		return 0, fmt.Errorf("look for parked copies of broadcast %d: %w", broadcast, err)
+	}
+	if found == 0 {
+		return 0, nil
+	}
+	n, err := tx.Exec(ctx, `UPDATE message SET status = 100`+upToLast, [][]any{{municipality, broadcast, number, *end, tx.Now()}})
 	if err != nil {
 		return 0, fmt.Errorf("cancel the copies of broadcast %d: %w", broadcast, err)
 	}

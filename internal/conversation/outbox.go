@@ -19,7 +19,7 @@ import (
 // claimable are the messages whose turn it is: one of a citizen at a time, in the order they were
 // written, the urgent lanes first.
 const claimable = `SELECT ` + messageColumns + ` FROM message m
-	WHERE m.municipality_id = $1 AND m.number = $2 AND m.status = 10 AND m.lane >= $3 AND m.lane <= $4 AND m.next_at <= $5` + itsTurn + `
+	WHERE m.municipality_id = $1 AND m.number = $2 AND m.status = 10 AND m.lane >= 0 AND m.lane >= $3 AND m.lane <= $4 AND m.next_at <= $5` + itsTurn + `
 	ORDER BY m.lane, m.next_at, m.message_id LIMIT $6`
 
 // itsTurn leaves out the messages of citizens who have another in flight, or before it. What is parked is
@@ -63,7 +63,7 @@ func Claim(ctx context.Context, tx *db.Tx, municipality int64, number string, fi
 // NextDue is when the next queued message of a number whose turn it is may be sent; ok is false when none
 // waits, or only such as wait for what is in flight.
 func NextDue(ctx context.Context, tx *db.Tx, municipality int64, number string) (at time.Time, ok bool, err error) {
-	const soonest = `SELECT m.next_at FROM message m WHERE m.municipality_id = $1 AND m.number = $2 AND m.status = 10 AND m.lane = $3` + itsTurn + `
+	const soonest = `SELECT m.next_at FROM message m WHERE m.municipality_id = $1 AND m.number = $2 AND m.status = 10 AND m.lane >= 0 AND m.lane = $3` + itsTurn + `
 		ORDER BY m.next_at, m.message_id LIMIT 1`
 	var lanes [][]any
 	for lane := Emergency; lane <= Broadcast; lane++ {

@@ -22,6 +22,10 @@ const (
 	sustained = 0.9
 	slice     = 75 * time.Millisecond // of the rate is in a full bucket, and is claimed at once
 
+	// The last gate before the wire spreads what was claimed at once, and what a busy machine let gather.
+	gateShare = 0.95
+	gateBurst = 0.05
+
 	incomingShare = 0.9 // of the rate: a flood of messages leaves a tenth to the replies
 )
 
@@ -32,16 +36,27 @@ type pace struct {
 	full   float64 // Meta's rate
 	bucket *rate.Limiter
 	counts *rate.Limiter // what comes in and is counted: at most incomingShare of the bucket
+	gate   *rate.Limiter
 	slowed time.Time
 	pairs  map[int64]*rate.Limiter
 }
 
 func newPace(perSecond float64) *pace {
 	return &pace{full: perSecond, bucket: rate.NewLimiter(rate.Limit(sustained*perSecond), burst(perSecond)),
-		counts: rate.NewLimiter(rate.Limit(incomingShare*sustained*perSecond), burst(perSecond)), pairs: make(map[int64]*rate.Limiter)}
+		counts: rate.NewLimiter(rate.Limit(incomingShare*sustained*perSecond), burst(perSecond)),
+		gate:   rate.NewLimiter(rate.Limit(gateShare*perSecond), gateBurstOf(perSecond)), pairs: make(map[int64]*rate.Limiter)}
 }
 
 func burst(perSecond float64) int { return max(1, int(perSecond*slice.Seconds())) }
+
+func gateBurstOf(perSecond float64) int { return max(1, int(gateBurst*perSecond)) }
+
+// wait is how long a message must wait at the gate before its bytes are written.
+func (p *pace) wait(now time.Time) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.gate.ReserveN(now, 1).DelayFrom(now)
+}
 
 // allowed is how many messages may be sent now. Broadcasts leave a tenth of the rate to replies.
 func (p *pace) allowed(now time.Time, broadcast bool) int {
@@ -94,6 +109,8 @@ func (p *pace) setRate(perSecond float64) {
 		return
 	}
 	p.full = perSecond
+	p.gate.SetLimitAt(time.Now(), rate.Limit(gateShare*perSecond))
+	p.gate.SetBurstAt(time.Now(), gateBurstOf(perSecond))
 	p.limit(time.Now(), sustained*perSecond)
 }
 

@@ -244,6 +244,9 @@ func (p *pump) start(ctx context.Context, parcel parcel) {
 
 func (p *pump) send(ctx context.Context, parcel parcel) conversation.Outcome {
 	out := outcome(parcel.message)
+	if wait := p.pace.wait(time.Now()); wait > 0 && parcel.message.BroadcastID != 0 { // a reply counts, but doesn't wait behind copies
+		time.Sleep(wait)
+	}
 	if !p.mayStart() {
 		out.Status = conversation.Queued // nothing was written
 		return out

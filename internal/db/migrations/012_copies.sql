@@ -11,4 +11,8 @@ CREATE TABLE broadcast_content (
 );
 
 CREATE INDEX message_broadcast ON message (municipality_id, broadcast_id, status, message_id) WHERE broadcast_id <> 0;
+-- What is parked has an index of its own: the outbox's stays short, and a hundred thousand copies are
+-- prepared faster.
+DROP INDEX message_queued;
+CREATE INDEX message_queued ON message (municipality_id, number, lane, next_at, message_id) WHERE status = 10 AND lane >= 0;
 CREATE INDEX message_parked ON message (municipality_id, broadcast_id, number, message_id) WHERE status = 10 AND lane < 0;
