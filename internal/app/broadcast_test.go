@@ -501,6 +501,67 @@ func (in *installation) subscriptions(phone string) (lists []string) {
 	return lists
 }
 
+// Who wrote in the last 24 hours gets a text, the others the template; an update quotes, on each phone, what it updates.
+func TestFreeTextAndUpdates(t *testing.T) {
+	t.Parallel()
+	for engine, address := range dbtest.DSNs(t) {
+		t.Run(engine, func(t *testing.T) {
+			in := installLists(t, address)
+			phones := in.crowd("PUBBLICAUTILITA", 2)
+			in.control(http.MethodPost, "citizens", map[string]any{"phone": anna, "name": "Anna Bianchi"}, nil)
+			in.asks(anna, "ISCRIZIONE ON")
+			free := map[string]any{"free": "Gentile {name}, lunedì via Garibaldi è a senso unico."}
+			first := in.becomes(in.broadcast("PUBBLICAUTILITA", "lavori_pubblici", free), "completed")
+			if first.out() != 3 {
+				t.Errorf("it came to %v", first.Counts)
+			}
+			in.onceEach("lavori_pubblici", phones)
+			texts := in.received(anna)
+			if last := texts[len(texts)-1]; last != "Gentile Anna Bianchi, lunedì via Garibaldi è a senso unico." {
+				t.Errorf("who wrote before received %q", last)
+			}
+			copies := map[string]string{} // of the first, by phone
+			for _, phone := range append(phones, anna) {
+				chat := in.phone(phone)
+				copies[phone] = chat[len(chat)-1].ID
+			}
+
+			var listed struct{ Items []struct{ ID string } }
+			if _, raw := in.call(t.Context(), http.MethodGet, "/api/v1/broadcasts", nil, ""); json.Unmarshal(raw, &listed) != nil || len(listed.Items) != 1 {
+				t.Fatalf("broadcasts are listed as %v", listed)
+			}
+			in.becomes(in.broadcast("PUBBLICAUTILITA", "chiusura_strada", map[string]any{"follows": listed.Items[0].ID}), "completed")
+			in.onceEach("chiusura_strada", append(phones, anna))
+			for phone, quoted := range in.quotes("chiusura_strada") {
+				if quoted != copies[phone] {
+					t.Errorf("the update to %s quotes %q, want %q", phone, quoted, copies[phone])
+				}
+			}
+			in.oneRecipientEach()
+			in.stop()
+		})
+	}
+}
+
+// quotes are the messages that the copies of a template quote, by phone.
+func (in *installation) quotes(template string) map[string]string {
+	in.t.Helper()
+	quoted := map[string]string{}
+	for _, raw := range in.sends() {
+		var m struct {
+			To       string
+			Template struct{ Name string }
+			Context  struct {
+				MessageID string `json:"message_id"`
+			}
+		}
+		if json.Unmarshal(raw, &m) == nil && m.Template.Name == template {
+			quoted["+"+strings.TrimPrefix(m.To, "+")] = m.Context.MessageID
+		}
+	}
+	return quoted
+}
+
 // fullSize asks for RIM-16 at ten times its figures, which takes a minute for each engine.
 const fullSize = "FILODIRETTO_TEST_FULL"
 
