@@ -50,6 +50,9 @@ func Apply(ctx context.Context, tx *db.Tx, actor staff.Actor, m *municipality.Mu
 	if err != nil {
 		return nil, err
 	}
+	if now, err := contact.Get(ctx, tx, m.ID, c.Contact); err != nil || now.ID != who.ID { // merged while this waited
+		return nil, cmp.Or(err, db.ErrAgain)
+	}
 	s := all[who.ID]
 	w := order{at: tx.Now(), source: "form:" + c.Key}
 	if s.knows(w.source) {
