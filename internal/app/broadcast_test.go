@@ -365,7 +365,12 @@ func TestBroadcastStoppedInBetween(t *testing.T) {
 	for engine, address := range dbtest.DSNs(t) {
 		t.Run(engine, func(t *testing.T) {
 			in := installLists(t, address)
-			phones := in.crowd("PUBBLICAUTILITA", 150) // two seconds at the standard rate
+			phones := in.crowd("PUBBLICAUTILITA", 300) // four seconds at the standard rate
+			other := in
+			if engine == "postgres" { // what one instance is told, the other does
+				other = in.twin()
+				other.start()
+			}
 			later := time.Now().Add(3 * time.Second).UTC().Truncate(time.Second)
 			scheduled := in.broadcast("PUBBLICAUTILITA", "scadenza", map[string]any{"schedule": later})
 			if b := in.look(scheduled); b.State != "scheduled" || b.Counts["audience"] != 0 {
@@ -378,7 +383,7 @@ func TestBroadcastStoppedInBetween(t *testing.T) {
 
 			paused := in.broadcast("PUBBLICAUTILITA", "lavori_pubblici", nil)
 			in.until("some are sent", func() bool { return in.look(paused).out() > 20 })
-			in.api(http.MethodPost, "/broadcasts/"+paused+"/pause", nil, http.StatusOK)
+			other.api(http.MethodPost, "/broadcasts/"+paused+"/pause", nil, http.StatusOK)
 			in.until("nothing is in flight", func() bool { return in.look(paused).Counts["sending"] == 0 })
 			stopped := len(in.copies("lavori_pubblici"))
 			if b := in.look(paused); b.State != "paused" || stopped == len(phones) || b.Counts["queued"] != len(phones)-stopped {
@@ -389,7 +394,7 @@ func TestBroadcastStoppedInBetween(t *testing.T) {
 				t.Errorf("%d more were sent while it was paused", n-stopped)
 			}
 			in.asks(phones[len(phones)-1], "STOP") // who leaves meanwhile gets nothing
-			in.api(http.MethodPost, "/broadcasts/"+paused+"/resume", nil, http.StatusOK)
+			other.api(http.MethodPost, "/broadcasts/"+paused+"/resume", nil, http.StatusOK)
 			b := in.becomes(paused, "completed")
 			if b.Counts["skipped"] != 1 || b.out() != len(phones)-1 {
 				t.Errorf("a resumed broadcast came to %v", b.Counts)
@@ -398,7 +403,7 @@ func TestBroadcastStoppedInBetween(t *testing.T) {
 
 			cancelled := in.broadcast("PUBBLICAUTILITA", "interruzione_acqua", nil)
 			in.until("some are sent", func() bool { return in.look(cancelled).out() > 20 })
-			in.api(http.MethodPost, "/broadcasts/"+cancelled+"/cancel", nil, http.StatusOK)
+			other.api(http.MethodPost, "/broadcasts/"+cancelled+"/cancel", nil, http.StatusOK)
 			in.until("it has ended", func() bool { return in.look(cancelled).CompletedAt != nil })
 			b = in.look(cancelled)
 			b.addsUp(t)
@@ -406,6 +411,9 @@ func TestBroadcastStoppedInBetween(t *testing.T) {
 				t.Errorf("a cancelled broadcast is %s with %v, after %d", b.State, b.Counts, sent)
 			}
 			in.oneRecipientEach()
+			if other != in {
+				other.stop()
+			}
 			in.stop()
 		})
 	}
@@ -417,7 +425,7 @@ func TestBroadcastPausedByMeta(t *testing.T) {
 	for engine, address := range dbtest.DSNs(t) {
 		t.Run(engine, func(t *testing.T) {
 			in := installLists(t, address)
-			phones := in.crowd("PUBBLICAUTILITA", 150)
+			phones := in.crowd("PUBBLICAUTILITA", 300)
 			id := in.broadcast("PUBBLICAUTILITA", "lavori_pubblici", nil)
 			in.until("some are sent", func() bool { return in.look(id).out() > 20 })
 			in.control(http.MethodPut, "templates", map[string]any{"name": "lavori_pubblici", "language": "it", "status": "PAUSED"}, nil)
