@@ -29,6 +29,12 @@ func TestAnEmergencyOnTwoScreens(t *testing.T) {
 	sara.WaitText("#preview", "Scegli almeno una lista")
 	sara.Click(`[name=list][value=EMERGENZE]`)
 	sara.WaitText("#preview-count", "2 persone")
+	choose := func(template string) {
+		t.Helper()
+		browsertest.Eval[bool](sara, `(s => (s.value = "`+template+`", s.dispatchEvent(new Event("change", {bubbles: true}))))(document.querySelector("[name=template]"))`)
+	}
+	choose("avviso/it")
+	sara.WaitFor("#blank-1")
 	sara.Type("#blank-1", "il Marecchia esce dagli argini")
 	sara.WaitText("#preview", "Gentile Maria Bianchi, il Comune informa: il Marecchia esce dagli argini.")
 	if !sara.Focused("#blank-1") {
@@ -37,12 +43,12 @@ func TestAnEmergencyOnTwoScreens(t *testing.T) {
 	sara.WaitText("#preview", "deve approvarla una seconda persona")
 	sara.Axe()
 
-	browsertest.Eval[bool](sara, `(s => (s.value = "evento/it", s.dispatchEvent(new Event("change", {bubbles: true}))))(document.querySelector("[name=template]"))`)
+	choose("evento/it")
 	sara.WaitFor("#blank-2")
 	if got := sara.Value("#blank-1"); got != "il Marecchia esce dagli argini" {
 		t.Errorf("another template's first text is %q", got)
 	}
-	browsertest.Eval[bool](sara, `(s => (s.value = "avviso/it", s.dispatchEvent(new Event("change", {bubbles: true}))))(document.querySelector("[name=template]"))`)
+	choose("avviso/it")
 	sara.WaitGone("#blank-2")
 
 	sara.Click("[value=continue]")

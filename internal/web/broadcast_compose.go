@@ -37,8 +37,10 @@ func (s *Server) newBroadcast(w http.ResponseWriter, r *http.Request, v *visit) 
 		err := s.DB.View(r.Context(), func(ctx context.Context, tx *db.Tx) error {
 			b, err := broadcast.Get(ctx, tx, v.municipality.ID, follows)
 			f = writtenFrom(v, b.Plan)
-			f.free, f.later, f.exercise = "", false, b.Exercise
-			f.follows, f.ends = follows, r.URL.Query().Has("ends")
+			f.free, f.later = "", false
+			if f.follows, f.ends = follows, r.URL.Query().Has("ends"); f.ends {
+				f.template, f.values = "", nil // an all-clear says something else
+			}
 			return err
 		})
 		if err != nil {
@@ -244,11 +246,8 @@ func offersOf(ctx context.Context, tx *db.Tx, v *visit) ([]municipality.Template
 
 func offerID(t municipality.Template) string { return t.Name + "/" + t.Language }
 
-// chosen is the template that f is written with; the first when none is chosen yet.
+// chosen is the template that f is written with.
 func (f written) chosen(offers []municipality.Template) (municipality.Template, bool) {
-	if f.template == "" && len(offers) > 0 {
-		return offers[0], true
-	}
 	i := slices.IndexFunc(offers, func(t municipality.Template) bool { return offerID(t) == f.template })
 	if i < 0 {
 		return municipality.Template{}, false
@@ -408,6 +407,14 @@ const blank = "…"
 func (f written) preview(ctx context.Context, tx *db.Tx, v *visit, offers []municipality.Template) (page.BroadcastPreview, error) {
 	if len(f.lists) == 0 {
 		return page.BroadcastPreview{Missing: v.language.T("desk.broadcast.missing_lists")}, nil
+	}
+	if _, ok := f.chosen(offers); !ok && len(offers) > 0 {
+		f.template = offerID(offers[0]) // any of them counts the recipients
+		shown, err := f.preview(ctx, tx, v, offers)
+		if shown.Estimate != nil {
+			shown = page.BroadcastPreview{Estimate: &page.Estimate{Recipients: shown.Estimate.Recipients, Partial: true}, Emergency: shown.Emergency, Missing: v.language.T("desk.broadcast.missing_template")}
+		}
+		return shown, err
 	}
 	plan, _ := f.plan(v, offers)
 	for name, value := range plan.Parameters.Named {

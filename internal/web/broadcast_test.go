@@ -188,7 +188,9 @@ func TestANoticeWithoutAScript(t *testing.T) {
 		sara.get("/broadcasts").want(http.StatusOK).contains("Ancora nessun avviso", "Nuovo avviso")
 		d.joins(d.rimini, "Maria Bianchi", "393471234567", "PUBBLICAUTILITA")
 		d.joins(d.rimini, "=Luca;Neri", "393470000002", "PUBBLICAUTILITA")
-		sara.get("/broadcasts/new").want(http.StatusOK).contains("2 iscritti", "Avviso · di servizio", "Evento · promozionale", `name="variable.1"`).lacks("rifiutato")
+		sara.get("/broadcasts/new").want(http.StatusOK).contains("2 iscritti", "Avviso · di servizio", "Evento · promozionale").lacks("rifiutato", `name="variable.1"`)
+		sara.post("/broadcasts/new", url.Values{"list": {"PUBBLICAUTILITA"}, "template": {"evento/it"}, "act": {"preview"}}).want(http.StatusOK).
+			contains(`name="variable.1"`, `name="variable.2"`, "Vieni a …, …!")
 
 		sara.post("/broadcasts/new", with(noticeForm, "act", "preview")).want(http.StatusOK).
 			contains("Gentile Maria Bianchi, il Comune informa: via Roma è chiusa.", "2 persone", "Costo stimato")

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/a-h/templ"
 
@@ -192,6 +193,7 @@ type Estimate struct {
 	Duration   time.Duration
 	Limit      int // people whom Meta still lets be reached today; -1 not known, or none
 	Days       int
+	Partial    bool   // only the recipients are known
 	Price      string // "4,20 €", "" where the municipality has no price list
 	Each       string
 	Service    bool // an emergency overtakes everything else
@@ -318,9 +320,28 @@ func csvAddress(ctx context.Context, id string, p RecipientsPart) string {
 	return at(ctx, "broadcasts", id, "recipients.csv") + query("part", string(p))
 }
 
-// firstLine is the beginning of what a broadcast says.
-func firstLine(text string) string {
-	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
+// gistLength is how much of a text names a broadcast, in characters; shortHeading is a heading that says too
+// little by itself, like the name of the office.
+const (
+	gistLength   = 160
+	shortHeading = 60
+)
+
+// gist is what a broadcast says in one line: its beginning, with what follows a short heading.
+func gist(text string) string {
+	var line string
+	for _, paragraph := range strings.Split(strings.TrimSpace(text), "\n") {
+		paragraph = strings.TrimSpace(paragraph)
+		switch {
+		case line == "":
+			line = paragraph
+		case paragraph != "" && utf8.RuneCountInString(line) < shortHeading:
+			line += " · " + paragraph
+		}
+	}
+	if runes := []rune(line); len(runes) > gistLength {
+		return strings.TrimSpace(string(runes[:gistLength])) + "…"
+	}
 	return line
 }
 
