@@ -717,3 +717,27 @@ func TestLookBefore(t *testing.T) {
 		})
 	})
 }
+
+// Who stops marketing at Meta while it waits for them gets none of it, and what is told later holds.
+func TestStoppingMarketingWhileItWaits(t *testing.T) {
+	each(t, func(t *testing.T, o *office) {
+		stops, stays := o.subscribed(number, "AVVISI"), o.subscribed(number, "AVVISI")
+		p := plan("AVVISI")
+		p.Template.Name = "evento"
+		o.sent(p)
+		o.conduct()
+		for _, told := range []broadcast.Preference{{Stop: true, At: o.now}, {Stop: true, At: o.now.Add(2 * time.Minute)}, {At: o.now.Add(time.Minute)}} {
+			told.Contact = stops
+			o.update(func(ctx context.Context, tx *db.Tx) error {
+				return broadcast.Prefer(ctx, tx, o.m, []broadcast.Preference{told})
+			})
+		}
+		if got := o.deliver(); len(got) != 1 || len(got[stays]) != 1 {
+			t.Errorf("it went to %v", got)
+		}
+		o.sent(p)
+		if got := o.deliver(); len(got) != 1 || len(got[stays]) != 1 {
+			t.Errorf("the next went to %v", got)
+		}
+	})
+}

@@ -47,7 +47,15 @@ func Prefer(ctx context.Context, tx *db.Tx, m *municipality.Municipality, prefer
 	if err != nil {
 		return fmt.Errorf("note what citizens told Meta: %w", err)
 	}
+	// Saying the same again changes nothing but when it was said: what was said between counts no more.
+	for i := range rows {
+		rows[i] = rows[i][:3]
+	}
+	if _, err := tx.Exec(ctx, `UPDATE subscriber SET marketing_at = $3 WHERE municipality_id = $1 AND contact_id = $2 AND marketing_at < $3`, rows); err != nil {
+		return fmt.Errorf("note when citizens told Meta: %w", err)
+	}
 	var consents []contact.Consent
+	var refused []int64
 	for i, p := range preferences {
 		if changed[i] == 0 {
 			continue
@@ -56,8 +64,12 @@ func Prefer(ctx context.Context, tx *db.Tx, m *municipality.Municipality, prefer
 			Actor: contact.ConsentActor{Kind: string(staff.CitizenKind), ID: p.Contact}}
 		if p.Stop {
 			c.Event = contact.ConsentRefused
+			refused = append(refused, p.Contact)
 		}
 		consents = append(consents, c)
+	}
+	if err := skipRefused(ctx, tx, m.ID, refused); err != nil {
+		return err
 	}
 	return prove(ctx, tx, m, policyOf(m.File), consents)
 }

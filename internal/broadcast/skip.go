@@ -18,25 +18,42 @@ import (
 // skipLeft skips what waits in broadcasts for citizens who have just left: unless they are still on another
 // of its lists, they get nothing more.
 func skipLeft(ctx context.Context, tx *db.Tx, municipality int64, contacts []int64) error {
+	return skipWaiting(ctx, tx, municipality, contacts, func(b Broadcast, copies []conversation.Message) ([]conversation.Message, error) {
+		return b.stillThere(ctx, tx, municipality, copies)
+	})
+}
+
+// skipRefused skips what waits of marketing for citizens who have just stopped it at Meta.
+func skipRefused(ctx context.Context, tx *db.Tx, municipality int64, contacts []int64) error {
+	return skipWaiting(ctx, tx, municipality, contacts, func(b Broadcast, copies []conversation.Message) ([]conversation.Message, error) {
+		if b.Category == marketing {
+			return nil, nil
+		}
+		return copies, nil
+	})
+}
+
+// skipWaiting skips what waits in broadcasts for citizens, but for the copies that stay.
+func skipWaiting(ctx context.Context, tx *db.Tx, municipality int64, contacts []int64, staying func(Broadcast, []conversation.Message) ([]conversation.Message, error)) error {
 	waiting, err := conversation.WaitingCopies(ctx, tx, municipality, contacts)
-	if err != nil || len(waiting) == 0 {
+	if err != nil {
 		return err
 	}
 	byBroadcast := make(map[int64][]conversation.Message)
 	for _, m := range waiting {
 		byBroadcast[m.BroadcastID] = append(byBroadcast[m.BroadcastID], m)
 	}
-	for id, copies := range byBroadcast {
+	for _, id := range slices.Sorted(maps.Keys(byBroadcast)) {
 		b, err := Get(ctx, tx, municipality, id)
 		if err != nil {
 			return err
 		}
-		stay, err := b.stillThere(ctx, tx, municipality, copies)
+		stay, err := staying(b, byBroadcast[id])
 		if err != nil {
 			return err
 		}
 		var gone []int64
-		for _, m := range copies {
+		for _, m := range byBroadcast[id] {
 			if !slices.ContainsFunc(stay, func(s conversation.Message) bool { return s.ID == m.ID }) {
 				gone = append(gone, m.ID)
 			}
