@@ -3,10 +3,12 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"time"
 
 	"github.com/filodiretto/filodiretto/internal/conversation"
+	"github.com/filodiretto/filodiretto/internal/db"
 )
 
 // Content is what a message holds besides its text.
@@ -127,4 +129,31 @@ func decoded(raw json.RawMessage) any {
 		return nil
 	}
 	return v
+}
+
+// Version is what a message said for a time.
+type Version struct {
+	Text string    `json:"text"`
+	At   time.Time `json:"at" doc:"Since when"`
+}
+
+func revisionsOf(ctx context.Context, tx *db.Tx, messages []conversation.Message) (map[string][]conversation.Revision, error) {
+	var targets []string
+	for _, m := range messages {
+		if m.EditedAt != nil {
+			targets = append(targets, m.ExternalID)
+		}
+	}
+	return conversation.Revisions(ctx, tx, callOf(ctx).actor.Municipality, targets)
+}
+
+// earlier are the versions of a message without the last, which is its text.
+func earlier(history []conversation.Revision) []Version {
+	versions := []Version{}
+	for _, r := range history {
+		if r.Kind != conversation.Revoke && !r.SameText {
+			versions = append(versions, Version{Text: r.Text, At: r.At})
+		}
+	}
+	return versions[:max(len(versions)-1, 0)]
 }

@@ -28,6 +28,9 @@ type Message struct {
 	Media          []Media            `json:"media" nullable:"false"`
 	Location       nullable[Location] `json:"location"`
 	Content        Content            `json:"content"`
+	EditedAt       *time.Time         `json:"edited_at" doc:"When the citizen last changed it; the text is the new one"`
+	RevokedAt      *time.Time         `json:"revoked_at" doc:"When the citizen took it back; what it said is kept for the record"`
+	Earlier        []Version          `json:"earlier" nullable:"false" doc:"What it said before it was changed, oldest first"`
 	ReplyTo        *string            `json:"reply_to" example:"3797402938376189" doc:"Id of the message it quotes or reacts to, if that is known"`
 	Status         string             `json:"status" enum:"received,queued,sending,uncertain,accepted,held,sent,failed,delivered,read,played,cancelled,skipped" doc:"Received is the citizen's. The others go forward only; uncertain is what may or may not have been sent"`
 	Error          nullable[Failure]  `json:"error"`
@@ -187,9 +190,16 @@ func describe(ctx context.Context, tx *db.Tx, messages []conversation.Message) (
 	if err != nil {
 		return nil, err
 	}
+	history, err := revisionsOf(ctx, tx, messages)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]Message, len(messages))
 	for i, m := range messages {
 		out[i] = newMessage(m, callOf(ctx).language)
+		if m.EditedAt != nil {
+			out[i].Earlier = earlier(history[m.ExternalID])
+		}
 		if f, ok := byFile[m.MediaID]; ok {
 			out[i].Media = []Media{newMedia(f)}
 		}
@@ -210,7 +220,8 @@ func quotes(m conversation.Message) string {
 
 func newMessage(m conversation.Message, l locale.Language) Message {
 	out := Message{ID: db.FormatID(m.ID), Direction: string(m.Direction), Type: m.Type, Text: m.Text, Media: []Media{},
-		Status: m.Status.String(), ExternalID: known(m.ExternalID), At: m.At, Content: newContent(m.Detail)}
+		Status: m.Status.String(), ExternalID: known(m.ExternalID), At: m.At, Content: newContent(m.Detail),
+		EditedAt: m.EditedAt, RevokedAt: m.RevokedAt, Earlier: []Version{}}
 	if m.ConversationID != 0 {
 		out.ConversationID = new(db.FormatID(m.ConversationID))
 	}

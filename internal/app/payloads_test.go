@@ -271,6 +271,73 @@ var citizens = map[string]payload{
 	"numbers where strings should be": {`"type":"text","text":{"body":12345}`, []string{"12345"}, map[string]string{"text": "12345"}},
 }
 
+// What citizens change or take back is shown with what it was before, whatever comes first.
+func TestEditedAndRevokedMessages(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		w := openWindows(t, d)
+		now, n := d.Now().Unix(), 0
+		item := func(phone, id string, after int64, rest string) string {
+			return fmt.Sprintf(`{"from":%q,"id":%q,"timestamp":"%d",%s}`, phone, id, now-100+after, rest)
+		}
+		edit := func(target, content string) string {
+			return fmt.Sprintf(`"type":"edit","edit":{"original_message_id":%q,"message":%s}`, target, content)
+		}
+		for name, c := range map[string]struct {
+			deliveries []string // of phone and target
+			desk, not  []string
+			api        map[string]string
+		}{
+			"edited": {[]string{item("%[1]s", "%[2]s", 0, `"type":"text","text":{"body":"C’è una busa"}`), item("%[1]s", "%[2]s.e", 10, edit("%[2]s", `{"type":"text","text":{"body":"C’è una buca"}}`))},
+				[]string{"C’è una buca", "Modificato dal cittadino", "C’è una busa"}, nil, map[string]string{"text": "C’è una buca", "earlier.#": "1", "earlier.0.text": "C’è una busa"}},
+			"edited before it came": {[]string{item("%[1]s", "%[2]s.e", 10, edit("%[2]s", `{"type":"text","text":{"body":"Due"}}`)), item("%[1]s", "%[2]s", 0, `"type":"text","text":{"body":"Uno"}`)},
+				[]string{"Due", "Uno"}, nil, map[string]string{"text": "Due", "earlier.0.text": "Uno"}},
+			"edited twice, the later first": {[]string{item("%[1]s", "%[2]s", 0, `"type":"text","text":{"body":"Uno"}`), item("%[1]s", "%[2]s.f", 20, edit("%[2]s", `{"type":"text","text":{"body":"Tre"}}`)), item("%[1]s", "%[2]s.e", 10, edit("%[2]s", `{"type":"text","text":{"body":"Due"}}`))},
+				[]string{"Tre"}, nil, map[string]string{"text": "Tre", "earlier.#": "2", "earlier.1.text": "Due"}},
+			"a caption edited": {[]string{item("%[1]s", "%[2]s", 0, `"type":"image","image":{"id":"i%[2]s","mime_type":"image/jpeg","caption":"Vecchia"}`), item("%[1]s", "%[2]s.e", 10, edit("%[2]s", `{"type":"image","image":{"id":"i%[2]s","mime_type":"image/jpeg","caption":"Nuova"}}`))},
+				[]string{"Nuova", "Vecchia"}, nil, map[string]string{"type": "image", "text": "Nuova", "earlier.0.text": "Vecchia"}},
+			"edited into something of tomorrow": {[]string{item("%[1]s", "%[2]s", 0, `"type":"text","text":{"body":"Resta"}`), item("%[1]s", "%[2]s.e", 10, edit("%[2]s", `{"type":"hologram"}`))},
+				[]string{"Resta", "Modificato dal cittadino"}, nil, map[string]string{"text": "Resta", "earlier.#": "0"}},
+			"revoked": {[]string{item("%[1]s", "%[2]s", 0, `"type":"text","text":{"body":"Ho sbagliato"}`), item("%[1]s", "%[2]s.r", 10, `"type":"revoke","revoke":{"original_message_id":"%[2]s"}`)},
+				[]string{"Il cittadino ha eliminato questo messaggio", "Ho sbagliato"}, []string{"Modificato"}, map[string]string{"text": "Ho sbagliato"}},
+			"revoked before it came": {[]string{item("%[1]s", "%[2]s.r", 10, `"type":"revoke","revoke":{"original_message_id":"%[2]s"}`), item("%[1]s", "%[2]s", 0, `"type":"text","text":{"body":"Ho sbagliato"}`)},
+				[]string{"Il cittadino ha eliminato questo messaggio"}, nil, map[string]string{"text": "Ho sbagliato"}},
+			"by somebody else": {[]string{item("%[1]s", "%[2]s", 0, `"type":"text","text":{"body":"Mio"}`), item("393339999999", "%[2]s.e", 10, edit("%[2]s", `{"type":"text","text":{"body":"Tuo"}}`)), item("393339999999", "%[2]s.r", 11, `"type":"revoke","revoke":{"original_message_id":"%[2]s"}`)},
+				[]string{"Mio"}, []string{"Tuo", "Modificato", "eliminato"}, map[string]string{"text": "Mio", "edited_at": "", "revoked_at": ""}},
+		} {
+			n++
+			phone, id := fmt.Sprintf("39334%07d", n), fmt.Sprintf("wamid.V%d", n)
+			for _, delivery := range c.deliveries {
+				w.deliver(about(`"messages":[` + strings.NewReplacer("%[1]s", phone, "%[2]s", id).Replace(delivery) + `]`))
+			}
+			thread := w.page("/conversations/" + w.conversation(phone) + "/live")
+			for _, words := range c.desk {
+				if !strings.Contains(thread, words) {
+					t.Errorf("%s: the desk does not say %q:\n%s", name, words, thread)
+				}
+			}
+			for _, words := range c.not {
+				if strings.Contains(thread, words) {
+					t.Errorf("%s: the desk says %q:\n%s", name, words, thread)
+				}
+			}
+			items := w.api("/conversations/" + w.conversation(phone) + "/messages").Get("items").Array()
+			if len(items) != 1 {
+				t.Fatalf("%s: %d messages", name, len(items))
+			}
+			for path, want := range c.api {
+				if got := items[0].Get(path).String(); got != want {
+					t.Errorf("%s: %s is %q, not %q, in %s", name, path, got, want, items[0].Raw)
+				}
+			}
+			words := strings.Fields(c.api["text"])
+			found := w.page("/search?q=" + url.QueryEscape(words[len(words)-1]))
+			if !strings.Contains(strings.ReplaceAll(found, " ", ""), strings.ReplaceAll(c.api["text"], " ", "")) { // the word found is marked
+				t.Errorf("%s: a search for what it says now finds %s", name, found)
+			}
+		}
+	})
+}
+
 // Whatever a citizen can send, in every shape that the platform gives it, is shown at the desk and by the API, once.
 func TestEveryPayloadOfACitizenIsShown(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {

@@ -322,7 +322,7 @@ func Merge(ctx context.Context, tx *db.Tx, municipality int64, merges []contact.
 		if err := mergeOpen(ctx, tx, municipality, m); err != nil {
 			return fmt.Errorf("merge open conversations of contact %d: %w", m.From, err)
 		}
-		for _, table := range []string{"message", "conversation_event", "conversation"} {
+		for _, table := range []string{"message", "conversation_event", "conversation", "revision"} {
 			_, err := tx.ExecContext(ctx, `UPDATE `+table+` SET contact_id = $3 WHERE municipality_id = $1 AND contact_id = $2`, municipality, m.From, m.Into)
 			if err != nil {
 				return fmt.Errorf("move the %ss of contact %d: %w", table, m.From, err)
@@ -330,6 +330,9 @@ func Merge(ctx context.Context, tx *db.Tx, municipality int64, merges []contact.
 		}
 		if _, err := tx.ExecContext(ctx, adopt+` AND c.contact_id = $2 AND c.state = 'open'`, municipality, m.Into); err != nil {
 			return fmt.Errorf("adopt reactions of contact %d: %w", m.Into, err)
+		}
+		if err := reviseOf(ctx, tx, municipality, m.Into); err != nil {
+			return fmt.Errorf("revise the messages of contact %d: %w", m.Into, err)
 		}
 	}
 	return nil

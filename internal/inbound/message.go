@@ -61,6 +61,17 @@ func message(tx *db.Tx, m received, contact int64) conversation.Message {
 	return out
 }
 
+// revisionKinds are the kinds of WhatsApp's that change an earlier message.
+var revisionKinds = map[whatsapp.MessageKind]conversation.RevisionKind{
+	whatsapp.KindEdit:   conversation.Edit,
+	whatsapp.KindRevoke: conversation.Revoke,
+}
+
+func revision(m received, kind conversation.RevisionKind, contact int64) conversation.Revision {
+	return conversation.Revision{ExternalID: m.Message.ID, Target: m.TargetID, ContactID: contact, Kind: kind, Text: m.Text,
+		SameText: m.Unclear || kind == conversation.Revoke, At: m.At, Place: m.place}
+}
+
 func reaction(r *whatsapp.Reaction) *conversation.Reaction {
 	if r == nil {
 		return nil

@@ -62,6 +62,13 @@ func aWeek() []string {
 		add(fmt.Sprintf(`"messages":[%s]`, message(user, id(6), fmt.Sprintf(`"type":"reaction","reaction":{"message_id":%q,"emoji":"👍"}`, id(1)))))
 		add(fmt.Sprintf(`"messages":[%s]`, message(phone, id(7), `"context":{"id":"`+id(2)+`"},"type":"interactive","interactive":{"type":"button_reply","button_reply":{"id":"si","title":"Sì"}}`)))
 		add(fmt.Sprintf(`"contacts":[{"wa_id":"39333100%04d","profile":{"name":"Ultima %d 🌷"}}],"messages":[%s]`, i, i, message(phone, id(8), words("ultima"))))
+		edit := func(target, body string) string {
+			return fmt.Sprintf(`"type":"edit","edit":{"original_message_id":%q,"message":{"type":"text","text":{"body":%q}}}`, target, body)
+		}
+		add(`"messages":[` + message(user, id(9), edit(id(8), "corretta una volta")) + `]`)
+		add(`"messages":[` + message(phone, id(10), edit(id(8), "corretta due volte")) + `]`)
+		add(`"messages":[` + message(phone, id(11), edit(id(1), "corretto il primo")) + `]`)
+		add(`"messages":[` + message(phone, id(12), `"type":"revoke","revoke":{"original_message_id":"`+id(2)+`"}`) + `]`)
 	}
 	for n, told := range []string{"sent", "delivered", "read"} {
 		add(fmt.Sprintf(`"statuses":[{"id":"wamid.o1","status":%q,"timestamp":"{at}","recipient_id":"393339990000"}]`, told))
@@ -259,7 +266,8 @@ var states = []string{
 	`SELECT 'contact' AS what, ` + whose + ` AS who, x.name, x.username, x.phone, x.user_id FROM contact x WHERE x.merged_into = 0`,
 	`SELECT 'address' AS what, ` + whose + ` AS who, x.kind, x.value, x.since, x.until FROM contact_address x`,
 	`SELECT 'message' AS what, ` + whose + ` AS who, ` + which + ` AS conversation, x.external_id, x.direction, x.type, x.text, x.reply_to, x.at, x.place,
-		x.status, x.error_code, x.read_at FROM message x`,
+		x.status, x.error_code, x.read_at, x.edited_at, x.revoked_at FROM message x`,
+	`SELECT 'revision' AS what, ` + whose + ` AS who, x.external_id, x.target, x.kind, x.text, x.at, x.place, CASE WHEN x.applied THEN 1 ELSE 0 END AS applied FROM revision x`,
 	`SELECT 'conversation' AS what, ` + whose + ` AS who, ` + which + ` AS conversation, x.number, x.state, x.unread, x.opened_at, x.waiting_since, x.first_reply_at,
 		x.last_inbound_at, x.last_message_at, (SELECT l.external_id FROM message l WHERE l.municipality_id = x.municipality_id AND l.message_id = x.last_message_id) AS last,
 		x.last_direction, x.last_type, x.last_text FROM conversation x WHERE 'merged' NOT IN (x.state, x.resolution)`,

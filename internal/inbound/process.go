@@ -40,7 +40,7 @@ type Processor struct {
 func NewProcessor(d *db.DB, directory *municipality.Directory, j *journal.Journal, talk *dialogue.Dialogue, metrics prometheus.Registerer, log *slog.Logger) *Processor {
 	p := &Processor{d: d, directory: directory, journal: j, dialogue: talk, log: log,
 		processed: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "filodiretto_inbound_items_total",
-			Help: "Items of webhooks by what became of them: message, duplicate, status, quarantined, other."}, []string{"kind"}),
+			Help: "Items of webhooks by what became of them: message, duplicate, revision, status, quarantined, other."}, []string{"kind"}),
 		lag: prometheus.NewGauge(prometheus.GaugeOpts{Name: "filodiretto_journal_lag_seconds",
 			Help: "Age of the oldest journal entry that waits to become conversation."})}
 	metrics.MustRegister(p.processed, p.lag)
@@ -352,11 +352,18 @@ func person(m received) contact.Person {
 }
 
 func (p *Processor) storeMessages(ctx context.Context, tx *db.Tx, s *sorted, contacts []int64) error {
-	incoming := make([]conversation.Message, len(s.messages))
+	var incoming []conversation.Message
+	var sources []received // of incoming, in its order
+	var revisions []conversation.Revision
 	numbers := make(map[string]int64)
 	for i, m := range s.messages {
-		incoming[i] = message(tx, m, contacts[i])
 		numbers[m.number]++
+		if kind, revises := revisionKinds[m.Kind]; revises {
+			revisions = append(revisions, revision(m, kind, contacts[i]))
+			continue
+		}
+		incoming = append(incoming, message(tx, m, contacts[i]))
+		sources = append(sources, m)
 	}
 	turn, err := p.dialogue.Listen(ctx, tx, s.m, incoming)
 	if err != nil {
@@ -370,18 +377,24 @@ func (p *Processor) storeMessages(ctx context.Context, tx *db.Tx, s *sorted, con
 		return err
 	}
 	var files []media.Expected
+	var arrived []string
 	stored := 0
 	for i, m := range incoming {
 		if !fresh[i].Stored {
 			continue
 		}
 		stored++
-		if f := s.messages[i].Media; m.MediaID != 0 {
+		arrived = append(arrived, m.ExternalID)
+		if f := sources[i].Media; m.MediaID != 0 {
 			files = append(files, media.Expected{MediaID: m.MediaID, MessageID: m.ID, ConversationID: fresh[i].Conversation, Number: m.Number,
 				ExternalID: f.ID, URL: f.URL, MIME: f.MIME, Name: f.Filename, SHA256: f.SHA256, At: m.At})
 		}
 	}
+	if err := conversation.Revise(ctx, tx, s.m.ID, revisions, arrived); err != nil {
+		return err
+	}
 	p.processed.WithLabelValues("message").Add(float64(stored))
+	p.processed.WithLabelValues("revision").Add(float64(len(revisions)))
 	p.processed.WithLabelValues("duplicate").Add(float64(len(incoming) - stored))
 	for number, n := range numbers {
 		tx.Notify(db.Notice{Topic: db.Inbound, Municipality: s.m.ID, Key: number, ID: n})

@@ -4,6 +4,7 @@ package web
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"net/url"
 	"slices"
@@ -39,6 +40,37 @@ func oddities(v *visit, out *page.Message, m conversation.Message) {
 		out.Problem = whatIsWrong(l, m)
 	}
 	out.Raw = indented(d.Raw)
+}
+
+// revisionsOf loads what citizens changed of the messages.
+func revisionsOf(ctx context.Context, tx *db.Tx, v *visit, messages []conversation.Message) (map[string][]conversation.Revision, error) {
+	var targets []string
+	for _, m := range messages {
+		if m.EditedAt != nil || m.RevokedAt != nil {
+			targets = append(targets, m.ExternalID)
+		}
+	}
+	if len(targets) == 0 {
+		return nil, nil
+	}
+	return conversation.Revisions(ctx, tx, v.municipality.ID, targets)
+}
+
+// revise shows when a message was changed or taken back, and what it said before.
+func revise(out *page.Message, m conversation.Message, history []conversation.Revision) {
+	out.Edited, out.Revoked = orZero(m.EditedAt), orZero(m.RevokedAt)
+	if m.EditedAt == nil {
+		return
+	}
+	var texts []page.Version
+	for _, r := range history {
+		if r.Kind != conversation.Revoke && !r.SameText {
+			texts = append(texts, page.Version{At: r.At, Text: r.Text})
+		}
+	}
+	if len(texts) > 0 {
+		out.Earlier = texts[:len(texts)-1] // the last is what it says now
+	}
 }
 
 func advertOf(l locale.Language, r conversation.Referral) *page.Advert {

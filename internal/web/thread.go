@@ -300,6 +300,10 @@ func (s *Server) messages(ctx context.Context, tx *db.Tx, v *visit, c conversati
 	if err != nil {
 		return nil, err
 	}
+	history, err := revisionsOf(ctx, tx, v, found.Messages)
+	if err != nil {
+		return nil, err
+	}
 	var out []page.Message
 	reactions := map[string]map[string]page.Reaction{}
 	for _, m := range found.Messages {
@@ -311,7 +315,9 @@ func (s *Server) messages(ctx context.Context, tx *db.Tx, v *visit, c conversati
 			out = append(out, systemEvent(v, m))
 			continue
 		}
-		out = append(out, messageOf(v, c, m, quoted, files))
+		shown := messageOf(v, c, m, quoted, files)
+		revise(&shown, m, history[m.ExternalID])
+		out = append(out, shown)
 	}
 	for i, m := range out {
 		for _, reaction := range reactions[m.External] {
@@ -436,6 +442,9 @@ func quoteOf(v *visit, c conversation.Conversation, m conversation.Message, quot
 		return &page.Quote{}
 	}
 	quote := &page.Quote{ID: db.FormatID(q.ID), Author: q.Author.Name, Text: shortened(q.Text, lettersInList), Type: typeOf(q.Type)}
+	if q.RevokedAt != nil {
+		quote.Text, quote.Type = "", conversation.TypeRevoked
+	}
 	switch {
 	case q.Direction == conversation.In:
 		quote.Author = nameOf(c.Contact)

@@ -55,6 +55,7 @@ type Message struct {
 	System   *System
 
 	TargetID string // of KindEdit and KindRevoke: the message concerned
+	Unclear  bool   // of KindEdit: it does not tell what the message says now
 
 	ReplyTo     string // wamid of the quoted message
 	ContextFrom string // who wrote the quoted message: phone or user id
@@ -477,6 +478,7 @@ func (m *Message) readEdit(v gjson.Result) bool {
 	edited := Message{Type: text(inner.Get("type"))}
 	ok := edited.content(inner)
 	m.TargetID = text(v.Get("original_message_id"))
+	m.Unclear = edited.Kind == KindUnsupported
 	m.Kind, m.Text, m.Media, m.Location = KindEdit, edited.Text, edited.Media, edited.Location
 	return ok && m.TargetID != "" && inner.IsObject()
 }

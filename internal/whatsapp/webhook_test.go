@@ -145,6 +145,9 @@ func tellMessage(m Message) string {
 	if m.TargetID != "" {
 		b.WriteString(" target=" + m.TargetID)
 	}
+	if m.Unclear {
+		b.WriteString(" unclear")
+	}
 	if m.GroupID != "" {
 		b.WriteString(" group=" + m.GroupID)
 	}

@@ -227,8 +227,17 @@ type Message struct {
 	Resend    bool     // offered to be sent again
 	Labels    []string // further words above the content
 	Advert    *Advert
-	Problem   string // what is wrong with what came in, and what to do
-	Raw       string // what can't be shown whole, as it came
+	Edited    time.Time // when the citizen last changed it
+	Revoked   time.Time // when the citizen took it back
+	Earlier   []Version // what it said before, oldest first
+	Problem   string    // what is wrong with what came in, and what to do
+	Raw       string    // what can't be shown whole, as it came
+}
+
+// Version is what a message said at first, or after an edit.
+type Version struct {
+	At   time.Time
+	Text string
 }
 
 // Advert is the advertisement or post by which a citizen came to the chat.
