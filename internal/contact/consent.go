@@ -3,12 +3,14 @@
 package contact
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/filodiretto/filodiretto/internal/db"
@@ -147,10 +149,13 @@ func consents(ctx context.Context, tx *db.Tx, query string, args ...any) ([]Cons
 	return out, nil
 }
 
-// Consents are the rows of a citizen, newest first, with those of contacts that turned out to be the same.
+// Consents are the rows of a citizen, newest first, with those of contacts that turned out to be the same. They are
+// sorted here: asked for the order, SQLite would read the whole register in it.
 func Consents(ctx context.Context, tx *db.Tx, municipality, contactID int64) ([]Consent, error) {
-	return consents(ctx, tx, `AND contact_id IN (SELECT contact_id FROM contact WHERE municipality_id = $1 AND (contact_id = $2 OR merged_into = $2))
-		ORDER BY consent_id DESC`, municipality, contactID)
+	list, err := consents(ctx, tx, `AND contact_id IN (SELECT CAST($2 AS bigint) UNION ALL
+		SELECT contact_id FROM contact WHERE municipality_id = $1 AND merged_into = $2 AND merged_into <> 0)`, municipality, contactID)
+	slices.SortFunc(list, func(a, b Consent) int { return cmp.Compare(b.ID, a.ID) })
+	return list, err
 }
 
 // AllConsents is a page of the whole register, oldest first; after is the id of the last row before, 0 begins.
