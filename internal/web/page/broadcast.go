@@ -340,7 +340,7 @@ func gist(text string) string {
 		}
 	}
 	if runes := []rune(line); len(runes) > gistLength {
-		return strings.TrimSpace(string(runes[:gistLength])) + "…"
+		return strings.TrimRight(string(runes[:gistLength]), " .,;:…") + "…"
 	}
 	return line
 }
