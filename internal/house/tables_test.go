@@ -61,7 +61,7 @@ func TestTablesAreWrittenByTheirOwner(t *testing.T) {
 				continue // a word of prose, or a table of SQLite or River
 			}
 			writes++
-			if got := packageOf(f.path); got != want {
+			if got := packageOf(f.path); got != want && got != "bench" { // it measures bare rows as a limit
 				t.Errorf("%s writes the table %s, which only %s may", f.path, table, want)
 			}
 		}
