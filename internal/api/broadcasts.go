@@ -71,7 +71,7 @@ type Counts struct {
 // Reach is how fast a broadcast arrived.
 type Reach struct {
 	Reached int      `json:"reached" doc:"Recipients whose phone is known to have it"`
-	P50     *float64 `json:"p50" doc:"Seconds from its start until half of these had it; null is not known"`
+	P50     *float64 `json:"p50" doc:"Seconds from its start until half of these had it, as last counted; null is not known"`
 	P90     *float64 `json:"p90" doc:"Until nine of ten had it"`
 	P99     *float64 `json:"p99" doc:"Until 99 of 100 had it"`
 }
@@ -150,7 +150,7 @@ func (s *server) broadcastRoutes(api huma.API) {
 	register(s, api, createOperation(), []int{http.StatusBadRequest, http.StatusForbidden, http.StatusRequestEntityTooLarge,
 		http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity}, s.createBroadcast)
 	register(s, api, huma.Operation{OperationID: "listBroadcasts", Method: http.MethodGet, Path: "/broadcasts", Tags: tags,
-		Summary: "List broadcasts, newest first", Description: "Counts and reach are as last counted; those of a single broadcast are of now."},
+		Summary: "List broadcasts, newest first", Description: "Counts and reach are as last counted, half a minute ago or less; the counts of a single broadcast are of now."},
 		[]int{http.StatusForbidden, http.StatusUnprocessableEntity}, s.listBroadcasts)
 	register(s, api, huma.Operation{OperationID: "getBroadcast", Method: http.MethodGet, Path: "/broadcasts/{id}", Tags: tags,
 		Summary: "Get a broadcast, and what became of it"},
@@ -290,11 +290,18 @@ func findBroadcast(ctx context.Context, tx *db.Tx, municipality int64, id string
 	return broadcast.Get(ctx, tx, municipality, key)
 }
 
-// describeBroadcast is a broadcast with what is counted of it now.
+// describeBroadcast is a broadcast with what is counted of it now. While it is on its way, which programs watch,
+// the times are as last counted: sorting all that arrived, again and again, would slow it down.
 func describeBroadcast(ctx context.Context, tx *db.Tx, municipality int64, b broadcast.Broadcast) (Broadcast, error) {
-	reach, err := broadcast.CountReach(ctx, tx, municipality, b.ID)
-	b.Reach = reach
-	return newBroadcast(b, callOf(ctx).language), err
+	if b.CompletedAt != nil {
+		reach, err := broadcast.CountReach(ctx, tx, municipality, b.ID)
+		b.Reach = reach
+		return newBroadcast(b, callOf(ctx).language), err
+	}
+	out := newBroadcast(b, callOf(ctx).language)
+	counts, err := broadcast.Count(ctx, tx, municipality, b.ID)
+	out.Counts, out.Reach.Reached = newCounts(counts), counts.Arrived()
+	return out, err
 }
 
 func (s *server) approveBroadcast(ctx context.Context, in *changeBroadcast) (*oneBroadcast, error) {
@@ -377,7 +384,7 @@ func newBroadcast(b broadcast.Broadcast, l locale.Language) Broadcast {
 		Text:     b.Reads, Free: known(b.Free), Ends: b.Ends, Author: newActor(b.Author.Kind, b.Author.ID, b.Author.Name), BreakGlass: known(b.Glass),
 		Schedule: utc(b.Schedule), CreatedAt: b.CreatedAt.UTC(), SubmittedAt: utc(b.SubmittedAt), ApprovedAt: utc(b.ApprovedAt),
 		StartedAt: utc(b.StartedAt), CompletedAt: utc(b.CompletedAt), Waits: known(b.Waits),
-		Counts: Counts{Audience: b.Reach.Audience(), Outcomes: b.Reach.Outcomes}, Reach: newReach(b.Reach)}
+		Counts: newCounts(b.Reach.Outcomes), Reach: newReach(b.Reach)}
 	if b.Follows != 0 {
 		out.Follows = new(db.FormatID(b.Follows))
 	}
@@ -396,6 +403,8 @@ func newPause(b broadcast.Broadcast, l locale.Language) Pause {
 	}
 	return Pause{Code: b.PauseCode, Detail: new(l.T(conversation.FailureKey(b.PauseCode), "code", b.PauseCode))}
 }
+
+func newCounts(o broadcast.Outcomes) Counts { return Counts{Audience: o.Audience(), Outcomes: o} }
 
 func newReach(r broadcast.Reach) Reach {
 	out := Reach{Reached: r.Arrived()}

@@ -129,9 +129,12 @@ func TestRecipients(t *testing.T) {
 			equal(t, outcome, a.at("counts", outcome), any(n))
 		}
 		equal(t, "reached", a.at("reach", "reached"), any(1.0))
-		if p50, _ := a.at("reach", "p50").(float64); p50 <= 0 {
-			t.Errorf("p50 is %v", a.at("reach", "p50"))
+		equal(t, "p50 before it was counted", a.at("reach", "p50"), nil)
+		d.conduct()
+		for _, share := range []string{"p50", "p90", "p99"} {
+			equal(t, share, d.get(path).want(http.StatusOK).at("reach", share), any(60.0))
 		}
+		equal(t, "p50 in the listing", d.get("/broadcasts").want(http.StatusOK).at("items", 0, "reach", "p50"), any(60.0))
 		failed := d.get(path + "/recipients?outcome=not_reached").want(http.StatusOK)
 		for _, item := range failed.at("items").([]any) {
 			r := item.(map[string]any)
