@@ -23,11 +23,24 @@ type Conductor struct {
 	directory *municipality.Directory
 	log       *slog.Logger
 	counted   time.Time // when reach was last counted
+	left      map[limited]allowance
+}
+
+// limited is who is bound by Meta's daily limit.
+type limited struct {
+	municipality int64
+	urgent       bool
+}
+
+// allowance is how many people may still be reached, as last counted.
+type allowance struct {
+	people int
+	at     time.Time
 }
 
 // NewConductor makes a conductor.
 func NewConductor(d *db.DB, directory *municipality.Directory, log *slog.Logger) *Conductor {
-	return &Conductor{d: d, directory: directory, log: log}
+	return &Conductor{d: d, directory: directory, log: log, left: make(map[limited]allowance)}
 }
 
 const (
@@ -207,15 +220,7 @@ func wind(ctx context.Context, tx *db.Tx, m *municipality.Municipality, b Broadc
 
 // send releases what the numbers can take, and ends the broadcast when nothing is left.
 func (c *Conductor) send(ctx context.Context, m *municipality.Municipality, w work) (goesOn bool, err error) {
-	var may int
-	err = c.d.View(ctx, func(ctx context.Context, tx *db.Tx) error {
-		b, err := Get(ctx, tx, w.municipality, w.id)
-		if err != nil {
-			return err
-		}
-		may, err = reachable(ctx, tx, m, b.urgent())
-		return err
-	})
+	may, err := c.allowed(ctx, m, w)
 	if err != nil {
 		return false, err
 	}
@@ -229,6 +234,34 @@ func (c *Conductor) send(ctx context.Context, m *municipality.Municipality, w wo
 		return err
 	})
 	return goesOn, err
+}
+
+// Counting whom a day's broadcasts reached reads all their copies: while many are left, it is done once in a
+// while, and what may have been released since is taken off.
+const (
+	plenty       = 20_000
+	countAllowed = 2 * time.Second
+)
+
+// allowed is how many more people a broadcast may reach now; -1 is no limit.
+func (c *Conductor) allowed(ctx context.Context, m *municipality.Municipality, w work) (may int, err error) {
+	var who limited
+	now := time.Now()
+	err = c.d.View(ctx, func(ctx context.Context, tx *db.Tx) error {
+		b, err := Get(ctx, tx, w.municipality, w.id)
+		if err != nil {
+			return err
+		}
+		who = limited{municipality: m.ID, urgent: b.urgent()}
+		if left, known := c.left[who]; known && now.Sub(left.at) < countAllowed && left.people > plenty {
+			may, now = left.people, left.at
+			return nil
+		}
+		may, err = reachable(ctx, tx, m, b.urgent())
+		return err
+	})
+	c.left[who] = allowance{people: may - slice*len(numbersOf(m)), at: now}
+	return may, err
 }
 
 // urgent broadcasts overtake everything and may use what is kept of the limit; an exercise does neither.

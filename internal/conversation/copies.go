@@ -62,7 +62,7 @@ const CopyArgs = 11
 func Copies(ctx context.Context, tx *db.Tx, municipality, broadcast, follows int64, a Author, r Recipients) (last int64, n int, err error) {
 	quotes := `''`
 	if follows != 0 {
-		quotes = `coalesce((SELECT f.external_id FROM message f WHERE f.municipality_id = $1 AND f.client_key = $11 || r.contact_id AND f.number = r.number), '')`
+		quotes = `coalesce((SELECT f.external_id FROM message f WHERE f.municipality_id = $1 AND f.client_key = $11 || r.contact_id AND f.client_key <> '' AND f.number = r.number), '')`
 	}
 	// The ids are made by the database, from a block of ours, for its own rows.
 	statement := `INSERT INTO message (municipality_id, message_id, contact_id, number, direction, type, status, lane, broadcast_id, client_key, reply_to,

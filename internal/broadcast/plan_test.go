@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package broadcast_test
+
+import (
+	"context"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/filodiretto/filodiretto/internal/broadcast"
+	"github.com/filodiretto/filodiretto/internal/conversation"
+	"github.com/filodiretto/filodiretto/internal/db"
+	"github.com/filodiretto/filodiretto/internal/dbtest"
+)
+
+// statements collects what a Tx ran, once each, with arguments to explain it by.
+type statements struct {
+	mu   sync.Mutex
+	args map[string][]any
+}
+
+func (s *statements) observe(query string, args []any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.args != nil {
+		s.args[query] = args
+	}
+}
+
+// during returns what f ran.
+func (s *statements) during(f func()) map[string][]any {
+	s.mu.Lock()
+	s.args = make(map[string][]any)
+	s.mu.Unlock()
+	f()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ran := s.args
+	s.args = nil
+	return ran
+}
+
+// Whatever a broadcast needs is found by an index: with what PostgreSQL knew of its tables before there were
+// many copies, and with what it knows afterwards.
+func TestNoStatementScansAGrowingTable(t *testing.T) {
+	var seen statements
+	o := &office{}
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		*o = office{t: t, d: d, now: time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)}
+		o.open()
+		o.limit("TIER_100K")
+		o.past()
+		ran := seen.during(o.walkABroadcast)
+		if len(ran) < 40 {
+			t.Fatalf("only %d statements were seen", len(ran))
+		}
+		o.explainAll("before there were many copies", ran)
+		o.sent(plan("AVVISI"))
+		o.conduct()
+		o.explainAll("with many copies", ran)
+	}, func(options *db.Options) {
+		options.Now = func() time.Time { return o.now }
+		options.Observe = seen.observe
+	})
+}
+
+// past makes a town with many messages, and lists of which one has many subscribers.
+func (o *office) past() {
+	o.t.Helper()
+	o.crowd(3000)
+	for range 20 {
+		o.subscribed(number, "EVENTI", "CENTRO")
+	}
+	o.update(func(ctx context.Context, tx *db.Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO message (municipality_id, message_id, contact_id, number, direction, type, status, at, created_at, next_at, external_id)
+			SELECT s.municipality_id, s.contact_id + n.k, s.contact_id, s.number, 'out', 'text', 80, $1, $1, $1, 'wamid.old' || (s.contact_id + n.k)
+			FROM subscription s, (SELECT 1000000000 AS k UNION ALL SELECT 2000000000 UNION ALL SELECT 3000000000 UNION ALL SELECT 4000000000) n WHERE s.topic = 'AVVISI'`, o.now.Add(-48*time.Hour))
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `ANALYZE`)
+		return err
+	})
+}
+
+// walkABroadcast does to broadcasts whatever can be done.
+func (o *office) walkABroadcast() {
+	p := plan("EVENTI", "AVVISI")
+	p.Districts, p.Exclude, p.Free = []string{"CENTRO"}, []string{"EMERGENZE"}, "Ciao {name}, via Roma è chiusa."
+	first := o.sent(p)
+	p = plan("EVENTI")
+	p.Exclude, p.Follows = []string{"AVVISI"}, first.ID
+	o.deliver()
+	second := o.sent(p)
+	o.conduct()
+	o.act(broadcast.Pause, second.ID)
+	o.act(broadcast.Resume, second.ID)
+	o.conduct()
+	claimed := o.claim(number, 8)
+	o.settle(number, claimed[:2], conversation.Uncertain, 0)
+	o.settle(number, claimed[2:4], conversation.Queued, 132015)
+	o.settle(number, claimed[4:5], conversation.Failed, 131026)
+	o.settle(number, claimed[5:], conversation.Accepted, 0)
+	o.act(broadcast.Resume, second.ID)
+	o.conduct()
+	var told []conversation.Change
+	for _, m := range claimed[5:] {
+		told = append(told, conversation.Change{Number: number, MessageID: m.ID, ExternalID: "wamid." + db.FormatID(m.ID), Status: conversation.Delivered, At: o.now})
+	}
+	o.update(func(ctx context.Context, tx *db.Tx) error {
+		_, err := conversation.ApplyStatuses(ctx, tx, o.m.ID, told)
+		return err
+	})
+	o.now = o.now.Add(11 * time.Minute)
+	o.update(func(ctx context.Context, tx *db.Tx) error {
+		_, err := broadcast.ResendUncertain(ctx, tx, o.anna(), o.m, second.ID)
+		return err
+	})
+	o.act(broadcast.Cancel, second.ID)
+	o.conduct()
+	o.look(second)
+}
+
+// look reads what the pages read.
+func (o *office) look(b broadcast.Broadcast) {
+	for _, read := range []func(ctx context.Context, tx *db.Tx) error{
+		func(ctx context.Context, tx *db.Tx) error {
+			_, err := broadcast.CountReach(ctx, tx, o.m.ID, b.ID)
+			return err
+		},
+		func(ctx context.Context, tx *db.Tx) error {
+			_, err := broadcast.Offered(ctx, tx, o.m.ID, b.ID)
+			return err
+		},
+		func(ctx context.Context, tx *db.Tx) error {
+			_, err := broadcast.Failures(ctx, tx, o.m.ID, b.ID)
+			return err
+		},
+		func(ctx context.Context, tx *db.Tx) error {
+			_, _, err := broadcast.Recipients(ctx, tx, o.m.ID, b.ID, broadcast.NotReached, 0, 50)
+			return err
+		},
+		func(ctx context.Context, tx *db.Tx) error {
+			_, err := broadcast.Sample(ctx, tx, o.anna(), o.m, plan("EVENTI"), 3)
+			return err
+		},
+		func(ctx context.Context, tx *db.Tx) error {
+			_, _, err := broadcast.Subscribers(ctx, tx, o.m.ID, "EVENTI", 0, 50)
+			return err
+		},
+		func(ctx context.Context, tx *db.Tx) error {
+			_, err := broadcast.Chain(ctx, tx, o.m.ID, b.ID)
+			return err
+		},
+		func(ctx context.Context, tx *db.Tx) error {
+			_, _, err := conversation.NextDue(ctx, tx, o.m.ID, number)
+			return err
+		},
+		func(ctx context.Context, tx *db.Tx) error { _, _, err := conversation.Waiting(ctx, tx); return err },
+	} {
+		o.update(read)
+	}
+}
+
+func (o *office) explainAll(when string, ran map[string][]any) {
+	o.t.Helper()
+	for query, args := range ran {
+		if strings.HasPrefix(query, "ANALYZE") {
+			continue
+		}
+		if plan := o.explain(query, args); scans.MatchString(plan) {
+			o.t.Errorf("%s: %s\n%s", when, query, plan)
+		}
+	}
+}
+
+// scans finds a plan that reads all of a table that grows.
+var scans = regexp.MustCompile(`(?m)(Seq Scan on (message|subscription|subscriber|contact|contact_address|consent)( |$)|^SCAN (message|subscription|subscriber|contact|[msfieck])( |$))`)
+
+func (o *office) explain(query string, args []any) string {
+	o.t.Helper()
+	prefix, columns := "EXPLAIN ", 1
+	if o.d.Engine == db.SQLite {
+		prefix, columns = "EXPLAIN QUERY PLAN ", 4
+	}
+	var plan []string
+	o.update(func(ctx context.Context, tx *db.Tx) error {
+		plan = nil
+		return tx.Query(ctx, prefix+query, [][]any{args}, func(_ int, row db.Scanner) error {
+			var a, b, c int
+			var line string
+			into := []any{&a, &b, &c, &line}
+			err := row.Scan(into[len(into)-columns:]...)
+			plan = append(plan, line)
+			return err
+		})
+	})
+	return strings.Join(plan, "\n")
+}
