@@ -157,3 +157,9 @@ func earlier(history []conversation.Revision) []Version {
 	}
 	return versions[:max(len(versions)-1, 0)]
 }
+
+// Pricing is how Meta counts a message.
+type Pricing struct {
+	Category string `json:"category" example:"utility"`
+	Type     string `json:"type" example:"regular" doc:"Regular is charged; what begins with free is not; of others the price is unknown"`
+}

@@ -34,6 +34,7 @@ type Message struct {
 	ReplyTo        *string            `json:"reply_to" example:"3797402938376189" doc:"Id of the message it quotes or reacts to, if that is known"`
 	Status         string             `json:"status" enum:"received,queued,sending,uncertain,accepted,held,sent,failed,delivered,read,played,cancelled,skipped" doc:"Received is the citizen's. The others go forward only; uncertain is what may or may not have been sent"`
 	Error          nullable[Failure]  `json:"error"`
+	Pricing        nullable[Pricing]  `json:"pricing" doc:"How Meta counts what was sent; null until it told"`
 	ExternalID     *string            `json:"external_id" example:"wamid.HBgMMzkzNDcxMjM0NTY3" doc:"WhatsApp's id; null until it gave one"`
 	Author         nullable[Actor]    `json:"author" doc:"Null is the citizen"`
 	At             time.Time          `json:"at" example:"2026-03-02T09:42:00Z" doc:"WhatsApp's time of what came in, ours of what goes out"`
@@ -227,6 +228,9 @@ func newMessage(m conversation.Message, l locale.Language) Message {
 	}
 	if m.BroadcastID != 0 {
 		out.BroadcastID = new(db.FormatID(m.BroadcastID))
+	}
+	if m.Pricing != "" {
+		out.Pricing = some(Pricing{Category: m.Pricing.Category(), Type: m.Pricing.Type()})
 	}
 	if m.Author.Kind != "" {
 		out.Author = newActor(m.Author.Kind, m.Author.ID, m.Author.Name)

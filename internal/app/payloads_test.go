@@ -23,6 +23,7 @@ import (
 
 	"github.com/filodiretto/filodiretto/internal/api"
 	"github.com/filodiretto/filodiretto/internal/broadcast"
+	"github.com/filodiretto/filodiretto/internal/conversation"
 	"github.com/filodiretto/filodiretto/internal/db"
 	"github.com/filodiretto/filodiretto/internal/dbtest"
 	"github.com/filodiretto/filodiretto/internal/dialogue"
@@ -380,4 +381,81 @@ func TestEveryPayloadOfACitizenIsShown(t *testing.T) {
 			t.Errorf("in quarantine: %s", bad)
 		}
 	})
+}
+
+// All shapes in which a status comes move the message alike, and its price is counted once.
+func TestEveryStatusIsUnderstood(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		w := openWindows(t, d)
+		now := d.Now().Unix()
+		const phone = "393335550001"
+		w.deliver(about(fmt.Sprintf(`"messages":[{"from":%q,"id":"wamid.Q","timestamp":"%d","type":"text","text":{"body":"Ciao"}}]`, phone, now-200)))
+		chat := w.conversation(phone)
+		who := fmt.Sprintf(`"recipient_id":%q`, phone)
+		priced := `"pricing":{"billable":true,"pricing_model":"PMP","type":"regular","category":"utility"}`
+		n := 0
+		for name, c := range map[string]struct {
+			statuses []string // without id
+			status   string
+			pricing  string
+		}{
+			"sent, delivered and read in good order":   {[]string{`"status":"sent",` + who + `,` + priced, `"status":"delivered",` + who + `,` + priced, `"status":"read",` + who}, "read", "utility regular"},
+			"in bad order, priced by the last to come": {[]string{`"status":"read",` + who, `"status":"delivered",` + who, `"status":"sent",` + who + `,` + priced}, "read", "utility regular"},
+			"read only":                     {[]string{`"status":"read",` + who + `,` + priced}, "read", "utility regular"},
+			"played":                        {[]string{`"status":"played",` + who + `,` + priced, `"status":"delivered",` + who}, "played", "utility regular"},
+			"an integer time":               {[]string{`"status":"delivered","timestamp":` + fmt.Sprint(now) + `,` + who}, "delivered", ""},
+			"milliseconds":                  {[]string{`"status":"delivered","timestamp":"` + fmt.Sprint(now*1000) + `",` + who}, "delivered", ""},
+			"no time":                       {[]string{`"status":"delivered","timestamp":"domani",` + who}, "delivered", ""},
+			"no recipient":                  {[]string{`"status":"delivered","recipient_user_id":"IT.ABC"`}, "delivered", ""},
+			"the price of before July 2025": {[]string{`"status":"delivered",` + who + `,"conversation":{"id":"c1","expiration_timestamp":"1795000000","origin":{"type":"service"}},"pricing":{"billable":false,"pricing_model":"CBP","category":"service"}`}, "delivered", "service free"},
+			"a category with hyphens":       {[]string{`"status":"delivered",` + who + `,"pricing":{"type":"free_customer_service","category":"authentication-international"}`}, "delivered", "authentication_international free_customer_service"},
+			"a category of tomorrow":        {[]string{`"status":"delivered",` + who + `,"pricing":{"type":"auction","category":"general_purpose_ai"}`}, "delivered", "general_purpose_ai auction"},
+			"failed":                        {[]string{`"status":"failed",` + who + `,"errors":[{"code":131026,"title":"Undeliverable"}]`}, "failed", ""},
+			"failed, and then it came":      {[]string{`"status":"failed",` + who + `,"errors":[{"code":131000}]`, `"status":"delivered",` + who + `,` + priced}, "delivered", "utility regular"},
+			"an unknown one":                {[]string{`"status":"sent",` + who, `"status":"warning",` + who, `"status":"deleted",` + who}, "sent", ""},
+			"errors that are no array":      {[]string{`"status":"failed",` + who + `,"errors":{"code":"131047","details":"late"}`}, "failed", ""},
+			"a pricing that is no object":   {[]string{`"status":"delivered",` + who + `,"pricing":"free"`}, "delivered", ""},
+		} {
+			n++
+			external := fmt.Sprintf("wamid.OUT%d", n)
+			message := w.replied(chat, external)
+			for _, s := range c.statuses {
+				if !strings.Contains(s, `"timestamp"`) {
+					s += fmt.Sprintf(`,"timestamp":"%d"`, now)
+				}
+				w.deliver(about(fmt.Sprintf(`"contacts":[{"wa_id":%q,"profile":{"name":"Anna"}}],"statuses":[{"id":%q,%s}]`, phone, external, s)))
+			}
+			got := w.api("/messages/" + message)
+			price := strings.TrimSpace(got.Get("pricing.category").Str + " " + got.Get("pricing.type").Str)
+			if got.Get("status").Str != c.status || price != c.pricing {
+				t.Errorf("%s: %s, priced %q, in %s", name, got.Get("status"), price, got)
+			}
+		}
+		numbers := w.page("/settings/numbers")
+		for _, words := range []string{"Utilità a pagamento 5", "Risposte libere gratuiti 1", "Autenticazione internazionale gratuiti 1", "general_purpose_ai costo non comunicato 1"} {
+			if !strings.Contains(numbers, words) {
+				t.Errorf("the page of the numbers does not say %q:\n%s", words, numbers)
+			}
+		}
+	})
+}
+
+// replied is a reply that Meta has accepted under an id; it returns ours.
+func (w *windows) replied(conversationID, external string) string {
+	w.Helper()
+	ada := staff.Actor{Kind: staff.OperatorKind, ID: 1, Name: "Ada", Role: staff.Operator, Municipality: w.m.ID}
+	id, _ := db.ParseID(conversationID)
+	var m conversation.Message
+	w.update(func(ctx context.Context, tx *db.Tx) (err error) {
+		m, err = conversation.Send(ctx, tx, ada, id, conversation.Outgoing{Type: conversation.TypeText, Text: "Ecco", ClientKey: external})
+		return err
+	})
+	number := w.m.Numbers[0].PhoneNumberID
+	w.update(func(ctx context.Context, tx *db.Tx) error {
+		if _, err := conversation.Claim(ctx, tx, w.m.ID, number, conversation.Reply, conversation.Reply, 1); err != nil {
+			return err
+		}
+		return conversation.Settle(ctx, tx, w.m.ID, number, []conversation.Outcome{{MessageID: m.ID, Attempt: 1, Written: true, Status: conversation.Accepted, ExternalID: external}})
+	})
+	return db.FormatID(m.ID)
 }

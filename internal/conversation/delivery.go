@@ -22,6 +22,7 @@ type Change struct {
 	At          time.Time
 	ErrorCode   int
 	ErrorDetail string
+	Pricing     Pricing
 }
 
 // target is the message a change is about.
@@ -46,11 +47,12 @@ func ApplyStatuses(ctx context.Context, tx *db.Tx, municipality int64, changes [
 			byExternal = append(byExternal, c)
 		}
 	}
-	failed, err := advance(ctx, tx, municipality, ` AND message_id = $3 AND (external_id = $2 OR external_id = '')`, byID)
+	const isID, isExternal = ` AND message_id = $3 AND (external_id = $2 OR external_id = '')`, ` AND external_id = $2 AND external_id <> '' AND CAST($3 AS bigint) = 0`
+	failed, err := advance(ctx, tx, municipality, isID, byID)
 	if err != nil {
 		return nil, err
 	}
-	others, err := advance(ctx, tx, municipality, ` AND external_id = $2 AND external_id <> '' AND CAST($3 AS bigint) = 0`, byExternal)
+	others, err := advance(ctx, tx, municipality, isExternal, byExternal)
 	if err != nil {
 		return nil, err
 	}
@@ -71,8 +73,10 @@ func reduce(changes []Change) map[target]Change {
 		if c.MessageID == 0 {
 			k.external = c.ExternalID
 		}
-		if have, ok := out[k]; ok && (have.Status.Rank() > c.Status.Rank() || have.Status.Rank() == c.Status.Rank() && !c.At.Before(have.At)) {
-			continue
+		have, ok := out[k]
+		c.Pricing, have.Pricing = cmp.Or(c.Pricing, have.Pricing), cmp.Or(have.Pricing, c.Pricing)
+		if ok && (have.Status.Rank() > c.Status.Rank() || have.Status.Rank() == c.Status.Rank() && !c.At.Before(have.At)) {
+			c = have
 		}
 		out[k] = c
 	}
@@ -87,7 +91,9 @@ const advanceMessage = `UPDATE message SET status = CAST($5 AS integer),
 	sent_at = CASE WHEN sent_at IS NULL AND CAST($5 AS integer) >= 50 AND CAST($5 AS integer) <> 60 THEN $8 ELSE sent_at END,
 	delivered_at = CASE WHEN delivered_at IS NULL AND CAST($5 AS integer) >= 70 THEN $8 ELSE delivered_at END,
 	read_at = CASE WHEN read_at IS NULL AND CAST($5 AS integer) >= 80 THEN $8 ELSE read_at END,
-	counted = CASE WHEN CAST($5 AS integer) >= 70 AND counted < 2 THEN counted + 1 ELSE counted END
+	counted = CASE WHEN CAST($5 AS integer) >= 70 AND counted < 2 THEN counted + 1 ELSE counted END,
+	pricing = CASE WHEN pricing = '' THEN CAST($10 AS text) ELSE pricing END,
+	priced = CASE WHEN CAST($5 AS integer) >= 70 AND pricing || CAST($10 AS text) <> '' AND priced < 2 THEN priced + 1 ELSE priced END
 	WHERE municipality_id = $1 AND number = $4 AND direction = 'out' AND status / 10 < CAST($9 AS integer) AND status < 100`
 
 // FreeDelivered is the tally of delivered free-form replies: beyond Meta's monthly allowance they cost.
@@ -96,20 +102,25 @@ const FreeDelivered = "free_delivered"
 func advance(ctx context.Context, tx *db.Tx, municipality int64, which string, changes []Change) ([]Failure, error) {
 	rows := make([][]any, len(changes))
 	for i, c := range changes {
-		rows[i] = []any{municipality, c.ExternalID, c.MessageID, c.Number, int16(c.Status), c.ErrorCode, c.ErrorDetail, c.At, c.Status.Rank()}
+		rows[i] = []any{municipality, c.ExternalID, c.MessageID, c.Number, int16(c.Status), c.ErrorCode, c.ErrorDetail, c.At, c.Status.Rank(), string(c.Pricing)}
 	}
+	moved := make([]bool, len(changes))
 	seen := make(map[int64]bool)
 	delivered := make(map[Tally]int64)
 	copies := changedCopies{}
 	var failed []int64
 	var failures []Failure
-	err := tx.Query(ctx, advanceMessage+which+` RETURNING message_id, conversation_id, type, counted, contact_id, broadcast_id`, rows, func(i int, row db.Scanner) error {
+	err := tx.Query(ctx, advanceMessage+which+` RETURNING message_id, conversation_id, type, counted, contact_id, broadcast_id, pricing, priced`, rows, func(i int, row db.Scanner) error {
 		var f Failure
 		var id int64
 		var kind string
-		var counted int
-		err := row.Scan(&f.MessageID, &id, &kind, &counted, &f.ContactID, &f.BroadcastID)
-		seen[id] = true
+		var counted, priced int
+		var pricing Pricing
+		err := row.Scan(&f.MessageID, &id, &kind, &counted, &f.ContactID, &f.BroadcastID, &pricing, &priced)
+		seen[id], moved[i] = true, true
+		if priced == 1 {
+			delivered[pricing.tally(changes[i])]++
+		}
 		copies.note(f.BroadcastID)
 		if changes[i].Status == Failed {
 			f.Code = changes[i].ErrorCode
@@ -122,6 +133,9 @@ func advance(ctx context.Context, tx *db.Tx, municipality int64, which string, c
 	})
 	if err != nil {
 		return nil, fmt.Errorf("apply statuses: %w", err)
+	}
+	if err := priceLate(ctx, tx, municipality, which, changes, moved, delivered); err != nil {
+		return nil, err
 	}
 	delete(seen, 0)
 	for id := range seen {
@@ -138,13 +152,14 @@ func advance(ctx context.Context, tx *db.Tx, municipality int64, which string, c
 func keepEarly(ctx context.Context, tx *db.Tx, municipality int64, changes []Change) error {
 	rows := make([][]any, len(changes))
 	for i, c := range changes {
-		rows[i] = []any{municipality, c.ExternalID, int16(c.Status), c.At, c.ErrorCode, c.ErrorDetail, tx.Now()}
+		rows[i] = []any{municipality, c.ExternalID, int16(c.Status), c.At, c.ErrorCode, c.ErrorDetail, tx.Now(), string(c.Pricing)}
 	}
-	_, err := tx.Exec(ctx, `INSERT INTO status_early (municipality_id, external_id, status, at, error_code, error_detail, created_at)
-		SELECT $1, $2, CAST($3 AS integer), $4, CAST($5 AS integer), $6, $7
+	_, err := tx.Exec(ctx, `INSERT INTO status_early (municipality_id, external_id, status, at, error_code, error_detail, created_at, pricing)
+		SELECT $1, $2, CAST($3 AS integer), $4, CAST($5 AS integer), $6, $7, $8
 		WHERE NOT EXISTS (SELECT 1 FROM message WHERE municipality_id = $1 AND external_id = $2 AND external_id <> '')
 		ON CONFLICT (municipality_id, external_id) DO UPDATE SET status = excluded.status, at = excluded.at,
-		error_code = excluded.error_code, error_detail = excluded.error_detail
+		error_code = excluded.error_code, error_detail = excluded.error_detail,
+		pricing = CASE WHEN excluded.pricing = '' THEN status_early.pricing ELSE excluded.pricing END
 		WHERE status_early.status / 10 < excluded.status / 10`, rows)
 	if err != nil {
 		return fmt.Errorf("keep early statuses: %w", err)

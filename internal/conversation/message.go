@@ -82,6 +82,7 @@ type Message struct {
 	BroadcastID    int64      // of a copy: its text is the broadcast's
 	EditedAt       *time.Time // when the citizen last changed it; see Revisions
 	RevokedAt      *time.Time // when the citizen took it back; what it said is kept
+	Pricing        Pricing    // how Meta counts it; "" until told
 }
 
 // Detail is what a type holds besides its text.
@@ -190,14 +191,14 @@ var ErrNoMessage = fault.New(fault.NotFound, "error.message_not_found")
 
 const messageColumns = `m.message_id, m.conversation_id, m.contact_id, m.number, m.direction, m.type, m.text, m.detail, m.media_id,
 	m.reply_to, m.external_id, m.status, m.lane, m.author_kind, m.author_id, m.author_name, m.at, m.place, m.next_at, m.attempts, m.tries,
-	m.error_code, m.error_detail, m.sending_at, m.sent_at, m.delivered_at, m.read_at, m.client_key, m.broadcast_id, m.edited_at, m.revoked_at`
+	m.error_code, m.error_detail, m.sending_at, m.sent_at, m.delivered_at, m.read_at, m.client_key, m.broadcast_id, m.edited_at, m.revoked_at, m.pricing`
 
 func scanMessage(row db.Scanner) (Message, error) {
 	var m Message
 	var detail db.JSON
 	err := row.Scan(&m.ID, &m.ConversationID, &m.ContactID, &m.Number, &m.Direction, &m.Type, &m.Text, &detail, &m.MediaID,
 		&m.ReplyTo, &m.ExternalID, &m.Status, &m.Lane, &m.Author.Kind, &m.Author.ID, &m.Author.Name, &m.At, &m.Place, &m.NextAt, &m.Attempts, &m.Tries,
-		&m.ErrorCode, &m.ErrorDetail, &m.SendingAt, &m.SentAt, &m.DeliveredAt, &m.ReadAt, &m.ClientKey, &m.BroadcastID, &m.EditedAt, &m.RevokedAt)
+		&m.ErrorCode, &m.ErrorDetail, &m.SendingAt, &m.SentAt, &m.DeliveredAt, &m.ReadAt, &m.ClientKey, &m.BroadcastID, &m.EditedAt, &m.RevokedAt, &m.Pricing)
 	if err != nil {
 		return Message{}, err
 	}

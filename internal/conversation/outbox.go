@@ -261,9 +261,9 @@ func Settle(ctx context.Context, tx *db.Tx, municipality int64, number string, o
 func applyEarly(ctx context.Context, tx *db.Tx, municipality int64, number string, ids [][]any) error {
 	var changes []Change
 	err := tx.Query(ctx, `DELETE FROM status_early WHERE municipality_id = $1 AND external_id = $2
-		RETURNING external_id, status, at, error_code, error_detail`, ids, func(_ int, row db.Scanner) error {
+		RETURNING external_id, status, at, error_code, error_detail, pricing`, ids, func(_ int, row db.Scanner) error {
 		c := Change{Number: number}
-		err := row.Scan(&c.ExternalID, &c.Status, &c.At, &c.ErrorCode, &c.ErrorDetail)
+		err := row.Scan(&c.ExternalID, &c.Status, &c.At, &c.ErrorCode, &c.ErrorDetail, &c.Pricing)
 		changes = append(changes, c)
 		return err
 	})

@@ -71,7 +71,7 @@ func aWeek() []string {
 		add(`"messages":[` + message(phone, id(12), `"type":"revoke","revoke":{"original_message_id":"`+id(2)+`"}`) + `]`)
 	}
 	for n, told := range []string{"sent", "delivered", "read"} {
-		add(fmt.Sprintf(`"statuses":[{"id":"wamid.o1","status":%q,"timestamp":"{at}","recipient_id":"393339990000"}]`, told))
+		add(fmt.Sprintf(`"statuses":[{"id":"wamid.o1","status":%q,"timestamp":"{at}","recipient_id":"393339990000","pricing":{"type":"regular","category":"utility"}}]`, told))
 		add(fmt.Sprintf(`"statuses":[{"id":"wamid.o2","status":%q,"timestamp":"{at}","recipient_id":"393339990000","biz_opaque_callback_data":"{o2}"}]`, told))
 		add(fmt.Sprintf(`"statuses":[{"id":"wamid.o3","status":%q,"timestamp":"{at}","recipient_id":"393339990000"}]`, told)) // before our own send was settled
 		add(fmt.Sprintf(`"statuses":[{"id":"wamid.unknown%d","status":%q,"timestamp":"{at}","recipient_id":"393339990000"}]`, n, told))
@@ -266,13 +266,13 @@ var states = []string{
 	`SELECT 'contact' AS what, ` + whose + ` AS who, x.name, x.username, x.phone, x.user_id FROM contact x WHERE x.merged_into = 0`,
 	`SELECT 'address' AS what, ` + whose + ` AS who, x.kind, x.value, x.since, x.until FROM contact_address x`,
 	`SELECT 'message' AS what, ` + whose + ` AS who, ` + which + ` AS conversation, x.external_id, x.direction, x.type, x.text, x.reply_to, x.at, x.place,
-		x.status, x.error_code, x.read_at, x.edited_at, x.revoked_at FROM message x`,
+		x.status, x.error_code, x.read_at, x.edited_at, x.revoked_at, x.pricing FROM message x`,
 	`SELECT 'revision' AS what, ` + whose + ` AS who, x.external_id, x.target, x.kind, x.text, x.at, x.place, CASE WHEN x.applied THEN 1 ELSE 0 END AS applied FROM revision x`,
 	`SELECT 'conversation' AS what, ` + whose + ` AS who, ` + which + ` AS conversation, x.number, x.state, x.unread, x.opened_at, x.waiting_since, x.first_reply_at,
 		x.last_inbound_at, x.last_message_at, (SELECT l.external_id FROM message l WHERE l.municipality_id = x.municipality_id AND l.message_id = x.last_message_id) AS last,
 		x.last_direction, x.last_type, x.last_text FROM conversation x WHERE 'merged' NOT IN (x.state, x.resolution)`,
 	`SELECT 'early' AS what, external_id, status, at FROM status_early`,
-	`SELECT 'tally' AS what, day, name, count FROM tally WHERE name = 'free_delivered'`,
+	`SELECT 'tally' AS what, day, name, count FROM tally WHERE name = 'free_delivered' OR name LIKE 'cost:%'`,
 	`SELECT 'quarantine' AS what, reason FROM quarantine`,
 }
 

@@ -410,6 +410,9 @@ func (s *sorted) changes() []conversation.Change {
 		if id, ok := db.ParseID(u.CallbackData); ok {
 			c.MessageID = id
 		}
+		if p := u.Pricing; p != nil {
+			c.Pricing = conversation.PricingOf(clip(p.Category), clip(p.Type), p.Billable)
+		}
 		if len(u.Errors) > 0 {
 			c.ErrorCode, c.ErrorDetail = u.Errors[0].Code, cmp.Or(u.Errors[0].Details, u.Errors[0].Title)
 		}

@@ -69,9 +69,13 @@ func (s *Server) numbers(w http.ResponseWriter, r *http.Request, v *visit) error
 	var (
 		delivered map[string]int64
 		stops     map[string]int
+		costs     map[string][]conversation.Cost
 	)
 	err := s.DB.View(r.Context(), func(ctx context.Context, tx *db.Tx) (err error) {
 		if delivered, err = conversation.MonthTally(ctx, tx, v.municipality.ID, conversation.FreeDelivered, v.now.In(v.municipality.Desk.Zone())); err != nil {
+			return err
+		}
+		if costs, err = conversation.MonthCosts(ctx, tx, v.municipality.ID, v.now.In(v.municipality.Desk.Zone())); err != nil {
 			return err
 		}
 		stops, err = conversation.Stops(ctx, tx, v.municipality.ID)
@@ -84,7 +88,7 @@ func (s *Server) numbers(w http.ResponseWriter, r *http.Request, v *visit) error
 	for _, n := range v.municipality.Numbers {
 		health := v.municipality.Health(n.PhoneNumberID)
 		line := page.Line{Display: n.Display, Office: officeName(v.municipality, n.Office), Quality: quality(health.Quality),
-			Checked: orZero(health.CheckedAt), Month: v.now, Replies: int(delivered[n.PhoneNumberID])}
+			Checked: orZero(health.CheckedAt), Month: v.now, Replies: int(delivered[n.PhoneNumberID]), Costs: pricedOf(v.language, costs[n.PhoneNumberID])}
 		if !v.now.Before(repliesCost) {
 			line.Allowance = freeReplies
 		}
@@ -94,6 +98,24 @@ func (s *Server) numbers(w http.ResponseWriter, r *http.Request, v *visit) error
 		lines = append(lines, line)
 	}
 	return s.draw(w, r, http.StatusOK, page.NumbersPage(s.settingsFrame(v, page.TabNumbers), lines))
+}
+
+// pricedOf names what was delivered as an office does; a category without words of its own stays as it is.
+func pricedOf(l locale.Language, costs []conversation.Cost) (out []page.Priced) {
+	for _, c := range costs {
+		cost := page.Priced{Category: c.Pricing.Category(), Price: l.T("desk.cost.price_unknown"), Count: int(c.Count)}
+		if key := locale.Key("desk.cost." + c.Pricing.Category()); locale.Has(key) {
+			cost.Category = l.T(key)
+		}
+		switch kind := c.Pricing.Type(); {
+		case kind == "regular":
+			cost.Price = l.T("desk.cost.price_charged")
+		case strings.HasPrefix(kind, "free"):
+			cost.Price = l.T("desk.cost.price_free")
+		}
+		out = append(out, cost)
+	}
+	return out
 }
 
 // quality leaves out what Meta has no word for yet.
