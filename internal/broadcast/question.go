@@ -86,12 +86,13 @@ func asked(f *municipality.File, s *standing, w word) question {
 	return q
 }
 
-// open are the questions that wait for an answer when y is said, the latest first.
+// open are the questions that wait for an answer when y is said, the latest first. In one second the question is first,
+// whatever the ids say: WhatsApp's times tell no more.
 func open(f *municipality.File, s *standing, thread []said, y order) []question {
 	var out []question
 	for _, e := range slices.Backward(thread) {
 		switch {
-		case !e.before(y):
+		case !e.before(y) && !(e.at.Equal(y.at) && (e.Verb == Join || e.moved)):
 		case e.office, e.Verb == Yes, e.Verb == No, y.at.After(e.at.Add(confirmWithin)):
 			return out
 		default:
@@ -107,7 +108,7 @@ func open(f *municipality.File, s *standing, thread []said, y order) []question 
 func answerTo(thread []said, q order) *word {
 	for _, e := range thread {
 		switch {
-		case !q.before(e.order):
+		case e.at.Before(q.at), e.at.Equal(q.at) && e.Verb != Yes && e.Verb != No:
 		case e.office, e.Verb == No, e.at.After(q.at.Add(confirmWithin)):
 			return nil
 		case e.Verb == Yes:

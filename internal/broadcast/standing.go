@@ -75,13 +75,13 @@ func (s *standing) in(states ...SubscriptionState) []string {
 	return out
 }
 
-// note remembers the last word applied, and tells whether w is the latest so far.
+// note remembers the last word applied, and tells whether w is to be answered: WhatsApp's times are whole seconds, and
+// of two words in one the answer to either may be the one that the citizen waits for.
 func (s *standing) note(w order) bool {
-	if w.before(s.last) {
-		return false
+	if s.last.before(w) {
+		s.last, s.dirty = w, true
 	}
-	s.last, s.dirty = w, true
-	return true
+	return !w.at.Before(s.last.at)
 }
 
 // join puts the citizen on topic by the word w, and tells whether anything reaches them by that which did not before.
