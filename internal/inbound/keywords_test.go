@@ -863,3 +863,16 @@ func TestSendingAnAnswerAgain(t *testing.T) {
 		o.wants("lists", o.lists(citizen), "EMERGENZE PUBBLICAUTILITA")
 	})
 }
+
+// WhatsApp's times are whole seconds: what is tapped within the second of the question is the answer to it, and answered.
+func TestWithinASecond(t *testing.T) {
+	eachOf(t, rimini("confirm: single", "confirm: double"), func(t *testing.T, o *office) {
+		at := newClock().next()
+		o.deliver(change(`"messages":[` + text(citizen, "wamid.z", at, "ISCRIZIONE ON") + `]`))
+		o.deliver(change(`"messages":[` + text(citizen, "wamid.a", at, "SÌ") + `]`))
+		o.wants("lists", o.lists(citizen), "EMERGENZE PUBBLICAUTILITA")
+		if n := len(o.spoken(citizen)); n != 2 {
+			t.Errorf("%d answers", n)
+		}
+	})
+}
