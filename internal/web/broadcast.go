@@ -38,7 +38,7 @@ func (s *Server) broadcasts(w http.ResponseWriter, r *http.Request, v *visit) er
 		next = following
 		for _, b := range list {
 			outcomes := b.Reach.Outcomes
-			if b.State == broadcast.Preparing || b.State == broadcast.Sending || b.State == broadcast.Paused {
+			if fresh(v, b) {
 				if outcomes, err = broadcast.Count(ctx, tx, v.municipality.ID, b.ID); err != nil {
 					return err
 				}
@@ -61,6 +61,14 @@ func (s *Server) broadcasts(w http.ResponseWriter, r *http.Request, v *visit) er
 		return s.draw(w, r, http.StatusOK, page.BroadcastList(rows, cursor))
 	}
 	return s.draw(w, r, http.StatusOK, page.BroadcastsPage(s.broadcastFrame(v), rows, cursor, more))
+}
+
+// settling is how long after its end a broadcast is counted anew for every page; what comes later is in the
+// figures that the conductor keeps.
+const settling = time.Hour
+
+func fresh(v *visit, b broadcast.Broadcast) bool {
+	return started(b) && (b.CompletedAt == nil || v.now.Sub(*b.CompletedAt) < settling)
 }
 
 func rowOfBroadcast(v *visit, b broadcast.Broadcast, o broadcast.Outcomes) page.BroadcastRow {
@@ -156,10 +164,8 @@ func started(b broadcast.Broadcast) bool {
 
 func broadcastOf(ctx context.Context, tx *db.Tx, v *visit, b broadcast.Broadcast) (page.Broadcast, error) {
 	var err error
-	if started(b) {
-		if b.Reach, err = broadcast.CountReach(ctx, tx, v.municipality.ID, b.ID); err != nil {
-			return page.Broadcast{}, err
-		}
+	if b.Reach, err = reachOf(ctx, tx, v, b); err != nil {
+		return page.Broadcast{}, err
 	}
 	out := page.Broadcast{
 		BroadcastRow: rowOfBroadcast(v, b, b.Reach.Outcomes),
@@ -187,6 +193,23 @@ func broadcastOf(ctx context.Context, tx *db.Tx, v *visit, b broadcast.Broadcast
 	out.Rights = broadcastRights(v, b, out.Offered)
 	out.Chain, err = chainOf(ctx, tx, v, b)
 	return out, err
+}
+
+// timedLive is up to how many recipients the times of arrival are found anew for every look: ordering more
+// takes too long for a page that asks every second, and the conductor's are half a minute old at most.
+const timedLive = 5000
+
+func reachOf(ctx context.Context, tx *db.Tx, v *visit, b broadcast.Broadcast) (reach broadcast.Reach, err error) {
+	switch {
+	case !started(b):
+		return b.Reach, nil
+	case b.Recipients <= timedLive:
+		return broadcast.CountReach(ctx, tx, v.municipality.ID, b.ID)
+	default:
+		reach = b.Reach
+		reach.Outcomes, err = broadcast.Count(ctx, tx, v.municipality.ID, b.ID)
+		return reach, err
+	}
 }
 
 func wrote(v *visit, b broadcast.Broadcast) bool {
