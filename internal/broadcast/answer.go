@@ -87,6 +87,9 @@ func (t *turn) yesNo() *conversation.Options {
 
 func (t *turn) joinText() (string, *conversation.Options) {
 	f := t.m.File
+	if t.last.picked && len(t.last.Topics)+len(t.last.Unknown) == 0 {
+		return t.choose(t.last.page)
+	}
 	var parts []string
 	var options *conversation.Options
 	already := slices.DeleteFunc(slices.Clone(t.last.wanted(f, t.s)), func(topic string) bool { return t.s.state(topic) != On })
@@ -107,9 +110,14 @@ func (t *turn) joinText() (string, *conversation.Options) {
 		}
 	}
 	if len(parts) == 0 { // a district alone brings nothing
-		return t.text("choose_list", t.about(allLists(f))...), t.choice(t.last.page)
+		return t.choose(0)
 	}
 	return paragraphs(parts...), options
+}
+
+// choose asks which lists the citizen wants, from a place in them on.
+func (t *turn) choose(from int) (string, *conversation.Options) {
+	return t.text("choose_list", t.about(allLists(t.m.File))...), t.choice(from)
 }
 
 // choice is the list to choose from, beginning at a place. What does not fit is on the next page.

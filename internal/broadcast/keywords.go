@@ -172,22 +172,22 @@ func (k *Keywords) Handle(ctx context.Context, tx *db.Tx, m *municipality.Munici
 		return nil, err
 	}
 	turns := make(map[int64]*turn)
-	var order []*turn
+	var ordered []*turn
 	for i, w := range words {
 		t := turns[w.message.ContactID]
 		if t == nil {
 			t = newTurn(m, all[w.message.ContactID])
-			turns[w.message.ContactID], order = t, append(order, t)
+			turns[w.message.ContactID], ordered = t, append(ordered, t)
 		}
 		t.thread, t.said = found[i], listen(m.File, g, found[i])
 		t.apply(w)
 	}
-	if err := quote(ctx, tx, m.ID, order); err != nil {
+	if err := quote(ctx, tx, m.ID, ordered); err != nil {
 		return nil, err
 	}
 	var answers []dialogue.Answer
 	var consents []contact.Consent
-	for _, t := range order {
+	for _, t := range ordered {
 		a := k.answer(tx, t)
 		if a.Text != "" {
 			answers = append(answers, a)
@@ -219,7 +219,9 @@ func quote(ctx context.Context, tx *db.Tx, municipality int64, turns []*turn) er
 	texts, err := conversation.ByExternalID(ctx, tx, municipality, ids)
 	for _, t := range turns {
 		for i, id := range t.quotes {
-			t.consents[i].Wording = texts[id].Text
+			if m, ok := texts[id]; ok {
+				t.consents[i].Wording = m.Text
+			}
 		}
 	}
 	return err
