@@ -525,8 +525,8 @@ func submitKey(b Broadcast) string {
 	}
 }
 
-func approveKey(b Broadcast) string {
-	if !b.Schedule.IsZero() {
+func approveKey(ctx context.Context, b Broadcast) string {
+	if b.Schedule.After(setting(ctx).Now) {
 		return "desk.broadcast.act.approve_later"
 	}
 	return "desk.broadcast.act.approve"
@@ -553,6 +553,11 @@ func (c Confirmation) kind() string {
 	}
 }
 
+// waits tells whether what the act releases leaves at a time of its own.
+func (c Confirmation) waits(ctx context.Context) bool {
+	return slices.Contains([]string{"submit", "approve", "glass"}, c.Act) && c.Broadcast.Schedule.After(setting(ctx).Now)
+}
+
 // grave tells whether the act deserves the colour of danger.
 func (c Confirmation) grave() bool { return c.Act == "glass" || c.Act == "cancel" }
 
@@ -563,7 +568,7 @@ func confirmLabel(ctx context.Context, c Confirmation) string {
 	case "submit":
 		return t(ctx, key(submitKey(b)))
 	case "approve":
-		return t(ctx, key(approveKey(b)))
+		return t(ctx, key(approveKey(ctx, b)))
 	case "resend":
 		return actLabel(ctx, b, "desk.broadcast.act.resend")
 	case "glass":

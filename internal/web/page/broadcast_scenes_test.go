@@ -113,6 +113,11 @@ func broadcastScenes(ctx context.Context) map[string]templ.Component {
 		Rights:   BroadcastRights{Follow: true, Resend: true, Recipients: true}})
 	read := done
 	read.Rights = BroadcastRights{}
+	later := rows[5]
+	later.Schedule = now.Add(50 * time.Hour)
+	unsendable := draft
+	unsendable.Schedule = later.Schedule
+	unsendable.Preview = &BroadcastPreview{Missing: language(ctx).T("error.broadcast_template")}
 	var people []RecipientRow
 	for i := range 50 {
 		people = append(people, RecipientRow{Name: fmt.Sprintf("%s %d", strings.Repeat("Massimiliana ", 1+i%4), i), Address: "+39 347 123 4567", Status: []Status{Read, Delivered, Sent, Queued, Skipped}[i%5], At: ago(time.Duration(i) * time.Hour)})
@@ -138,6 +143,8 @@ func broadcastScenes(ctx context.Context) map[string]templ.Component {
 		"broadcast-done":        BroadcastPage(desk, done),
 		"broadcast-read":        BroadcastPage(reader, read),
 		"broadcast-confirm":     DialogPage(desk, ConfirmDialog(Confirmation{Broadcast: rows[0], Act: "submit", People: 3954})),
+		"broadcast-schedule":    DialogPage(desk, ConfirmDialog(Confirmation{Broadcast: later, Act: "submit", People: 812})),
+		"broadcast-unsendable":  BroadcastPage(desk, unsendable),
 		"broadcast-glass":       DialogPage(desk, ConfirmDialog(Confirmation{Broadcast: rows[0], Act: "glass", People: 3954, Reason: "presto", Problem: "Serve un motivo di almeno 10 caratteri."})),
 		"broadcast-resend":      DialogPage(desk, ConfirmDialog(Confirmation{Broadcast: rows[2], Act: "resend", People: 1})),
 		"recipients":            RecipientsPage(desk, Recipients{Broadcast: rows[2], Rows: people, Next: "x"}),
