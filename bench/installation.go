@@ -263,6 +263,25 @@ func (in *installation) memory(line string) (int64, error) {
 	return 0, fmt.Errorf("/proc has no line %s", line)
 }
 
+// processorTime is what serve has used of the cores so far.
+func (in *installation) processorTime() (time.Duration, error) {
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", in.process.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	const hertz = 100 // of the clock in /proc, on every Linux that Go runs on
+	fields := strings.Fields(string(raw[strings.LastIndexByte(string(raw), ')')+1:]))
+	var ticks int64
+	for _, f := range fields[11:13] { // utime and stime
+		n, err := strconv.ParseInt(f, 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * time.Second / hertz, nil
+}
+
 // waiting reports whether any journal entry waits.
 func (in *installation) waiting(ctx context.Context) (waits bool, err error) {
 	err = in.d.ViewJournal(ctx, func(ctx context.Context, tx *db.Tx) error {

@@ -110,6 +110,7 @@ func newDesk(ctx context.Context, g *ground) (*desk, error) {
 	talk := dialogue.New(broadcast.NewKeywords(g.key, strings.TrimRight(g.PublicURL, "/")))
 	k.processor = inbound.NewProcessor(g.d, k.directory, k.journal, talk, k.metrics, g.log.With("part", "inbound"))
 	k.sender = outbound.New(g.d, k.directory, client, files, k.metrics, g.log.With("part", "outbound"))
+	k.sender.GiveWay(k.journal.Lag)
 	k.conductor = broadcast.NewConductor(g.d, k.directory, g.log.With("part", "broadcast"))
 	if err := k.openWorkers(files); err != nil {
 		return nil, err

@@ -207,7 +207,8 @@ func (p *pump) claim(ctx context.Context, n int) (parcels []parcel, uploads []up
 }
 
 // claimLanes claims emergencies before everything, replies before broadcasts, n messages in all. What goes to
-// many, be it an emergency, takes no more than its room: a tenth of the rate is always left to replies.
+// many, be it an emergency, takes no more than its room: a tenth of the rate is always left to replies. A notice
+// takes less of it while the desk is behind.
 func (p *pump) claimLanes(ctx context.Context, tx *db.Tx, n, room int) (claimed []conversation.Message, err error) {
 	for _, turn := range []struct {
 		first, last conversation.Lane
@@ -216,6 +217,9 @@ func (p *pump) claimLanes(ctx context.Context, tx *db.Tx, n, room int) (claimed 
 		limit := n - len(claimed)
 		if turn.toMany {
 			limit = min(limit, room)
+		}
+		if turn.first == conversation.Broadcast {
+			limit = min(limit, p.s.gentle(room))
 		}
 		if limit <= 0 {
 			continue

@@ -13,7 +13,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/filodiretto/filodiretto/internal/conversation"
@@ -45,6 +47,9 @@ type Sender struct {
 	mu    sync.Mutex
 	pumps map[string]*pump
 	slots chan struct{} // requests in flight, over all numbers
+
+	behind func(context.Context) (time.Duration, error) // nil: nobody tells
+	late   atomic.Int64                                 // how far behind, in ns, as last told
 }
 
 // maxInFlight bounds the requests of a process: 1,000 a second at 150 ms need 150.
@@ -72,6 +77,50 @@ func New(d *db.DB, directory *municipality.Directory, client *whatsapp.Client, f
 		pumps: make(map[string]*pump), slots: make(chan struct{}, maxInFlight)}
 }
 
+// GiveWay lets notices to many go slower while the desk is behind with what comes in, as behind tells: their own
+// statuses are most of it, and citizens who write wait behind them. Call it before Run.
+func (s *Sender) GiveWay(behind func(context.Context) (time.Duration, error)) { s.behind = behind }
+
+// The share of its room that a notice takes falls from all to a tenth between these.
+const (
+	inTime    = 150 * time.Millisecond
+	tooLate   = 750 * time.Millisecond
+	leastRoom = 0.1
+	lookBack  = 200 * time.Millisecond
+)
+
+// gentle is what of its room a notice takes now.
+func (s *Sender) gentle(room int) int {
+	late := time.Duration(s.late.Load())
+	if late <= inTime {
+		return room
+	}
+	share := max(leastRoom, 1-float64(late-inTime)/float64(tooLate-inTime))
+	return int(math.Ceil(float64(room) * share))
+}
+
+// lookBehind asks how far behind the desk is, as long as something goes out.
+func (s *Sender) lookBehind(ctx context.Context) {
+	ticks := time.NewTicker(lookBack)
+	defer ticks.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticks.C:
+		}
+		if len(s.slots) == 0 {
+			s.late.Store(0)
+			continue
+		}
+		late, err := s.behind(ctx)
+		if err != nil && ctx.Err() == nil {
+			s.log.Warn("how far the desk is behind is not known", "error", err)
+		}
+		s.late.Store(int64(late))
+	}
+}
+
 // Run sends until ctx ends, and then finishes what is in flight.
 func (s *Sender) Run(ctx context.Context) {
 	if s.d.Engine == db.SQLite {
@@ -81,6 +130,9 @@ func (s *Sender) Run(ctx context.Context) {
 	defer news.Close()
 	var running sync.WaitGroup
 	defer running.Wait()
+	if s.behind != nil {
+		running.Go(func() { s.lookBehind(ctx) })
+	}
 	ticks := time.NewTicker(sweep)
 	defer ticks.Stop()
 	s.sweep(ctx, &running)
