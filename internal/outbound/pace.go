@@ -19,7 +19,7 @@ const (
 
 	// A full bucket and what flows in during a second are less than the rate, with room for what is late on
 	// its way to the wire: no second has more.
-	sustained = 0.9
+	sustained = 0.875
 	slice     = 75 * time.Millisecond // of the rate is in a full bucket, and is claimed at once
 
 	// The last gate before the wire spreads what was claimed at once, and what a busy machine let gather.
