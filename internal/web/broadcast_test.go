@@ -107,6 +107,29 @@ func paused(b *browser, m *municipality.Municipality) things {
 	return things{db.FormatID(b.broadcast(m, "PUBBLICAUTILITA", broadcast.Submit, broadcast.Pause).ID)}
 }
 
+// unheardOf is one with a message of which nothing was heard for ten minutes.
+func unheardOf(b *browser, m *municipality.Municipality) things {
+	b.Helper()
+	b.joins(m, secretName, "39347"+db.FormatID(int64(1000000+b.desk.db.IDs.New()%8999999)), "PUBBLICAUTILITA")
+	made := b.broadcast(m, "PUBBLICAUTILITA", broadcast.Submit)
+	b.conduct()
+	b.goOut(m, unheard)
+	b.grow(made.ID)
+	return things{db.FormatID(made.ID)}
+}
+
+// unheard is an outcome that WhatsApp never told.
+func unheard(int) (conversation.Status, int) { return conversation.Uncertain, 0 }
+
+// grow makes what a broadcast sent eleven minutes older.
+func (d *desk) grow(id int64) {
+	d.Helper()
+	d.update(func(ctx context.Context, tx *db.Tx) error {
+		_, err := tx.ExecContext(ctx, `UPDATE message SET sending_at = $1 WHERE broadcast_id = $2`, tx.Now().Add(-11*time.Minute), id)
+		return err
+	})
+}
+
 // joins puts a citizen on a list.
 func (d *desk) joins(m *municipality.Municipality, name, phone, list string) (id int64) {
 	d.Helper()
@@ -321,17 +344,15 @@ func TestTheUncertainAreOffered(t *testing.T) {
 		d.joins(d.rimini, "Maria Bianchi", "393471234567", "PUBBLICAUTILITA")
 		b := d.broadcast(d.rimini, "PUBBLICAUTILITA", broadcast.Submit)
 		d.conduct()
-		d.goOut(d.rimini, func(int) (conversation.Status, int) { return conversation.Uncertain, 0 })
+		d.goOut(d.rimini, unheard)
 		d.conduct()
 		sara := d.signedIn(d.rimini, d.hire(d.rimini, "Sara Due", staff.Supervisor))
 		sara.get(broadcastPath(b.ID, "")).want(http.StatusOK).contains("incerti").lacks("Invia di nuovo")
-		d.update(func(ctx context.Context, tx *db.Tx) error {
-			_, err := tx.ExecContext(ctx, `UPDATE message SET sending_at = $1 WHERE broadcast_id = $2`, tx.Now().Add(-11*time.Minute), b.ID)
-			return err
-		})
+		d.grow(b.ID)
 		sara.get(broadcastPath(b.ID, "")).want(http.StatusOK).contains("Invia di nuovo a 1 persona")
 		sara.get(broadcastPath(b.ID, "/confirm/resend"), byScript).want(http.StatusOK).contains("1 persona potrebbe riceverlo due volte")
 		sara.post(broadcastPath(b.ID, "/resend"), nil).want(http.StatusSeeOther)
+		d.conduct()
 		sara.get(broadcastPath(b.ID, "")).want(http.StatusOK).lacks("Invia di nuovo a 1 persona")
 		sara.get(broadcastPath(b.ID, "/recipients?part=uncertain")).want(http.StatusOK).contains("inviato di nuovo: in coda")
 	})

@@ -99,7 +99,7 @@ var rules = map[string]rule{
 	"POST /desk/{slug}/broadcasts/{id}/pause":         {may: managers, things: going, leaves: broadcast.Stopped},
 	"POST /desk/{slug}/broadcasts/{id}/resume":        {may: managers, things: paused, leaves: broadcast.Resumed},
 	"POST /desk/{slug}/broadcasts/{id}/cancel":        {may: managers, things: draft, leaves: broadcast.Withdrawn},
-	"POST /desk/{slug}/broadcasts/{id}/resend":        {may: managers, things: paused, leaves: broadcast.Resent},
+	"POST /desk/{slug}/broadcasts/{id}/resend":        {may: managers, things: unheardOf, leaves: broadcast.Resent},
 	"GET /desk/{slug}/broadcasts/{id}/recipients":     {may: managers, things: going},
 	"GET /desk/{slug}/broadcasts/{id}/recipients.csv": {may: managers, things: going},
 
