@@ -459,3 +459,140 @@ func (w *windows) replied(conversationID, external string) string {
 	})
 	return db.FormatID(m.ID)
 }
+
+// accountNews is what Meta tells of the account, with what the log says of it.
+var accountNews = []struct {
+	field, value string
+	log          []string
+}{
+	{"message_template_status_update", `{"event":"APPROVED","message_template_id":9,"message_template_name":"nuovo","message_template_language":"it","reason":"NONE"}`, []string{"Meta ha approvato il modello «nuovo» (it)"}},
+	{"message_template_status_update", `{"event":"REJECTED","message_template_id":9,"message_template_name":"brutto","message_template_language":"it","reason":"PROMOTIONAL"}`, []string{"Meta ha respinto il modello «brutto»", "Motivo: contenuto promozionale"}},
+	{"message_template_status_update", `{"event":"REJECTED","message_template_id":9,"message_template_name":"brutto2","message_template_language":"it","reason":null,"rejection_info":{"reason":"SCAM","recommendation":"Say who you are"}}`, []string{"Motivo: sospetta truffa", "Spiegazione di Meta: Say who you are"}},
+	{"message_template_status_update", `{"event":"DISABLED","message_template_id":9,"message_template_name":"vecchio","message_template_language":"it","disable_info":{"disable_date":1795000000}}`, []string{"Meta ha disattivato il modello «vecchio»", "Quando:"}},
+	{"message_template_status_update", `{"event":"HIBERNATED","message_template_id":9,"message_template_name":"vecchio","message_template_language":"it"}`, []string{"ha un nuovo stato: HIBERNATED"}},
+	{"message_template_quality_update", `{"previous_quality_score":"GREEN","new_quality_score":"YELLOW","message_template_id":9,"message_template_name":"nuovo","message_template_language":"it"}`, []string{"La qualità del modello «nuovo» (it) passa da alta a media"}},
+	{"message_template_components_update", `{"message_template_id":9,"message_template_name":"nuovo","message_template_language":"it","message_template_element":"Testo rifatto"}`, []string{"Il testo del modello «nuovo» (it) è cambiato", "Testo nuovo: Testo rifatto"}},
+	{"template_category_update", `{"message_template_id":9,"message_template_name":"nuovo","message_template_language":"it","new_category":"UTILITY","correct_category":"MARKETING","category_update_timestamp":1795000000}`, []string{"Meta cambierà la categoria del modello «nuovo» (it) da Utilità a Marketing"}},
+	{"template_category_update", `{"message_template_id":9,"message_template_name":"nuovo","message_template_language":"it","previous_category":"UTILITY","new_category":"MARKETING"}`, []string{"Meta ha cambiato la categoria del modello «nuovo» (it) da Utilità a Marketing"}},
+	{"phone_number_quality_update", `{"display_phone_number":"390541123456","event":"ONBOARDING","max_daily_conversations_per_business":"TIER_250"}`, []string{"Il numero +39 0541 123456 è attivo", "250 persone al giorno"}},
+	{"phone_number_quality_update", `{"display_phone_number":"+39 0541 123456","event":"THROUGHPUT_UPGRADE","current_limit":"TIER_UNLIMITED"}`, []string{"può ora scambiare 1.000 messaggi al secondo"}},
+	{"phone_number_name_update", `{"display_phone_number":"390541123456","decision":"REJECTED","requested_verified_name":"Il Sindaco","rejection_reason":"NAME_POLICY"}`, []string{"Meta ha respinto il nome «Il Sindaco» del numero +39 0541 123456", "NAME_POLICY"}},
+	{"business_capability_update", `{"max_daily_conversations_per_business":2000,"max_phone_numbers_per_business":20}`, []string{"per tutti i numeri: 2.000 persone al giorno", "Numeri che si possono avere: 20"}},
+	{"account_update", `{"event":"ACCOUNT_RESTRICTION","restriction_info":[{"restriction_type":"RESTRICTED_BIZ_INITIATED_MESSAGING","expiration":1795000000},{"restriction_type":"RESTRICTED_ADD_PHONE_NUMBER_ACTION"}]}`, []string{"Meta ha limitato l’account", "non si può scrivere per primi ai cittadini fino a", "non si possono aggiungere numeri"}},
+	{"account_update", `{"event":"ACCOUNT_VIOLATION","violation_info":{"violation_type":"SCAM"}}`, []string{"Meta contesta una violazione", "Violazione: sospetta truffa"}},
+	{"account_update", `{"event":"DISABLED_UPDATE","ban_info":{"waba_ban_state":"SCHEDULE_FOR_DISABLE","waba_ban_date":"December 5, 2026"}}`, []string{"Blocco: sarà bloccato", "December 5, 2026"}},
+	{"account_update", `{"event":"PARTNER_ADDED"}`, []string{"Novità sull’account: PARTNER_ADDED"}},
+	{"account_review_update", `{"decision":"APPROVED"}`, []string{"Meta ha approvato l’account"}},
+	{"account_alerts", `{"entity_type":"BUSINESS","entity_id":"1","alert_info":{"alert_severity":"CRITICAL","alert_status":"ACTIVE","alert_type":"OBA_REJECTED","alert_description":"Not notable"}}`, []string{"Meta non ha dato la spunta", "Gravità: grave", "Not notable"}},
+	{"account_alerts", `{"entity_type":"BUSINESS","entity_id":"2","alert_severity":"WARNING","alert_type":"PROFILE_PICTURE_LOST"}`, []string{"La foto del profilo è andata persa"}},
+	{"business_username_update", `{"display_phone_number":"390541123456","username":"comune.prova","status":"approved"}`, []string{"Il nome utente «comune.prova» del numero +39 0541 123456 è approvato"}},
+	{"security", `{"display_phone_number":"390541123456","event":"PIN_RESET_REQUEST","requester":"44444"}`, []string{"Qualcuno ha chiesto di azzerare il PIN", "44444"}},
+	{"field_of_tomorrow", `{"a":1}`, []string{"Meta ha mandato una novità che questa versione non conosce: field_of_tomorrow"}},
+	{"message_template_status_update", `{"event":{"no":"word"},"message_template_name":7}`, []string{"Il modello «7» (?) ha un nuovo stato"}},
+}
+
+// What Meta tells of the account is in the log, each once however often it comes, the newest first.
+func TestNewsOfTheAccountAreInTheLog(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		w := openWindows(t, d)
+		now := d.Now().Unix()
+		for i, n := range accountNews {
+			w.deliver(toldOfAccount(n.field, n.value, now-1000+int64(i)))
+		}
+		w.deliver(told("smb_message_echoes", `"message_echoes":[{"from":"390541123456","to":"393330001111","id":"wamid.E","timestamp":"1795000000","type":"text","text":{"body":"Dall’app"}}]`))
+		w.deliver(told("calls", `"calls":[{"id":"wacid.1","from":"393330001111","event":"connect"}]`))
+		w.deliver(told("history", `"history":[{"metadata":{"phase":0},"threads":[]}]`))
+		w.deliver(about(`"errors":[{"code":131000,"title":"Something went wrong"}]`))
+		w.deliver(about(`"messages":[{"from":"393330001111","group_id":"g1","id":"wamid.G","timestamp":"1795000000","type":"text","text":{"body":"Al gruppo"}}]`))
+		w.deliver(about(`"statuses":[{"id":"wamid.X","status":"warning","timestamp":"1795000000"}]`))
+		w.deliver(about(`"statuses":[{"id":"wamid.Y","status":"warning","timestamp":"1795000000"}]`))
+		log := w.page("/settings/log")
+		for _, n := range accountNews {
+			for _, words := range n.log {
+				if !strings.Contains(log, words) {
+					t.Errorf("%s: the log does not say %q", n.field, words)
+				}
+			}
+		}
+		for words, times := range map[string]int{
+			"Come è arrivato": len(accountNews) + 4, "Dall’app WhatsApp Business del numero +39 0541 123456": 1, "Dall’app\"": 1, "un messaggio di gruppo": 1,
+			"uno stato che questa versione non conosce: warning": 1, "Meta segnala l’errore 131000": 1, "wacid.1": 0,
+		} {
+			if got := strings.Count(log, words); got != times {
+				t.Errorf("%q stands in the log %d times, not %d:\n%s", words, got, times, log)
+			}
+		}
+		if strings.Index(log, "field_of_tomorrow") > strings.Index(log, "Meta ha approvato il modello «nuovo»") {
+			t.Error("the newest does not come first")
+		}
+		if items := w.api("/conversations?limit=100").Get("items").Array(); len(items) != 0 {
+			t.Errorf("conversations came of it: %v", items)
+		}
+	})
+}
+
+// News are applied where they matter: templates, broadcasts on their way, what numbers may send. What comes late does
+// not undo what came after it.
+func TestNewsOfTheAccountAreApplied(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		w := openWindows(t, d)
+		now := d.Now().Unix() + 10 // after the templates were synchronised
+		w.update(func(ctx context.Context, tx *db.Tx) error {
+			if err := municipality.SaveTemplates(ctx, tx, w.m.ID, "200000000000001", []municipality.Template{{WABA: "200000000000001", Template: whatsapp.Template{ID: "9", Name: "avviso", Language: "it",
+				Status: "APPROVED", Category: "UTILITY", Quality: "GREEN", ParameterFormat: "POSITIONAL", Components: []byte(`[{"type":"HEADER","format":"TEXT","text":"Avviso"},{"type":"BODY","text":"Prima {{1}}"}]`)}}}); err != nil {
+				return err
+			}
+			_, err := tx.ExecContext(ctx, `INSERT INTO broadcast (municipality_id, broadcast_id, state, emergency, exercise, lists, districts, exclude, template, reads, category, free,
+				author_kind, author_id, author_name, created_at, updated_at, prepared, started_at) VALUES ($1, 77, 'sending', false, false, '[]', '[]', '[]', '{"name":"avviso","language":"it"}', '', 'UTILITY', '',
+				'operator', 1, 'Ada', $2, $2, true, $2)`, w.m.ID, tx.Now())
+			return err
+		})
+		template := func() municipality.Template {
+			var t municipality.Template
+			w.update(func(ctx context.Context, tx *db.Tx) (err error) {
+				t, err = municipality.TemplateOf(ctx, tx, w.m.ID, "200000000000001", "avviso", "it")
+				return err
+			})
+			return t
+		}
+		tell := func(field, value string, at int64) {
+			w.deliver(toldOfAccount(field, strings.Replace(value, "{", `{"message_template_id":9,"message_template_name":"avviso","message_template_language":"it",`, 1), at))
+		}
+		tell("message_template_quality_update", `{"previous_quality_score":"GREEN","new_quality_score":"RED"}`, now+5)
+		tell("message_template_components_update", `{"message_template_element":"Dopo {{1}}","message_template_title":"Attenzione"}`, now)
+		tell("template_category_update", `{"previous_category":"UTILITY","new_category":"MARKETING"}`, now)
+		tell("template_category_update", `{"new_category":"UTILITY","correct_category":"AUTHENTICATION"}`, now-1)
+		got := template()
+		if got.Quality != "RED" || got.Category != "MARKETING" || got.Status != "APPROVED" || got.Unfilled().Body != "Dopo {{1}}" || got.Unfilled().Header != "Attenzione" {
+			t.Errorf("the template is %+v: %s", got, got.Components)
+		}
+		tell("message_template_status_update", `{"event":"PAUSED"}`, now+3)
+		tell("message_template_status_update", `{"event":"APPROVED"}`, now+2)   // late
+		tell("message_template_status_update", `{"event":"PENDING"}`, now-3600) // of before the synchronisation
+		if got := template().Status; got != "PAUSED" {
+			t.Errorf("the template is %s", got)
+		}
+		w.update(func(ctx context.Context, tx *db.Tx) error {
+			b, err := broadcast.Get(ctx, tx, w.m.ID, 77)
+			if err == nil && (b.State != broadcast.Paused || b.PauseCode != 132015) {
+				t.Errorf("the broadcast is %s by %d", b.State, b.PauseCode)
+			}
+			return err
+		})
+		tell("message_template_status_update", `{"event":"UNARCHIVED"}`, now+4)
+		if got := template().Status; got != "APPROVED" {
+			t.Errorf("the template is %s again", got)
+		}
+		w.deliver(toldOfAccount("business_capability_update", `{"max_daily_conversations_per_business":"TIER_10K"}`, now+1))
+		w.deliver(toldOfAccount("business_capability_update", `{"max_daily_conversations_per_business":250}`, now)) // late
+		w.deliver(toldOfAccount("phone_number_quality_update", `{"display_phone_number":"390541123456","event":"THROUGHPUT_UPGRADE"}`, now))
+		w.deliver(toldOfAccount("phone_number_quality_update", `{"display_phone_number":"390549999999","event":"ONBOARDING","max_daily_conversations_per_business":"TIER_250"}`, now))
+		if err := w.directory.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		m, _ := w.directory.BySlug("prova")
+		if h := m.Health(m.Numbers[0].PhoneNumberID); h.PeopleADay() != 10_000 || h.Rate() != 1000 {
+			t.Errorf("the number is %+v", h)
+		}
+	})
+}

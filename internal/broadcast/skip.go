@@ -169,6 +169,22 @@ func pauseByMeta(ctx context.Context, tx *db.Tx, m *municipality.Municipality, i
 	return pause(ctx, tx, m, id, code, "")
 }
 
+// TemplateStopped pauses what is on its way with a template that Meta no longer delivers; code is Graph's for why.
+func TemplateStopped(ctx context.Context, tx *db.Tx, m *municipality.Municipality, name, language string, code int) error {
+	open, err := read(ctx, tx, `WHERE municipality_id = $1 AND completed_at IS NULL AND state IN ('preparing', 'sending') ORDER BY broadcast_id`, m.ID)
+	if err != nil {
+		return err
+	}
+	for _, b := range open {
+		if b.Template.Name == name && b.Template.Language == language {
+			if err := pauseByMeta(ctx, tx, m, b.ID, code); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // RestoreSafe pauses the broadcasts of a restored database, in all municipalities, and returns how many:
 // restoring never sends (invariant 15).
 func RestoreSafe(ctx context.Context, tx *db.Tx) (int, error) {

@@ -5,6 +5,7 @@ package inbound
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -122,6 +123,7 @@ type sorted struct {
 	messages []received
 	statuses []told
 	wishes   []wish
+	news     []news
 	tallies  map[conversation.Tally]int64
 }
 
@@ -221,15 +223,20 @@ func (s *sorted) change(e journal.Entry, c whatsapp.Change, place *int) {
 	}
 	if c.Field != "messages" && c.Field != "" { // one without a name is read as messages
 		s.count(e, c.PhoneNumberID, "field:"+clip(c.Field))
+		s.tell(e, c)
 		return
 	}
-	for range c.Errors {
+	for _, failure := range c.Errors {
 		s.count(e, c.PhoneNumberID, "webhook_error")
+		if raw, err := json.Marshal(failure); err == nil { // plain texts always marshal
+			s.keepExample(e, c, fieldErrors, strconv.Itoa(failure.Code), raw)
+		}
 	}
 	for _, m := range c.Messages {
 		*place++
 		if m.GroupID != "" {
 			s.count(e, c.PhoneNumberID, "group_message")
+			s.keep(c, fieldGroup, whatsapp.News{}, cmp.Or(m.At, e.ReceivedAt), m.Raw)
 			continue
 		}
 		if m.AtFallback || m.At.After(e.ReceivedAt.Add(24*time.Hour)) {
@@ -240,6 +247,7 @@ func (s *sorted) change(e journal.Entry, c whatsapp.Change, place *int) {
 	for _, u := range c.Statuses {
 		if _, known := conversation.StatusOf(u.Status); !known || u.GroupID != "" {
 			s.count(e, c.PhoneNumberID, "status:"+clip(u.Status))
+			s.keepExample(e, c, fieldStatus, u.Status, u.Raw)
 			continue
 		}
 		if u.AtFallback {
@@ -283,6 +291,9 @@ func (p *Processor) store(ctx context.Context, tx *db.Tx, s *sorted) error {
 		return err
 	}
 	if err := broadcast.NoteFailures(ctx, tx, s.m, failed); err != nil {
+		return err
+	}
+	if err := s.learn(ctx, tx); err != nil {
 		return err
 	}
 	p.processed.WithLabelValues("status").Add(float64(len(s.statuses)))

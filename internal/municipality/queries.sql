@@ -48,3 +48,7 @@ SELECT * FROM template WHERE municipality_id = $1 AND waba_id = $2;
 
 -- name: Template :one
 SELECT * FROM template WHERE municipality_id = $1 AND waba_id = $2 AND name = $3 AND language = $4;
+
+-- name: SetTemplate :exec
+UPDATE template SET status = @status, category = @category, quality = @quality, components = @components
+WHERE municipality_id = @municipality_id AND waba_id = @waba_id AND name = @name AND language = @language;

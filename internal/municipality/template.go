@@ -113,10 +113,11 @@ func readable(r whatsapp.RenderedTemplate) string {
 }
 
 const (
-	upsertTemplate = `INSERT INTO template (municipality_id, waba_id, name, language, external_id, status, category, parameter_format, components, synced_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+	upsertTemplate = `INSERT INTO template (municipality_id, waba_id, name, language, external_id, status, category, parameter_format, components, synced_at, quality)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 		ON CONFLICT (municipality_id, waba_id, name, language) DO UPDATE SET external_id = excluded.external_id, status = excluded.status,
-		category = excluded.category, parameter_format = excluded.parameter_format, components = excluded.components, synced_at = excluded.synced_at`
+		category = excluded.category, parameter_format = excluded.parameter_format, components = excluded.components, synced_at = excluded.synced_at,
+		quality = excluded.quality`
 	deleteTemplate = `DELETE FROM template WHERE municipality_id = $1 AND waba_id = $2 AND name = $3 AND language = $4`
 )
 
@@ -139,7 +140,7 @@ func SaveTemplates(ctx context.Context, tx *db.Tx, municipality int64, waba stri
 	var writes, removals [][]any
 	for id, t := range now {
 		if was, ok := old[id]; !ok || !was.same(t) {
-			writes = append(writes, []any{municipality, waba, t.Name, t.Language, t.ID, t.Status, t.Category, t.ParameterFormat, db.JSON(t.Components), tx.Now()})
+			writes = append(writes, []any{municipality, waba, t.Name, t.Language, t.ID, t.Status, t.Category, t.ParameterFormat, db.JSON(t.Components), tx.Now(), t.Quality})
 		}
 	}
 	for id := range old {
@@ -168,7 +169,7 @@ func (t Template) same(o Template) bool {
 	if json.Unmarshal(t.Components, &a) != nil || json.Unmarshal(o.Components, &b) != nil || !reflect.DeepEqual(a, b) {
 		return false
 	}
-	return t.ID == o.ID && t.Status == o.Status && t.Category == o.Category && t.ParameterFormat == o.ParameterFormat
+	return t.ID == o.ID && t.Status == o.Status && t.Category == o.Category && t.Quality == o.Quality && t.ParameterFormat == o.ParameterFormat
 }
 
 // Templates are all templates of a municipality, by name and language.
@@ -198,5 +199,5 @@ func TemplateOf(ctx context.Context, tx *db.Tx, municipality int64, waba, name, 
 
 func fromRow(r store.Template) Template {
 	return Template{WABA: r.WabaID, Template: whatsapp.Template{ID: r.ExternalID, Name: r.Name, Language: r.Language, Status: r.Status, Category: r.Category,
-		ParameterFormat: r.ParameterFormat, Components: json.RawMessage(r.Components)}}
+		Quality: r.Quality, ParameterFormat: r.ParameterFormat, Components: json.RawMessage(r.Components)}}
 }

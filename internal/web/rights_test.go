@@ -118,6 +118,7 @@ var rules = map[string]rule{
 	"GET /desk/{slug}/settings/numbers":                 {may: admins},
 	"GET /desk/{slug}/settings/quarantine":              {may: admins},
 	"POST /desk/{slug}/settings/quarantine/{id}/replay": {may: admins, things: heldBack, leaves: replayAsked},
+	"GET /desk/{slug}/settings/log":                     {may: admins},
 	"GET /desk/{slug}/settings/audit":                   {may: auditors},
 }
 

@@ -104,6 +104,7 @@ func (s *Server) routes() http.Handler {
 	member("GET /desk/{slug}/settings/numbers", staff.ManageNumbers, s.numbers)
 	member("GET /desk/{slug}/settings/quarantine", staff.SeeQuarantine, s.quarantine)
 	member("POST /desk/{slug}/settings/quarantine/{id}/replay", staff.ReplayQuarantine, s.replay)
+	member("GET /desk/{slug}/settings/log", staff.ManageNumbers, s.newsLog)
 	member("GET /desk/{slug}/settings/audit", staff.SeeAudit, s.audit)
 	return mux
 }

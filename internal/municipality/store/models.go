@@ -21,4 +21,5 @@ type Template struct {
 	ParameterFormat string
 	Components      db.JSON
 	SyncedAt        time.Time
+	Quality         string
 }

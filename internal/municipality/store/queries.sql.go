@@ -162,8 +162,38 @@ func (q *Queries) SetNumberHealth(ctx context.Context, arg SetNumberHealthParams
 	return result.RowsAffected()
 }
 
+const setTemplate = `-- name: SetTemplate :exec
+UPDATE template SET status = $1, category = $2, quality = $3, components = $4
+WHERE municipality_id = $5 AND waba_id = $6 AND name = $7 AND language = $8
+`
+
+type SetTemplateParams struct {
+	Status         string
+	Category       string
+	Quality        string
+	Components     db.JSON
+	MunicipalityID int64
+	WabaID         string
+	Name           string
+	Language       string
+}
+
+func (q *Queries) SetTemplate(ctx context.Context, arg SetTemplateParams) error {
+	_, err := q.db.ExecContext(ctx, setTemplate,
+		arg.Status,
+		arg.Category,
+		arg.Quality,
+		arg.Components,
+		arg.MunicipalityID,
+		arg.WabaID,
+		arg.Name,
+		arg.Language,
+	)
+	return err
+}
+
 const template = `-- name: Template :one
-SELECT municipality_id, waba_id, name, language, external_id, status, category, parameter_format, components, synced_at FROM template WHERE municipality_id = $1 AND waba_id = $2 AND name = $3 AND language = $4
+SELECT municipality_id, waba_id, name, language, external_id, status, category, parameter_format, components, synced_at, quality FROM template WHERE municipality_id = $1 AND waba_id = $2 AND name = $3 AND language = $4
 `
 
 type TemplateParams struct {
@@ -192,12 +222,13 @@ func (q *Queries) Template(ctx context.Context, arg TemplateParams) (Template, e
 		&i.ParameterFormat,
 		&i.Components,
 		&i.SyncedAt,
+		&i.Quality,
 	)
 	return i, err
 }
 
 const templates = `-- name: Templates :many
-SELECT municipality_id, waba_id, name, language, external_id, status, category, parameter_format, components, synced_at FROM template WHERE municipality_id = $1 ORDER BY name, language, waba_id
+SELECT municipality_id, waba_id, name, language, external_id, status, category, parameter_format, components, synced_at, quality FROM template WHERE municipality_id = $1 ORDER BY name, language, waba_id
 `
 
 func (q *Queries) Templates(ctx context.Context, municipalityID int64) ([]Template, error) {
@@ -220,6 +251,7 @@ func (q *Queries) Templates(ctx context.Context, municipalityID int64) ([]Templa
 			&i.ParameterFormat,
 			&i.Components,
 			&i.SyncedAt,
+			&i.Quality,
 		); err != nil {
 			return nil, err
 		}
@@ -235,7 +267,7 @@ func (q *Queries) Templates(ctx context.Context, municipalityID int64) ([]Templa
 }
 
 const templatesOf = `-- name: TemplatesOf :many
-SELECT municipality_id, waba_id, name, language, external_id, status, category, parameter_format, components, synced_at FROM template WHERE municipality_id = $1 AND waba_id = $2
+SELECT municipality_id, waba_id, name, language, external_id, status, category, parameter_format, components, synced_at, quality FROM template WHERE municipality_id = $1 AND waba_id = $2
 `
 
 type TemplatesOfParams struct {
@@ -263,6 +295,7 @@ func (q *Queries) TemplatesOf(ctx context.Context, arg TemplatesOfParams) ([]Tem
 			&i.ParameterFormat,
 			&i.Components,
 			&i.SyncedAt,
+			&i.Quality,
 		); err != nil {
 			return nil, err
 		}
