@@ -48,22 +48,37 @@ func (b *Broadcast) recipients(s *statement, m *municipality.Municipality, after
 	fmt.Fprintf(s, `SELECT s.contact_id, min(CASE WHEN s.number IN (%s) THEN s.number ELSE %s END) AS number
 		FROM subscription s WHERE s.municipality_id = %s AND s.contact_id > %s AND s.state = 1 AND s.topic IN (%s)`,
 		s.puts(numbers), s.put(numbers[0]), id, s.put(after), s.puts(b.Lists))
-	if len(b.Districts) > 0 {
-		fmt.Fprintf(s, ` AND EXISTS (SELECT 1 FROM subscription d WHERE d.municipality_id = s.municipality_id AND d.contact_id = s.contact_id AND d.state = 1 AND d.topic IN (%s))`, s.puts(b.Districts))
-	}
-	if len(b.Exclude) > 0 {
-		fmt.Fprintf(s, ` AND NOT EXISTS (SELECT 1 FROM subscription e WHERE e.municipality_id = s.municipality_id AND e.contact_id = s.contact_id AND e.state = 1 AND e.topic IN (%s))`, s.puts(b.Exclude))
-	}
-	if b.Category == marketing {
-		s.WriteString(` AND NOT ` + stopped)
-	}
+	b.narrow(s, "s.municipality_id", "s.contact_id")
 	s.WriteString(` GROUP BY s.contact_id`)
 }
 
 // marketing is Meta's category of what citizens may stop at Meta.
 const marketing = "MARKETING"
 
-const stopped = `EXISTS (SELECT 1 FROM subscriber k WHERE k.municipality_id = s.municipality_id AND k.contact_id = s.contact_id AND k.marketing_stopped_at IS NOT NULL)`
+// narrow writes what beside being on a list makes somebody a recipient of b. These are no EXISTS: PostgreSQL would
+// gather all subscriptions to look up those of a few.
+func (b *Broadcast) narrow(s *statement, municipality, contact string) {
+	if len(b.Districts) > 0 {
+		s.WriteString(` AND ` + onOneOf(s, municipality, contact, b.Districts) + ` IS NOT NULL`)
+	}
+	if len(b.Exclude) > 0 {
+		s.WriteString(` AND ` + onOneOf(s, municipality, contact, b.Exclude) + ` IS NULL`)
+	}
+	if b.Category == marketing {
+		fmt.Fprintf(s, ` AND (SELECT 1 FROM subscriber k WHERE k.municipality_id = %s AND k.contact_id = %s AND k.marketing_stopped_at IS NOT NULL) IS NULL`, municipality, contact)
+	}
+}
+
+// onOneOf is not null for a contact who is on one of topics.
+func onOneOf(s *statement, municipality, contact string, topics []string) string {
+	return fmt.Sprintf(`(SELECT 1 FROM subscription o WHERE o.municipality_id = %s AND o.contact_id = %s AND o.state = 1 AND o.topic IN (%s) LIMIT 1)`, municipality, contact, s.puts(topics))
+}
+
+// holds writes the condition that a contact is a recipient of b.
+func (b *Broadcast) holds(s *statement, municipality, contact string) {
+	s.WriteString(onOneOf(s, municipality, contact, b.Lists) + ` IS NOT NULL`)
+	b.narrow(s, municipality, contact)
+}
 
 // page is recipients, the first limit of them.
 func (b *Broadcast) page(s *statement, m *municipality.Municipality, after int64, limit int) {
@@ -71,11 +86,10 @@ func (b *Broadcast) page(s *statement, m *municipality.Municipality, after int64
 	s.WriteString(` ORDER BY s.contact_id LIMIT ` + s.put(limit))
 }
 
-// stays is the condition that the contact of a message still is a recipient of b. It is no EXISTS: PostgreSQL
-// would gather all subscriptions to look up those of a few.
-func (b *Broadcast) stays(offset int) (string, []any) {
+// stays is the condition that the contact of a row of table still is a recipient of b.
+func (b *Broadcast) stays(table string, offset int) (string, []any) {
 	s := statement{offset: offset}
-	fmt.Fprintf(&s, `(SELECT 1 FROM subscription s WHERE s.municipality_id = message.municipality_id AND s.contact_id = message.contact_id AND s.state = 1 AND s.topic IN (%s) LIMIT 1) IS NOT NULL`, s.puts(b.Lists))
+	b.holds(&s, table+".municipality_id", table+".contact_id")
 	return s.String(), s.args
 }
 
@@ -201,7 +215,7 @@ func Sample(ctx context.Context, tx *db.Tx, actor staff.Actor, m *municipality.M
 		return nil, err
 	}
 	if len(ids) == 0 {
-		return []Preview{{Text: conversation.Personal(b.Reads, "")}}, nil
+		return []Preview{{Text: conversation.Personal(b.Reads, "", b.Template.Language)}}, nil
 	}
 	contacts, err := contact.ByID(ctx, tx, m.ID, ids)
 	if err != nil {
@@ -213,7 +227,7 @@ func Sample(ctx context.Context, tx *db.Tx, actor staff.Actor, m *municipality.M
 		if free[i] {
 			text = b.Free
 		}
-		out[i] = Preview{Contact: contacts[id], Free: free[i], Text: conversation.Personal(text, contacts[id].Name)}
+		out[i] = Preview{Contact: contacts[id], Free: free[i], Text: conversation.Personal(text, contacts[id].Name, b.Template.Language)}
 	}
 	return out, nil
 }

@@ -76,6 +76,9 @@ type Broadcast struct {
 	PausedBy    string
 	Waits       string // "limit": until Meta's daily limit lets more people be reached; else ""
 	Reach       Reach  // as last counted
+
+	resendSince *time.Time // what was silent then is to be sent again
+	resender    conversation.Author
 }
 
 // Outcomes are the recipients of a broadcast by what became of their message. Each is in one of them.

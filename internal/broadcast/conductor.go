@@ -206,9 +206,11 @@ func prepare(ctx context.Context, tx *db.Tx, m *municipality.Municipality, b Bro
 // wind ends a cancelled broadcast.
 func wind(ctx context.Context, tx *db.Tx, m *municipality.Municipality, b Broadcast) (goesOn bool, err error) {
 	for _, number := range numbersOf(m) {
-		n, err := conversation.CancelCopies(ctx, tx, m.ID, b.ID, number, slice)
-		if err != nil || n > 0 {
-			return n > 0, err
+		for _, id := range []int64{b.ID, conversation.Again(b.ID)} {
+			n, err := conversation.CancelCopies(ctx, tx, m.ID, id, number, slice)
+			if err != nil || n > 0 {
+				return n > 0, err
+			}
 		}
 	}
 	open, err := conversation.CopiesOpen(ctx, tx, m.ID, b.ID)
@@ -229,6 +231,10 @@ func (c *Conductor) send(ctx context.Context, m *municipality.Municipality, w wo
 		b, ok, err := take(ctx, tx, w)
 		if err != nil || !ok {
 			return err
+		}
+		if b.resendSince != nil {
+			goesOn = true
+			return b.resend(ctx, tx, m)
 		}
 		goesOn, err = release(ctx, tx, m, b, may)
 		return err
@@ -306,10 +312,21 @@ func release(ctx context.Context, tx *db.Tx, m *municipality.Municipality, b Bro
 	return false, complete(ctx, tx, m, b)
 }
 
+// releaseOn releases on a number, what is sent again first.
 func (b *Broadcast) releaseOn(ctx context.Context, tx *db.Tx, municipality int64, number string, room int) (released, skipped int, err error) {
-	stay, args := b.stays(5)
-	return conversation.ReleaseCopies(ctx, tx, municipality, conversation.CopyRelease{Broadcast: b.ID, Number: number, Lane: b.lane(), Limit: room,
-		Free: b.Free != "", Stay: stay, StayArgs: args})
+	stay, args := b.stays("message", 5)
+	for _, id := range []int64{conversation.Again(b.ID), b.ID} {
+		if room -= released + skipped; room <= 0 {
+			break
+		}
+		more, left, err := conversation.ReleaseCopies(ctx, tx, municipality, conversation.CopyRelease{Broadcast: id, Number: number, Lane: b.lane(), Limit: room,
+			Free: b.Free != "", Stay: stay, StayArgs: args})
+		if err != nil {
+			return 0, 0, err
+		}
+		released, skipped = released+more, skipped+left
+	}
+	return released, skipped, nil
 }
 
 // waitsLimit says that Meta's daily limit holds a broadcast back.

@@ -613,9 +613,16 @@ func TestUncertainIsOffered(t *testing.T) {
 		if n := resend(); n != 2 {
 			t.Errorf("%d were sent again", n)
 		}
+		o.conduct()
 		if n := resend(); n != 0 {
 			t.Errorf("%d were sent again twice", n)
 		}
+		o.act(broadcast.Pause, b.ID)
+		if got := o.claim(number, 10); len(got) != 0 {
+			t.Errorf("%d went out again while it was paused", len(got))
+		}
+		o.act(broadcast.Resume, b.ID)
+		o.conduct()
 		if got := o.claim(number, 10); len(got) != 2 || got[0].Text == "" || got[0].Detail.ResendOf == 0 {
 			t.Errorf("claimed %+v", got)
 		}
@@ -740,4 +747,109 @@ func TestStoppingMarketingWhileItWaits(t *testing.T) {
 			t.Errorf("the next went to %v", got)
 		}
 	})
+}
+
+// Who leaves while their copy is in flight, or waits to be sent again, gets nothing more when it comes back.
+func TestLeavingWhileItIsInFlight(t *testing.T) {
+	each(t, func(t *testing.T, o *office) {
+		leaves, other := o.subscribed(number, "AVVISI"), o.subscribed(number, "AVVISI")
+		b := o.sent(plan("AVVISI"))
+		o.conduct()
+		inFlight := o.claim(number, 10)
+		o.leaves(leaves, "AVVISI")
+		o.settle(number, inFlight, conversation.Queued, 130429)
+		if got := o.claim(number, 10); len(got) != 1 || got[0].ContactID != other {
+			t.Errorf("after somebody left %+v goes out", got)
+		}
+		if out := o.outcomes(b.ID); out.Skipped != 1 || out.Audience() != 2 {
+			t.Errorf("outcomes are %+v", out)
+		}
+	})
+}
+
+func TestLeavingBeforeItIsSentAgain(t *testing.T) {
+	each(t, func(t *testing.T, o *office) {
+		leaves, stays := o.subscribed(number, "AVVISI"), o.subscribed(number, "AVVISI")
+		before := o.subscribed(number, "AVVISI")
+		b := o.sent(plan("AVVISI"))
+		o.conduct()
+		o.settle(number, o.claim(number, 10), conversation.Uncertain, 0)
+		o.now = o.now.Add(11 * time.Minute)
+		o.leaves(before, "AVVISI")
+		o.update(func(ctx context.Context, tx *db.Tx) error {
+			_, err := broadcast.ResendUncertain(ctx, tx, o.anna(), o.m, b.ID)
+			return err
+		})
+		o.conduct()
+		o.leaves(leaves, "AVVISI")
+		if got := o.deliver(); len(got) != 1 || len(got[stays]) != 1 {
+			t.Errorf("sent again to %v", got)
+		}
+	})
+}
+
+// leaves takes a citizen off a list, as a form does.
+func (o *office) leaves(contact int64, topic string) {
+	o.t.Helper()
+	o.now = o.now.Add(2 * time.Second)
+	o.update(func(ctx context.Context, tx *db.Tx) error {
+		_, err := broadcast.Apply(ctx, tx, staff.Citizen(o.m.ID, contact), o.m, broadcast.Change{Contact: contact, Leave: []string{topic}, Channel: "page", Key: fmt.Sprint(contact, topic)})
+		return err
+	})
+}
+
+// What makes somebody a recipient is asked again when their copy is released.
+func TestNoLongerARecipient(t *testing.T) {
+	each(t, func(t *testing.T, o *office) {
+		o.limit("TIER_10")
+		var people []int64
+		for range 12 {
+			people = append(people, o.subscribed(number, "AVVISI", "CENTRO"))
+		}
+		p := plan("AVVISI")
+		p.Districts, p.Exclude = []string{"CENTRO"}, []string{"EVENTI"}
+		o.sent(p)
+		if got := o.deliver(); len(got) != 9 {
+			t.Fatalf("%d got it within the limit", len(got))
+		}
+		o.leaves(people[10], "CENTRO")
+		o.update(func(ctx context.Context, tx *db.Tx) error {
+			_, err := tx.ExecContext(ctx, `INSERT INTO subscription (municipality_id, contact_id, topic, state, number, since, at) VALUES ($1, $2, 'EVENTI', 1, $3, $4, $4)`,
+				o.m.ID, people[11], number, tx.Now())
+			return err
+		})
+		o.now = o.now.Add(25 * time.Hour)
+		if got := o.deliver(); len(got) != 1 || len(got[people[9]]) != 1 {
+			t.Errorf("a day later it went to %v", got)
+		}
+	})
+}
+
+// Two contacts that turn out to be one get one copy, by whatever numbers and whenever they were prepared; one that
+// failed is no copy.
+func TestTwoContactsOfOneCitizen(t *testing.T) {
+	for name, c := range map[string]struct {
+		first conversation.Status
+		want  int
+	}{"accepted": {conversation.Accepted, 0}, "failed": {conversation.Failed, 1}} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(t *testing.T, o *office) {
+				older, younger := o.subscribed(number, "AVVISI"), o.subscribed(second, "AVVISI")
+				o.sent(plan("AVVISI"))
+				o.conduct()
+				o.settle(number, o.claim(number, 10), c.first, 0)
+				o.now = o.now.Add(3 * time.Hour)
+				o.update(func(ctx context.Context, tx *db.Tx) error {
+					merges := []contact.Merge{{From: younger, Into: older}}
+					if err := conversation.Merge(ctx, tx, o.m.ID, merges); err != nil {
+						return err
+					}
+					return broadcast.Merge(ctx, tx, o.m, merges)
+				})
+				if got := o.claim(second, 10); len(got) != c.want {
+					t.Errorf("%d go out to the second address", len(got))
+				}
+			})
+		})
+	}
 }

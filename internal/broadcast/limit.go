@@ -33,12 +33,14 @@ func reachable(ctx context.Context, tx *db.Tx, m *municipality.Municipality, eme
 	return max(0, limit-reached), err
 }
 
-// reachedSince counts the people to whom a template of a broadcast went out, or is on its way, since a time.
-// Some may have had their window open: the count errs on the safe side.
+// reachedSince counts the people to whom a template went out, or is on its way, since a time: of broadcasts, and of
+// operators. Some had their window open, whom Meta does not count: it errs on the safe side.
 func reachedSince(ctx context.Context, tx *db.Tx, municipality int64, since time.Time) (n int, err error) {
-	err = tx.QueryRowContext(ctx, `SELECT count(DISTINCT m.contact_id) FROM broadcast b JOIN message m ON m.municipality_id = b.municipality_id AND m.broadcast_id = b.broadcast_id
+	err = tx.QueryRowContext(ctx, `SELECT count(*) FROM (
+		SELECT m.contact_id FROM broadcast b JOIN message m ON m.municipality_id = b.municipality_id AND m.broadcast_id IN (b.broadcast_id, -b.broadcast_id)
 		WHERE b.municipality_id = $1 AND b.started_at IS NOT NULL AND (b.completed_at IS NULL OR b.completed_at > $2) AND m.broadcast_id <> 0
-		AND m.type = 'template' AND (m.status BETWEEN 20 AND 99 AND (m.accepted_at IS NULL OR m.accepted_at > $2) OR m.status = 10 AND m.lane >= 0)`,
+		AND m.type = 'template' AND (m.status BETWEEN 20 AND 99 AND (m.accepted_at IS NULL OR m.accepted_at > $2) OR m.status = 10 AND m.lane >= 0)
+		UNION SELECT contact_id FROM message WHERE municipality_id = $1 AND created_at > $2 AND type = 'template' AND lane = 1 AND status < 100) AS people`,
 		municipality, since).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("count the people reached today: %w", err)

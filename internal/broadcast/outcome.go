@@ -113,27 +113,34 @@ func Recipients(ctx context.Context, tx *db.Tx, municipality, id int64, part Par
 // Offered counts the messages of a broadcast of which nothing was heard for ten minutes, and that nobody has
 // sent again: a supervisor decides.
 func Offered(ctx context.Context, tx *db.Tx, municipality, id int64) (int, error) {
-	uncertain, err := conversation.SilentCopies(ctx, tx, municipality, id)
-	return len(uncertain), err
+	return conversation.CountSilent(ctx, tx, municipality, id)
 }
 
-// ResendUncertain sends those again, because a supervisor chose to, knowing that the first may have arrived.
-// It returns how many.
+// ResendUncertain has those sent again, because a supervisor chose to, knowing that the first may have arrived.
+// It returns how many they are; the conductor does it, in short steps.
 func ResendUncertain(ctx context.Context, tx *db.Tx, actor staff.Actor, m *municipality.Municipality, id int64) (int, error) {
 	b, err := begin(ctx, tx, actor, staff.ManageBroadcasts, m, id, Sending, Paused, Completed)
 	if err != nil {
 		return 0, err
 	}
-	silent, err := conversation.SilentCopies(ctx, tx, m.ID, id)
+	n, err := Offered(ctx, tx, m.ID, id)
+	if err != nil || n == 0 {
+		return 0, err
+	}
+	err = set(ctx, tx, m.ID, id, `resend_since = $4, resender_kind = $5, resender_id = $6, resender_name = $7, completed_at = NULL,
+		state = CASE WHEN state = 'completed' THEN 'sending' ELSE state END`, tx.Now().Add(-conversation.StayQuiet), string(actor.Kind), actor.ID, actor.Name)
 	if err != nil {
 		return 0, err
 	}
-	if silent, err = b.stillThere(ctx, tx, m.ID, silent); err != nil {
-		return 0, err
+	return n, record(ctx, tx, actor, m, Resent, b)
+}
+
+// resend parks second copies for the next citizens whose first stayed uncertain and who still want it.
+func (b *Broadcast) resend(ctx context.Context, tx *db.Tx, m *municipality.Municipality) error {
+	stay, args := b.stays("m", conversation.ResendArgs)
+	n, err := conversation.ResendCopies(ctx, tx, m.ID, b.ID, *b.resendSince, b.resender, slice, stay, args)
+	if err != nil || n > 0 {
+		return err
 	}
-	if err := conversation.ResendCopies(ctx, tx, actor, silent, b.lane()); err != nil {
-		return 0, err
-	}
-	told(tx, m.ID, id)
-	return len(silent), record(ctx, tx, actor, m, Resent, b)
+	return set(ctx, tx, m.ID, b.ID, `resend_since = NULL`)
 }

@@ -81,6 +81,9 @@ func (o *office) past() {
 		if err != nil {
 			return err
 		}
+		if _, err = tx.ExecContext(ctx, `INSERT INTO subscriber (municipality_id, contact_id, at) SELECT DISTINCT municipality_id, contact_id, CAST($1 AS timestamptz) FROM subscription`, o.now); err != nil {
+			return err
+		}
 		_, err = tx.ExecContext(ctx, `ANALYZE`)
 		return err
 	})
@@ -119,6 +122,7 @@ func (o *office) walkABroadcast() {
 		_, err := broadcast.ResendUncertain(ctx, tx, o.anna(), o.m, second.ID)
 		return err
 	})
+	o.conduct()
 	o.act(broadcast.Cancel, second.ID)
 	o.conduct()
 	o.look(second)

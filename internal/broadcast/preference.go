@@ -68,7 +68,7 @@ func Prefer(ctx context.Context, tx *db.Tx, m *municipality.Municipality, prefer
 		}
 		consents = append(consents, c)
 	}
-	if err := skipRefused(ctx, tx, m.ID, refused); err != nil {
+	if err := skipLeft(ctx, tx, m.ID, refused); err != nil {
 		return err
 	}
 	return prove(ctx, tx, m, policyOf(m.File), consents)

@@ -15,26 +15,9 @@ import (
 	"github.com/filodiretto/filodiretto/internal/whatsapp"
 )
 
-// skipLeft skips what waits in broadcasts for citizens who have just left: unless they are still on another
-// of its lists, they get nothing more.
+// skipLeft skips what waits in broadcasts for citizens who are no recipients any more: they have left all of its
+// lists, or its district, or stopped marketing at Meta.
 func skipLeft(ctx context.Context, tx *db.Tx, municipality int64, contacts []int64) error {
-	return skipWaiting(ctx, tx, municipality, contacts, func(b Broadcast, copies []conversation.Message) ([]conversation.Message, error) {
-		return b.stillThere(ctx, tx, municipality, copies)
-	})
-}
-
-// skipRefused skips what waits of marketing for citizens who have just stopped it at Meta.
-func skipRefused(ctx context.Context, tx *db.Tx, municipality int64, contacts []int64) error {
-	return skipWaiting(ctx, tx, municipality, contacts, func(b Broadcast, copies []conversation.Message) ([]conversation.Message, error) {
-		if b.Category == marketing {
-			return nil, nil
-		}
-		return copies, nil
-	})
-}
-
-// skipWaiting skips what waits in broadcasts for citizens, but for the copies that stay.
-func skipWaiting(ctx context.Context, tx *db.Tx, municipality int64, contacts []int64, staying func(Broadcast, []conversation.Message) ([]conversation.Message, error)) error {
 	waiting, err := conversation.WaitingCopies(ctx, tx, municipality, contacts)
 	if err != nil {
 		return err
@@ -48,7 +31,7 @@ func skipWaiting(ctx context.Context, tx *db.Tx, municipality int64, contacts []
 		if err != nil {
 			return err
 		}
-		stay, err := staying(b, byBroadcast[id])
+		stay, err := b.stillThere(ctx, tx, municipality, byBroadcast[id])
 		if err != nil {
 			return err
 		}
@@ -67,10 +50,11 @@ func skipWaiting(ctx context.Context, tx *db.Tx, municipality int64, contacts []
 	return nil
 }
 
-// stillThere keeps the messages of citizens who are on one of the lists of b.
+// stillThere keeps the messages of citizens who are recipients of b, as things are now.
 func (b *Broadcast) stillThere(ctx context.Context, tx *db.Tx, municipality int64, copies []conversation.Message) ([]conversation.Message, error) {
 	s := statement{offset: 2}
-	s.WriteString(`SELECT 1 FROM subscription WHERE municipality_id = $1 AND contact_id = $2 AND state = 1 AND topic IN (` + s.puts(b.Lists) + `) LIMIT 1`)
+	s.WriteString(`SELECT 1 FROM contact c WHERE c.municipality_id = $1 AND c.contact_id = $2 AND `)
+	b.holds(&s, "c.municipality_id", "c.contact_id")
 	rows := make([][]any, len(copies))
 	for i, m := range copies {
 		rows[i] = append([]any{municipality, m.ContactID}, s.args...)
@@ -82,7 +66,7 @@ func (b *Broadcast) stillThere(ctx context.Context, tx *db.Tx, municipality int6
 		return row.Scan(&one)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("look who is still on the lists of broadcast %d: %w", b.ID, err)
+		return nil, fmt.Errorf("look who still is a recipient of broadcast %d: %w", b.ID, err)
 	}
 	return stay, nil
 }
@@ -130,19 +114,25 @@ func NoteFailures(ctx context.Context, tx *db.Tx, m *municipality.Municipality, 
 }
 
 // Settled acts on how attempts to send copies ended: what came back to the queue of a broadcast that has been
-// paused or cancelled meanwhile is parked with the rest, and what Meta refuses as a whole pauses it.
+// paused or cancelled meanwhile is parked with the rest, or skipped where its citizen has left meanwhile; and what
+// Meta refuses as a whole pauses it.
 func Settled(ctx context.Context, tx *db.Tx, m *municipality.Municipality, outcomes []conversation.Outcome) error {
 	var failed []conversation.Failure
 	back := make(map[int64]bool)
+	var people []int64
 	for _, o := range outcomes {
 		if o.ErrorCode != 0 {
 			failed = append(failed, conversation.Failure{MessageID: o.MessageID, ContactID: o.ContactID, BroadcastID: o.BroadcastID, Code: o.ErrorCode})
 		}
 		if o.BroadcastID != 0 && o.Status == conversation.Queued {
 			back[o.BroadcastID] = true
+			people = append(people, o.ContactID)
 		}
 	}
 	if err := NoteFailures(ctx, tx, m, failed); err != nil {
+		return err
+	}
+	if err := skipBack(ctx, tx, m.ID, people); err != nil {
 		return err
 	}
 	for _, id := range slices.Sorted(maps.Keys(back)) {
@@ -157,6 +147,26 @@ func Settled(ctx context.Context, tx *db.Tx, m *municipality.Municipality, outco
 		}
 	}
 	return nil
+}
+
+// skipBack skips what came back to the queue for citizens who left while it was in flight. On PostgreSQL a word that
+// is processed at this very moment comes before or after: it finds the copy in the queue, or is found here.
+func skipBack(ctx context.Context, tx *db.Tx, municipality int64, people []int64) error {
+	if len(people) == 0 {
+		return nil
+	}
+	slices.Sort(people)
+	people = slices.Compact(people)
+	if tx.Engine == db.PostgreSQL {
+		rows := make([][]any, len(people))
+		for i, id := range people {
+			rows[i] = []any{municipality, id}
+		}
+		if _, err := tx.Exec(ctx, `SELECT 1 FROM subscriber WHERE municipality_id = $1 AND contact_id = $2 FOR SHARE`, rows); err != nil {
+			return fmt.Errorf("lock the subscribers of copies that came back: %w", err)
+		}
+	}
+	return skipLeft(ctx, tx, municipality, people)
 }
 
 // pauseByMeta pauses a broadcast because Meta refuses it as a whole: nothing of it goes until a person has

@@ -16,7 +16,7 @@ import (
 
 const columns = `broadcast_id, state, emergency, exercise, lists, districts, exclude, template, reads, category, free, follows, ends,
 	author_kind, author_id, author_name, created_at, updated_at, schedule, submitted_at, approver_id, approver_name, approved_at, glass,
-	recipients, prepared, started_at, completed_at, pause_code, paused_name, waits, reach`
+	recipients, prepared, started_at, completed_at, pause_code, paused_name, waits, reach, resend_since, resender_kind, resender_id, resender_name`
 
 // saved is the template as the column keeps it.
 type saved struct {
@@ -29,7 +29,7 @@ func scan(row db.Scanner) (Broadcast, error) {
 	var lists, districts, exclude, template, reach db.JSON
 	err := row.Scan(&b.ID, &b.State, &b.Emergency, &b.Exercise, &lists, &districts, &exclude, &template, &b.Reads, &b.Category, &b.Free, &b.Follows, &b.Ends,
 		&b.Author.Kind, &b.Author.ID, &b.Author.Name, &b.CreatedAt, &b.UpdatedAt, &b.Schedule, &b.SubmittedAt, &b.ApproverID, &b.Approver, &b.ApprovedAt, &b.Glass,
-		&b.Recipients, &b.Prepared, &b.StartedAt, &b.CompletedAt, &b.PauseCode, &b.PausedBy, &b.Waits, &reach)
+		&b.Recipients, &b.Prepared, &b.StartedAt, &b.CompletedAt, &b.PauseCode, &b.PausedBy, &b.Waits, &reach, &b.resendSince, &b.resender.Kind, &b.resender.ID, &b.resender.Name)
 	if err != nil {
 		return Broadcast{}, err
 	}

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/filodiretto/filodiretto/internal/db"
-	"github.com/filodiretto/filodiretto/internal/staff"
+	"github.com/filodiretto/filodiretto/internal/locale"
 )
 
 // The copies of a broadcast are messages, one for each recipient; they are the ledger of the broadcast. They
@@ -171,10 +171,10 @@ func ParkCopies(ctx context.Context, tx *db.Tx, municipality, broadcast int64, n
 	var rows [][]any
 	for _, n := range numbers {
 		for _, lane := range []Lane{Emergency, Broadcast} {
-			rows = append(rows, []any{municipality, n, int16(lane), broadcast})
+			rows = append(rows, []any{municipality, n, int16(lane), broadcast, Again(broadcast)})
 		}
 	}
-	if _, err := tx.Exec(ctx, `UPDATE message SET lane = -1 WHERE municipality_id = $1 AND number = $2 AND lane = $3 AND lane >= 0 AND status = 10 AND broadcast_id = $4`, rows); err != nil {
+	if _, err := tx.Exec(ctx, `UPDATE message SET lane = -1 WHERE municipality_id = $1 AND number = $2 AND lane = $3 AND lane >= 0 AND status = 10 AND broadcast_id IN ($4, $5)`, rows); err != nil {
 		return fmt.Errorf("park the copies of broadcast %d: %w", broadcast, err)
 	}
 	return nil
@@ -216,7 +216,8 @@ func WaitingCopies(ctx context.Context, tx *db.Tx, municipality int64, contacts 
 	for i, id := range contacts {
 		rows[i] = []any{municipality, id}
 	}
-	out, err := messagesOf(ctx, tx, `SELECT `+messageColumns+` FROM message m WHERE m.municipality_id = $1 AND m.contact_id = $2 AND m.status IN (10, 20) AND m.status = 10
+	out, err := messagesOf(ctx, tx, `SELECT `+messageColumns+` FROM message m WHERE m.municipality_id = $1 AND m.contact_id = $2
+		AND m.status IN (10, 20) AND m.status = 10 -- both, so that the index of a citizen's turn is taken
 		AND m.broadcast_id <> 0`, rows)
 	if err != nil {
 		return nil, fmt.Errorf("look for waiting copies: %w", err)
@@ -269,8 +270,8 @@ func CopiesOf(ctx context.Context, tx *db.Tx, municipality, broadcast int64, sta
 
 // CopiesOpen reports whether something of a broadcast is queued or in flight.
 func CopiesOpen(ctx context.Context, tx *db.Tx, municipality, broadcast int64) (open bool, err error) {
-	err = tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM message WHERE municipality_id = $1 AND broadcast_id = $2 AND broadcast_id <> 0 AND status IN (10, 20))`,
-		municipality, broadcast).Scan(&open)
+	err = tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM message WHERE municipality_id = $1 AND broadcast_id IN ($2, $3) AND broadcast_id <> 0 AND status IN (10, 20))`,
+		municipality, broadcast, Again(broadcast)).Scan(&open)
 	if err != nil {
 		return false, fmt.Errorf("look for open copies of broadcast %d: %w", broadcast, err)
 	}
@@ -351,22 +352,25 @@ func (c CopyText) personal() bool {
 }
 
 func (c CopyText) fill(m *Message, name string) {
+	if first, again := strings.CutPrefix(m.ClientKey, resendPrefix); again {
+		m.Detail.ResendOf, _ = db.ParseID(first)
+	}
 	if m.Type == TypeText {
-		m.Text = Personal(c.Free, name)
+		m.Text = Personal(c.Free, name, c.Template.Language)
 		return
 	}
 	t := Template{Name: c.Template.Name, Language: c.Template.Language}
 	for _, text := range c.Template.Texts {
-		t.Texts = append(t.Texts, Personal(text, name))
+		t.Texts = append(t.Texts, Personal(text, name, c.Template.Language))
 	}
-	m.Text, m.Detail.Template = Personal(c.Text, name), &t
+	m.Text, m.Detail.Template = Personal(c.Text, name, c.Template.Language), &t
 }
 
 // maxGreeted bounds a name in a text: profiles hold all sorts of things.
 const maxGreeted = 40
 
-// Personal puts a citizen's name in its places; who has none is greeted without.
-func Personal(text, name string) string {
+// Personal puts a citizen's name in its places; who has none is greeted without, in the language of the template.
+func Personal(text, name, language string) string {
 	if !strings.Contains(text, NamePlace) {
 		return text
 	}
@@ -375,7 +379,7 @@ func Personal(text, name string) string {
 		name = strings.TrimSpace(string(runes[:maxGreeted]))
 	}
 	if name == "" {
-		name = "cittadina, cittadino"
+		name = locale.Match(strings.ReplaceAll(language, "_", "-")).T("citizen.nameless")
 	}
 	return strings.ReplaceAll(text, NamePlace, name)
 }
@@ -419,39 +423,54 @@ func CopyTimes(ctx context.Context, tx *db.Tx, municipality, broadcast int64, st
 	return times, nil
 }
 
-// HasOtherCopy reports whether the citizen of a copy has another of the same broadcast that was not skipped.
+// HasOtherCopy reports whether the citizen of a copy has another of the same broadcast that reaches them, has, or
+// yet may.
 func HasOtherCopy(ctx context.Context, tx *db.Tx, municipality int64, m Message) (other bool, err error) {
-	err = tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM message WHERE municipality_id = $1 AND contact_id = $2 AND number = $3 AND at >= $4 AND broadcast_id = $5
-		AND message_id <> $6 AND status < 100)`, municipality, m.ContactID, m.Number, m.At.Add(-time.Hour), m.BroadcastID, m.ID).Scan(&other)
+	err = tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM message WHERE municipality_id = $1 AND contact_id = $2 AND broadcast_id = $3
+		AND message_id <> $4 AND (status < 60 OR status IN (70, 80, 90)))`, municipality, m.ContactID, m.BroadcastID, m.ID).Scan(&other)
 	if err != nil {
 		return false, fmt.Errorf("look for a second copy of message %d: %w", m.ID, err)
 	}
 	return other, nil
 }
 
-// SilentCopies are the copies of a broadcast of which nothing was heard for StayQuiet, and that were not sent
+// Again is what stands in place of a broadcast's id in the copies that were sent again: they are stopped with it
+// and are not counted among its recipients a second time.
+func Again(broadcast int64) int64 { return -broadcast }
+
+// silent are the copies of a broadcast of which nothing was heard since a time, and that were not sent again.
+const silent = ` FROM message m WHERE m.municipality_id = $1 AND m.broadcast_id = $2 AND m.broadcast_id <> 0 AND m.status = 30
+	AND m.sending_at <= $3 AND NOT EXISTS (SELECT 1 FROM message r WHERE r.municipality_id = m.municipality_id AND r.client_key = 'resend:' || m.message_id AND r.client_key <> '')`
+
+// CountSilent counts the copies of a broadcast of which nothing was heard for StayQuiet, and that were not sent
 // again.
-func SilentCopies(ctx context.Context, tx *db.Tx, municipality, broadcast int64) ([]Message, error) {
-	out, err := messages(ctx, tx, `SELECT `+messageColumns+` FROM message m WHERE m.municipality_id = $1 AND m.broadcast_id = $2 AND m.broadcast_id <> 0 AND m.status = 30
-		AND m.sending_at <= $3 AND NOT EXISTS (SELECT 1 FROM message r WHERE r.municipality_id = m.municipality_id AND r.client_key = 'resend:' || m.message_id AND r.client_key <> '')
-		ORDER BY m.message_id`, municipality, broadcast, tx.Now().Add(-StayQuiet))
+func CountSilent(ctx context.Context, tx *db.Tx, municipality, broadcast int64) (n int, err error) {
+	err = tx.QueryRowContext(ctx, `SELECT count(*)`+silent, municipality, broadcast, tx.Now().Add(-StayQuiet)).Scan(&n)
 	if err != nil {
-		return nil, fmt.Errorf("look for silent copies of broadcast %d: %w", broadcast, err)
+		return 0, fmt.Errorf("count the silent copies of broadcast %d: %w", broadcast, err)
 	}
-	return out, nil
+	return n, nil
 }
 
-// ResendCopies queues what copies say once more, as messages of their own: the copies keep their state, and
-// each is sent again once, whoever asks.
-func ResendCopies(ctx context.Context, tx *db.Tx, actor staff.Actor, copies []Message, lane Lane) error {
-	for _, c := range copies {
-		c.ClientKey, c.Detail.ResendOf = resendKey(c.ID), c.ID
-		c.ID, c.BroadcastID, c.ExternalID, c.Status, c.Lane, c.Author, c.At = tx.NewID(), 0, "", Queued, lane, author(actor), tx.Now()
-		if err := queue(ctx, tx, actor.Municipality, c); err != nil {
-			return err
-		}
+// ResendArgs are the arguments that ResendCopies puts before those of the condition.
+const ResendArgs = 10
+
+// ResendCopies parks a second copy for the first limit citizens whose copy was silent at a time, each once, whoever
+// asks; the first keeps its state. stay is a condition on m.contact_id, its arguments numbered from ResendArgs+1.
+// It returns how many it parked: none when nothing is left.
+func ResendCopies(ctx context.Context, tx *db.Tx, municipality, broadcast int64, since time.Time, a Author, limit int, stay string, stayArgs []any) (int, error) {
+	args := append([]any{municipality, broadcast, since, tx.NewIDs(limit), Again(broadcast), a.Kind, a.ID, a.Name, tx.Now(), limit}, stayArgs...)
+	n, err := tx.Exec(ctx, `INSERT INTO message (municipality_id, message_id, contact_id, number, direction, type, status, lane, broadcast_id, client_key, reply_to,
+		author_kind, author_id, author_name, at, created_at, next_at)
+		SELECT $1, CAST($4 AS bigint) + ((r.n - 1) / `+perMillisecond+`) * `+millisecond+` + (r.n - 1) % `+perMillisecond+`, r.contact_id, r.number, 'out', r.type, 10, -1,
+			CAST($5 AS bigint), 'resend:' || r.message_id, r.reply_to, $6, CAST($7 AS bigint), $8, $9, $9, $9
+		FROM (SELECT m.message_id, m.contact_id, m.number, m.type, m.reply_to, row_number() OVER (ORDER BY m.message_id) AS n`+silent+` AND `+stay+`
+			ORDER BY m.message_id LIMIT $10) r
+		WHERE true ON CONFLICT DO NOTHING`, [][]any{args})
+	if err != nil {
+		return 0, fmt.Errorf("send the silent copies of broadcast %d again: %w", broadcast, err)
 	}
-	return nil
+	return int(n[0]), nil
 }
 
 // ResentOf finds what was sent again of some messages, by the id of the first.

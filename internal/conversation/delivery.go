@@ -121,6 +121,7 @@ func advance(ctx context.Context, tx *db.Tx, municipality int64, which string, c
 		if priced == 1 {
 			delivered[pricing.tally(changes[i])]++
 		}
+		f.BroadcastID = max(f.BroadcastID, -f.BroadcastID) // see Again
 		copies.note(f.BroadcastID)
 		if changes[i].Status == Failed {
 			f.Code = changes[i].ErrorCode

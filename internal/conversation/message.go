@@ -203,6 +203,7 @@ func scanMessage(row db.Scanner) (Message, error) {
 		return Message{}, err
 	}
 	m.At, m.NextAt = m.At.UTC(), m.NextAt.UTC()
+	m.BroadcastID = max(m.BroadcastID, -m.BroadcastID) // see Again
 	m.EditedAt, m.RevokedAt = utc(m.EditedAt), utc(m.RevokedAt)
 	return m, detail.Into(&m.Detail)
 }

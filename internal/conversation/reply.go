@@ -321,7 +321,10 @@ func Resend(ctx context.Context, tx *db.Tx, actor staff.Actor, id int64) (Messag
 	}
 }
 
-func resendKey(id int64) string { return "resend:" + db.FormatID(id) }
+// resendPrefix begins the key of what a person chose to send again; the id of the first follows.
+const resendPrefix = "resend:"
+
+func resendKey(id int64) string { return resendPrefix + db.FormatID(id) }
 
 func sendAgain(ctx context.Context, tx *db.Tx, actor staff.Actor, m Message) (Message, error) {
 	out := Outgoing{Type: m.Type, Text: m.Text, MediaID: m.MediaID, Location: m.Detail.Location, Template: m.Detail.Template, Options: m.Detail.Options,

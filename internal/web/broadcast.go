@@ -73,7 +73,7 @@ func fresh(v *visit, b broadcast.Broadcast) bool {
 
 func rowOfBroadcast(v *visit, b broadcast.Broadcast, o broadcast.Outcomes) page.BroadcastRow {
 	row := page.BroadcastRow{
-		ID: db.FormatID(b.ID), Text: conversation.Personal(b.Reads, ""),
+		ID: db.FormatID(b.ID), Text: conversation.Personal(b.Reads, "", b.Template.Language),
 		Lists: topicNames(v, b.Lists), Districts: topicNames(v, b.Districts), Excluded: topicNames(v, b.Exclude),
 		Emergency: b.Emergency, Exercise: b.Exercise, Ends: b.Ends, Update: b.Follows != 0,
 		State: page.Phase(b.State), Recipients: b.Recipients, Outcomes: outcomesOf(o), Author: b.Author.Name,
@@ -169,7 +169,7 @@ func broadcastOf(ctx context.Context, tx *db.Tx, v *visit, b broadcast.Broadcast
 	}
 	out := page.Broadcast{
 		BroadcastRow: rowOfBroadcast(v, b, b.Reach.Outcomes),
-		Free:         conversation.Personal(b.Free, ""), Template: b.Template.Name, Category: b.Category,
+		Free:         conversation.Personal(b.Free, "", b.Template.Language), Template: b.Template.Name, Category: b.Category,
 		CreatedAt: b.CreatedAt, SubmittedAt: orZero(b.SubmittedAt), Approver: b.Approver, ApprovedAt: orZero(b.ApprovedAt), Glass: b.Glass,
 		StartedAt: orZero(b.StartedAt), CompletedAt: orZero(b.CompletedAt), PausedBy: b.PausedBy, WaitsLimit: b.Waits == "limit",
 		P50: seconds(b.Reach.P50), P90: seconds(b.Reach.P90), P99: seconds(b.Reach.P99),
@@ -277,7 +277,7 @@ func chainOf(ctx context.Context, tx *db.Tx, v *visit, b broadcast.Broadcast) (l
 		if c.StartedAt != nil {
 			at = *c.StartedAt
 		}
-		links = append(links, page.Link{ID: db.FormatID(c.ID), Text: conversation.Personal(c.Reads, ""), Update: c.Follows != 0, Ends: c.Ends,
+		links = append(links, page.Link{ID: db.FormatID(c.ID), Text: conversation.Personal(c.Reads, "", c.Template.Language), Update: c.Follows != 0, Ends: c.Ends,
 			State: page.Phase(c.State), At: at, Current: c.ID == b.ID})
 	}
 	return links, err

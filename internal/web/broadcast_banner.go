@@ -48,7 +48,7 @@ func (s *Server) banners(ctx context.Context, v *visit) (all []page.Banner) {
 }
 
 func bannerOf(v *visit, b broadcast.Broadcast, who string, at time.Time) page.Banner {
-	banner := page.Banner{ID: db.FormatID(b.ID), Who: who, At: at, Text: conversation.Personal(b.Reads, ""), Reason: b.Glass}
+	banner := page.Banner{ID: db.FormatID(b.ID), Who: who, At: at, Text: conversation.Personal(b.Reads, "", b.Template.Language), Reason: b.Glass}
 	if v.actor.May(staff.SeeFigures) {
 		banner.Address = broadcastAddress(v, b.ID)
 	}

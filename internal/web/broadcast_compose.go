@@ -393,7 +393,7 @@ func recentBroadcasts(ctx context.Context, tx *db.Tx, v *visit, f written) (choi
 	zone := v.municipality.Desk.Zone()
 	for _, b := range list {
 		if b.StartedAt != nil && b.ID != f.id {
-			label := v.language.Moment(b.StartedAt.In(zone), v.now.In(zone)) + " · " + shortened(conversation.Personal(b.Reads, ""), lettersInList)
+			label := v.language.Moment(b.StartedAt.In(zone), v.now.In(zone)) + " · " + shortened(conversation.Personal(b.Reads, "", b.Template.Language), lettersInList)
 			choices = append(choices, page.Choice{ID: db.FormatID(b.ID), Label: label})
 		}
 	}

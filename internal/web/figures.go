@@ -242,7 +242,7 @@ func wayInWords(l locale.Language, channel string) string {
 }
 
 func reachedOf(v *visit, b broadcast.Broadcast) page.Reached {
-	r := page.Reached{ID: db.FormatID(b.ID), At: *b.StartedAt, Text: shortened(conversation.Personal(b.Reads, ""), lettersInList), Mark: markOf(v.language, b), Recipients: b.Recipients,
+	r := page.Reached{ID: db.FormatID(b.ID), At: *b.StartedAt, Text: shortened(conversation.Personal(b.Reads, "", b.Template.Language), lettersInList), Mark: markOf(v.language, b), Recipients: b.Recipients,
 		P50: seconds(b.Reach.P50), P90: seconds(b.Reach.P90), P99: seconds(b.Reach.P99)}
 	r.Delivered, r.Read = shareOf(b.Reach.Arrived(), b.Recipients), shareOf(b.Reach.Read, b.Recipients)
 	if price := broadcast.Cost(v.municipality.File.Prices, b.Category, b.Reach.Arrived()); price.Known {

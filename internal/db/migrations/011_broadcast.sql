@@ -35,6 +35,10 @@ CREATE TABLE broadcast (
   pause_code integer NOT NULL DEFAULT 0, -- Graph's error that paused it; 0: a person did
   paused_name text NOT NULL DEFAULT '',
   waits text NOT NULL DEFAULT '', -- limit: until Meta's daily limit lets more people be reached
+  resend_since timestamptz, -- what was silent then is to be sent again, because this supervisor chose to
+  resender_kind text NOT NULL DEFAULT '',
+  resender_id bigint NOT NULL DEFAULT 0,
+  resender_name text NOT NULL DEFAULT '',
   reach jsonb NOT NULL DEFAULT '{}', -- outcomes and times as last counted
   PRIMARY KEY (municipality_id, broadcast_id)
 );

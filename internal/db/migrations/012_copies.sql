@@ -16,3 +16,6 @@ CREATE INDEX message_broadcast ON message (municipality_id, broadcast_id, status
 DROP INDEX message_queued;
 CREATE INDEX message_queued ON message (municipality_id, number, lane, next_at, message_id) WHERE status = 10 AND lane >= 0;
 CREATE INDEX message_parked ON message (municipality_id, broadcast_id, number, message_id) WHERE status = 10 AND lane < 0;
+
+-- Operators' templates, which count in Meta's daily limit.
+CREATE INDEX message_template ON message (municipality_id, created_at) WHERE type = 'template' AND lane = 1;
