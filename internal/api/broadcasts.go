@@ -32,9 +32,10 @@ type Broadcast struct {
 	Free        *string         `json:"free" doc:"What goes instead, as plain text, to those who wrote in the last 24 hours"`
 	Follows     *string         `json:"follows" example:"3797402938376181" doc:"Id of the broadcast that it updates or ends"`
 	Ends        bool            `json:"ends" doc:"It is the all-clear of the one it follows"`
-	Author      nullable[Actor] `json:"author"`
+	Author      nullable[Actor] `json:"author" doc:"Who wrote last what it says"`
+	Submitter   nullable[Actor] `json:"submitter" doc:"Who sent it, or asked for its approval; null for a draft"`
 	Approver    nullable[Actor] `json:"approver" doc:"Who approved it; null if nobody had to, or has yet"`
-	BreakGlass  *string         `json:"break_glass" doc:"Why its author released an emergency without a second person"`
+	BreakGlass  *string         `json:"break_glass" doc:"Why a person released an emergency without a second one"`
 	Schedule    *time.Time      `json:"schedule" example:"2026-03-02T09:42:00Z" doc:"When it is to begin; null is at once"`
 	CreatedAt   time.Time       `json:"created_at" example:"2026-03-02T09:42:00Z"`
 	SubmittedAt *time.Time      `json:"submitted_at"`
@@ -161,7 +162,7 @@ func (s *server) broadcastRoutes(api huma.API) {
 
 	changing := []int{http.StatusForbidden, http.StatusNotFound, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity}
 	register(s, api, huma.Operation{OperationID: "approveBroadcast", Method: http.MethodPost, Path: "/broadcasts/{id}/approve", Tags: tags,
-		Summary: "Approve an emergency", Description: "A token never may: a second person approves at the desk."},
+		Summary: "Approve an emergency", Description: "A token never may: a second person, who neither wrote it nor asked for the approval, approves at the desk."},
 		changing, s.approveBroadcast)
 	register(s, api, huma.Operation{OperationID: "pauseBroadcast", Method: http.MethodPost, Path: "/broadcasts/{id}/pause", Tags: tags,
 		Summary: "Pause a broadcast", Description: "What is on its way to Meta goes on; the rest waits."},
@@ -387,6 +388,9 @@ func newBroadcast(b broadcast.Broadcast, l locale.Language) Broadcast {
 		Counts: newCounts(b.Reach.Outcomes), Reach: newReach(b.Reach)}
 	if b.Follows != 0 {
 		out.Follows = new(db.FormatID(b.Follows))
+	}
+	if b.SubmittedAt != nil {
+		out.Submitter = newActor(b.Submitter.Kind, b.Submitter.ID, b.Submitter.Name)
 	}
 	if b.ApproverID != 0 {
 		out.Approver = newActor(string(staff.OperatorKind), b.ApproverID, b.Approver)

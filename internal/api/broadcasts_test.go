@@ -221,6 +221,7 @@ func TestTokensNeverApprove(t *testing.T) {
 		a := d.get(path).want(http.StatusOK)
 		equal(t, "state", a.at("state"), any("awaiting_approval"))
 		equal(t, "emergency", a.at("emergency"), any(true))
+		equal(t, "submitter", a.at("submitter", "kind"), any("token"))
 		other, _ := d.newToken(d.rimini.ID)
 		for _, token := range []string{d.rimini.token, other, d.carpi.token} {
 			d.post(path+"/approve", "", bearer(token)).problem(http.StatusForbidden, "approval_by_a_person")

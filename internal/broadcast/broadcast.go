@@ -57,12 +57,14 @@ type Broadcast struct {
 	ID int64
 	Plan
 	State       State
-	Emergency   bool   // one of its lists is
-	Reads       string // the template filled in, as a citizen reads it
-	Category    string // Meta's of the template: UTILITY, MARKETING
-	Author      conversation.Author
+	Emergency   bool                // one of its lists is
+	Reads       string              // the template filled in, as a citizen reads it
+	Category    string              // Meta's of the template: UTILITY, MARKETING
+	Author      conversation.Author // who wrote last what it says
 	CreatedAt   time.Time
+	WrittenAt   time.Time // when they did
 	UpdatedAt   time.Time
+	Submitter   conversation.Author // who sent it, or asked for approval; none for a draft
 	SubmittedAt *time.Time
 	ApproverID  int64 // 0: nobody had to, or has
 	Approver    string
@@ -79,6 +81,20 @@ type Broadcast struct {
 
 	resendSince *time.Time // what was silent then is to be sent again
 	resender    conversation.Author
+}
+
+// Second tells whether actor is a second person to b: one who neither wrote what it says nor asked for approval.
+// A program is nobody's second person.
+func (b Broadcast) Second(actor staff.Actor) bool {
+	return actor.Kind == staff.OperatorKind && !same(b.Author, actor) && !same(b.Submitter, actor)
+}
+
+func same(a conversation.Author, actor staff.Actor) bool {
+	return a.Kind == string(actor.Kind) && a.ID == actor.ID
+}
+
+func authorOf(actor staff.Actor) conversation.Author {
+	return conversation.Author{Kind: string(actor.Kind), ID: actor.ID, Name: actor.Name}
 }
 
 // Outcomes are the recipients of a broadcast by what became of their message. Each is in one of them.
@@ -145,7 +161,7 @@ type Price struct {
 var (
 	ErrNotFound   = fault.New(fault.NotFound, "error.broadcast_not_found")
 	ErrState      = fault.New(fault.Conflict, "error.broadcast_state")    // not in this state
-	ErrSecond     = fault.New(fault.Forbidden, "error.broadcast_second")  // the author can't approve an emergency
+	ErrSecond     = fault.New(fault.Forbidden, "error.broadcast_second")  // who wrote an emergency or asked for its approval can't approve it
 	ErrReason     = fault.New(fault.Invalid, "error.broadcast_reason")    // breaking the glass takes a reason
 	ErrNobody     = fault.New(fault.Invalid, "error.broadcast_nobody")    // no list, or one that is not there
 	ErrExercise   = fault.New(fault.Invalid, "error.broadcast_exercise")  // an exercise must say so
@@ -153,6 +169,7 @@ var (
 	ErrFollows    = fault.New(fault.Invalid, "error.broadcast_follows")   // nothing there to follow
 	ErrSchedule   = fault.New(fault.Invalid, "error.broadcast_schedule")  // in the past, or in more than a year
 	ErrNoTemplate = fault.New(fault.Invalid, "error.broadcast_template")  // not approved, or not one that texts fill
+	ErrChanged    = fault.New(fault.Conflict, "error.broadcast_changed")  // the template says something else since it was written
 	ErrFree       = fault.New(fault.Invalid, "error.broadcast_free")      // too long
 )
 
@@ -165,6 +182,7 @@ const (
 	Broken    staff.Action = "broadcast.glass_broken"
 	Stopped   staff.Action = "broadcast.paused"
 	Resumed   staff.Action = "broadcast.resumed"
+	Returned  staff.Action = "broadcast.returned"
 	Withdrawn staff.Action = "broadcast.cancelled"
 	Resent    staff.Action = "broadcast.uncertain_resent"
 )

@@ -95,8 +95,8 @@ func TestWhatWasSentAndWhatItCost(t *testing.T) {
 		began := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
 		insert := func(ctx context.Context, tx *db.Tx, municipality, id int64, started any) error {
 			_, err := tx.Exec(ctx, `INSERT INTO broadcast (municipality_id, broadcast_id, state, emergency, exercise, lists, districts, exclude, template, reads,
-				category, free, author_kind, author_id, author_name, created_at, updated_at, started_at, recipients, reach)
-				VALUES ($1, $2, 'completed', true, false, '[]', '[]', '[]', '{}', 'Allerta', 'UTILITY', '', 'operator', 1, 'Anna', $3, $3, $4, 10, $5)`,
+				category, free, author_kind, author_id, author_name, created_at, written_at, updated_at, started_at, recipients, reach)
+				VALUES ($1, $2, 'completed', true, false, '[]', '[]', '[]', '{}', 'Allerta', 'UTILITY', '', 'operator', 1, 'Anna', $3, $3, $3, $4, 10, $5)`,
 				[][]any{{municipality, id, began, started, db.JSON(`{"delivered": 3, "read": 5, "failed": 2, "p50": 1.5, "p99": 9}`)}})
 			return err
 		}

@@ -22,8 +22,7 @@ func Create(ctx context.Context, tx *db.Tx, actor staff.Actor, m *municipality.M
 	if err := actor.Require(staff.ManageBroadcasts, m.ID); err != nil {
 		return Broadcast{}, err
 	}
-	b := Broadcast{ID: tx.NewID(), State: Draft, CreatedAt: tx.Now(), UpdatedAt: tx.Now(),
-		Author: conversation.Author{Kind: string(actor.Kind), ID: actor.ID, Name: actor.Name}}
+	b := Broadcast{ID: tx.NewID(), State: Draft, Author: authorOf(actor), CreatedAt: tx.Now(), WrittenAt: tx.Now(), UpdatedAt: tx.Now()}
 	if err := b.take(ctx, tx, m, p); err != nil {
 		return Broadcast{}, err
 	}
@@ -35,7 +34,7 @@ func Create(ctx context.Context, tx *db.Tx, actor staff.Actor, m *municipality.M
 }
 
 // Edit rewrites a draft, or an emergency that waits for approval: it is a draft again then, so that nobody
-// approves what they have not read.
+// approves what they have not read. Who edits it is its author from then on.
 func Edit(ctx context.Context, tx *db.Tx, actor staff.Actor, m *municipality.Municipality, id int64, p Plan) (Broadcast, error) {
 	b, err := begin(ctx, tx, actor, staff.ManageBroadcasts, m, id, Draft, AwaitingApproval)
 	if err != nil {
@@ -44,12 +43,25 @@ func Edit(ctx context.Context, tx *db.Tx, actor staff.Actor, m *municipality.Mun
 	if err := b.take(ctx, tx, m, p); err != nil {
 		return Broadcast{}, err
 	}
-	b.State, b.SubmittedAt = Draft, nil
+	b.State, b.Author, b.WrittenAt, b.Submitter, b.SubmittedAt = Draft, authorOf(actor), tx.Now(), conversation.Author{}, nil
 	if err := rewrite(ctx, tx, m.ID, b); err != nil {
 		return Broadcast{}, err
 	}
 	told(tx, m.ID, id)
 	return b, record(ctx, tx, actor, m, Edited, b)
+}
+
+// Return makes an emergency that waits for approval a draft again, as it is.
+func Return(ctx context.Context, tx *db.Tx, actor staff.Actor, m *municipality.Municipality, id int64) (Broadcast, error) {
+	b, err := begin(ctx, tx, actor, staff.ManageBroadcasts, m, id, AwaitingApproval)
+	if err != nil {
+		return Broadcast{}, err
+	}
+	b.State, b.Submitter, b.SubmittedAt = Draft, conversation.Author{}, nil
+	if err := set(ctx, tx, m.ID, id, `state = 'draft', `+unsubmitted); err != nil {
+		return Broadcast{}, err
+	}
+	return b, record(ctx, tx, actor, m, Returned, b)
 }
 
 // begin loads a broadcast that somebody wants to act on, and refuses it unless they may and it is in one of
@@ -86,6 +98,19 @@ func (b *Broadcast) take(ctx context.Context, tx *db.Tx, m *municipality.Municip
 		if err := check(); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// takeAgain is take for what was written some time ago: a list or the template may have gone since, or its
+// schedule passed. What it says must not have changed, as people have decided about that.
+func (b *Broadcast) takeAgain(ctx context.Context, tx *db.Tx, m *municipality.Municipality) error {
+	read := b.Reads
+	if err := b.take(ctx, tx, m, b.Plan); err != nil {
+		return err
+	}
+	if b.Reads != read {
+		return ErrChanged
 	}
 	return nil
 }
@@ -137,13 +162,25 @@ func (b *Broadcast) fill(ctx context.Context, tx *db.Tx, m *municipality.Municip
 
 // imitation finds the name of the State's own alarm: a municipality's message never looks like it.
 // https://www.it-alert.gov.it/
-var imitation = regexp.MustCompile(`(?i)\bit[\s_-]*alert\b`)
+// In English it may be two words of a sentence; only capitals, or no space, make it that name.
+var (
+	imitation        = regexp.MustCompile(`(?i)\bit[_\s\pZ\p{Pd}\p{Cf}\x{2212}]*alert\b`)
+	englishImitation = regexp.MustCompile(`\b(?:IT[_\s\pZ\p{Pd}\p{Cf}\x{2212}]*(?i:alert)|(?i:it[_\p{Pd}\p{Cf}\x{2212}]*alert))\b`)
+)
+
+func (b *Broadcast) imitates() bool {
+	name := imitation
+	if strings.HasPrefix(b.Template.Language, "en") {
+		name = englishImitation
+	}
+	return name.MatchString(b.Reads) || name.MatchString(b.Free)
+}
 
 // exerciseWord stands in every message of an exercise.
 const exerciseWord = "ESERCITAZIONE"
 
 func (b *Broadcast) checkText() error {
-	if imitation.MatchString(b.Reads) || imitation.MatchString(b.Free) {
+	if b.imitates() {
 		return ErrImitation
 	}
 	if utf8.RuneCountInString(b.Free) > conversation.MaxText {
@@ -185,17 +222,19 @@ func Submit(ctx context.Context, tx *db.Tx, actor staff.Actor, m *municipality.M
 	if err != nil {
 		return Broadcast{}, err
 	}
-	if err := b.take(ctx, tx, m, b.Plan); err != nil { // a template or a list may have gone since it was written
+	if err := b.takeAgain(ctx, tx, m); err != nil {
 		return Broadcast{}, err
 	}
-	b.SubmittedAt, b.State = new(tx.Now()), AwaitingApproval
+	b.Submitter, b.SubmittedAt, b.State = authorOf(actor), new(tx.Now()), AwaitingApproval
 	if !b.Emergency {
 		b.State = b.released(tx.Now())
 	}
 	if err := b.ready(ctx, tx, m.ID); err != nil {
 		return Broadcast{}, err
 	}
-	if err := set(ctx, tx, m.ID, id, `state = $4, submitted_at = $5`, string(b.State), tx.Now()); err != nil {
+	err = set(ctx, tx, m.ID, id, `state = $4, submitted_at = $3, submitter_kind = $5, submitter_id = $6, submitter_name = $7, emergency = $8, category = $9`,
+		string(b.State), b.Submitter.Kind, b.Submitter.ID, b.Submitter.Name, b.Emergency, b.Category)
+	if err != nil {
 		return Broadcast{}, err
 	}
 	return b, record(ctx, tx, actor, m, Submitted, b)
@@ -214,13 +253,13 @@ func (b *Broadcast) ready(ctx context.Context, tx *db.Tx, municipality int64) er
 	return conversation.SetCopyText(ctx, tx, municipality, conversation.CopyText{Broadcast: b.ID, Template: b.Template, Text: b.Reads, Free: b.Free})
 }
 
-// Approve releases an emergency that another person wrote.
+// Approve releases an emergency that other people wrote and submitted.
 func Approve(ctx context.Context, tx *db.Tx, actor staff.Actor, m *municipality.Municipality, id int64) (Broadcast, error) {
 	b, err := begin(ctx, tx, actor, staff.ApproveBroadcasts, m, id, AwaitingApproval)
 	if err != nil {
 		return Broadcast{}, err
 	}
-	if actor.Kind != staff.OperatorKind || b.Author.Kind == string(actor.Kind) && b.Author.ID == actor.ID {
+	if !b.Second(actor) {
 		return Broadcast{}, ErrSecond
 	}
 	return b.release(ctx, tx, actor, m, "", Approved)
@@ -247,8 +286,12 @@ func BreakGlass(ctx context.Context, tx *db.Tx, actor staff.Actor, m *municipali
 }
 
 func (b Broadcast) release(ctx context.Context, tx *db.Tx, actor staff.Actor, m *municipality.Municipality, glass string, action staff.Action) (Broadcast, error) {
+	if err := b.takeAgain(ctx, tx, m); err != nil {
+		return Broadcast{}, err
+	}
 	b.State, b.ApproverID, b.Approver, b.ApprovedAt, b.Glass = b.released(tx.Now()), actor.ID, actor.Name, new(tx.Now()), glass
-	err := set(ctx, tx, m.ID, b.ID, `state = $4, approver_id = $5, approver_name = $6, approved_at = $3, glass = $7`, string(b.State), actor.ID, actor.Name, glass)
+	err := set(ctx, tx, m.ID, b.ID, `state = $4, approver_id = $5, approver_name = $6, approved_at = $3, glass = $7, emergency = $8, category = $9`,
+		string(b.State), actor.ID, actor.Name, glass, b.Emergency, b.Category)
 	if err != nil {
 		return Broadcast{}, err
 	}

@@ -15,8 +15,9 @@ import (
 )
 
 const columns = `broadcast_id, state, emergency, exercise, lists, districts, exclude, template, reads, category, free, follows, ends,
-	author_kind, author_id, author_name, created_at, updated_at, schedule, submitted_at, approver_id, approver_name, approved_at, glass,
-	recipients, prepared, started_at, completed_at, pause_code, paused_name, waits, reach, resend_since, resender_kind, resender_id, resender_name`
+	author_kind, author_id, author_name, created_at, written_at, updated_at, schedule, submitted_at, submitter_kind, submitter_id, submitter_name,
+	approver_id, approver_name, approved_at, glass, recipients, prepared, started_at, completed_at, pause_code, paused_name, waits, reach,
+	resend_since, resender_kind, resender_id, resender_name`
 
 // saved is the template as the column keeps it.
 type saved struct {
@@ -28,8 +29,9 @@ func scan(row db.Scanner) (Broadcast, error) {
 	var b Broadcast
 	var lists, districts, exclude, template, reach db.JSON
 	err := row.Scan(&b.ID, &b.State, &b.Emergency, &b.Exercise, &lists, &districts, &exclude, &template, &b.Reads, &b.Category, &b.Free, &b.Follows, &b.Ends,
-		&b.Author.Kind, &b.Author.ID, &b.Author.Name, &b.CreatedAt, &b.UpdatedAt, &b.Schedule, &b.SubmittedAt, &b.ApproverID, &b.Approver, &b.ApprovedAt, &b.Glass,
-		&b.Recipients, &b.Prepared, &b.StartedAt, &b.CompletedAt, &b.PauseCode, &b.PausedBy, &b.Waits, &reach, &b.resendSince, &b.resender.Kind, &b.resender.ID, &b.resender.Name)
+		&b.Author.Kind, &b.Author.ID, &b.Author.Name, &b.CreatedAt, &b.WrittenAt, &b.UpdatedAt, &b.Schedule, &b.SubmittedAt, &b.Submitter.Kind, &b.Submitter.ID, &b.Submitter.Name,
+		&b.ApproverID, &b.Approver, &b.ApprovedAt, &b.Glass, &b.Recipients, &b.Prepared, &b.StartedAt, &b.CompletedAt, &b.PauseCode, &b.PausedBy, &b.Waits, &reach,
+		&b.resendSince, &b.resender.Kind, &b.resender.ID, &b.resender.Name)
 	if err != nil {
 		return Broadcast{}, err
 	}
@@ -43,7 +45,7 @@ func scan(row db.Scanner) (Broadcast, error) {
 		}
 	}
 	b.Template, b.Parameters = t.Template, t.Parameters
-	b.CreatedAt, b.UpdatedAt = b.CreatedAt.UTC(), b.UpdatedAt.UTC()
+	b.CreatedAt, b.WrittenAt, b.UpdatedAt = b.CreatedAt.UTC(), b.WrittenAt.UTC(), b.UpdatedAt.UTC()
 	for _, at := range []*time.Time{b.Schedule, b.SubmittedAt, b.ApprovedAt, b.StartedAt, b.CompletedAt} {
 		if at != nil {
 			*at = at.UTC()
@@ -145,29 +147,31 @@ func insert(ctx context.Context, tx *db.Tx, municipality int64, b Broadcast) err
 		return err
 	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO broadcast (municipality_id, broadcast_id, state, emergency, exercise, lists, districts, exclude, template, reads,
-		category, free, follows, ends, schedule, author_kind, author_id, author_name, created_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $19)`,
-		append(args, b.Author.Kind, b.Author.ID, b.Author.Name, b.CreatedAt)...)
+		category, free, follows, ends, schedule, author_kind, author_id, author_name, written_at, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $19, $19)`, args...)
 	if err != nil {
 		return fmt.Errorf("write broadcast %d: %w", b.ID, err)
 	}
 	return nil
 }
 
-// rewrite changes what a broadcast says and to whom, and takes back what was decided about it.
+// rewrite makes a draft of a broadcast that says something else, or goes to others.
 func rewrite(ctx context.Context, tx *db.Tx, municipality int64, b Broadcast) error {
 	args, err := b.written(municipality)
 	if err != nil {
 		return err
 	}
 	_, err = tx.ExecContext(ctx, `UPDATE broadcast SET state = $3, emergency = $4, exercise = $5, lists = $6, districts = $7, exclude = $8, template = $9, reads = $10,
-		category = $11, free = $12, follows = $13, ends = $14, schedule = $15, updated_at = $16, submitted_at = NULL
-		WHERE municipality_id = $1 AND broadcast_id = $2`, append(args, tx.Now())...)
+		category = $11, free = $12, follows = $13, ends = $14, schedule = $15, author_kind = $16, author_id = $17, author_name = $18, written_at = $19, updated_at = $19, `+unsubmitted+`
+		WHERE municipality_id = $1 AND broadcast_id = $2`, args...)
 	if err != nil {
 		return fmt.Errorf("rewrite broadcast %d: %w", b.ID, err)
 	}
 	return nil
 }
+
+// unsubmitted takes back that a broadcast was to be sent.
+const unsubmitted = `submitter_kind = '', submitter_id = 0, submitter_name = '', submitted_at = NULL`
 
 // written are the arguments of what its author wrote.
 func (b Broadcast) written(municipality int64) ([]any, error) {
@@ -179,7 +183,7 @@ func (b Broadcast) written(municipality int64) ([]any, error) {
 		}
 		args = append(args, column)
 	}
-	return append(args, b.Reads, b.Category, b.Free, b.Follows, b.Ends, b.Schedule), nil
+	return append(args, b.Reads, b.Category, b.Free, b.Follows, b.Ends, b.Schedule, b.Author.Kind, b.Author.ID, b.Author.Name, b.WrittenAt), nil
 }
 
 func words(s []string) []string {

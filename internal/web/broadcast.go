@@ -173,7 +173,7 @@ func broadcastOf(ctx context.Context, tx *db.Tx, v *visit, b broadcast.Broadcast
 		CreatedAt: b.CreatedAt, SubmittedAt: orZero(b.SubmittedAt), Approver: b.Approver, ApprovedAt: orZero(b.ApprovedAt), Glass: b.Glass,
 		StartedAt: orZero(b.StartedAt), CompletedAt: orZero(b.CompletedAt), PausedBy: b.PausedBy, WaitsLimit: b.Waits == "limit",
 		P50: seconds(b.Reach.P50), P90: seconds(b.Reach.P90), P99: seconds(b.Reach.P99),
-		Mine: wrote(v, b),
+		Mine: wrote(v, b.Author), Asked: wrote(v, b.Submitter), WrittenAt: b.WrittenAt, Submitter: b.Submitter.Name,
 	}
 	if b.CompletedAt == nil {
 		out.CompletedAt = b.UpdatedAt
@@ -212,8 +212,9 @@ func reachOf(ctx context.Context, tx *db.Tx, v *visit, b broadcast.Broadcast) (r
 	}
 }
 
-func wrote(v *visit, b broadcast.Broadcast) bool {
-	return b.Author.Kind == string(staff.OperatorKind) && b.Author.ID == v.actor.ID
+// wrote tells whether the visitor is a, who wrote a broadcast or sent it.
+func wrote(v *visit, a conversation.Author) bool {
+	return a.Kind == string(v.actor.Kind) && a.ID == v.actor.ID
 }
 
 func addResults(ctx context.Context, tx *db.Tx, v *visit, b broadcast.Broadcast, out *page.Broadcast) (err error) {
@@ -258,9 +259,9 @@ func broadcastRights(v *visit, b broadcast.Broadcast, offered int) page.Broadcas
 	return page.BroadcastRights{
 		Edit:       manages && in(broadcast.Draft, broadcast.AwaitingApproval),
 		Submit:     manages && in(broadcast.Draft),
-		Approve:    approves && awaits && !wrote(v, b),
+		Approve:    approves && awaits && b.Second(v.actor),
 		Return:     manages && awaits,
-		Glass:      approves && awaits && wrote(v, b),
+		Glass:      approves && awaits && !b.Second(v.actor),
 		Pause:      manages && in(broadcast.Preparing, broadcast.Sending),
 		Resume:     manages && in(broadcast.Paused),
 		Cancel:     manages && !in(broadcast.Completed, broadcast.Cancelled),
@@ -376,16 +377,8 @@ func resendBroadcast(ctx context.Context, tx *db.Tx, v *visit, id int64) error {
 	return err
 }
 
-// returnBroadcast makes an emergency that waits for approval a draft again, as it is.
 func returnBroadcast(ctx context.Context, tx *db.Tx, v *visit, id int64) error {
-	b, err := broadcast.Get(ctx, tx, v.municipality.ID, id)
-	if err != nil {
-		return err
-	}
-	if b.State != broadcast.AwaitingApproval {
-		return broadcast.ErrState
-	}
-	_, err = broadcast.Edit(ctx, tx, v.actor, v.municipality, id, b.Plan)
+	_, err := broadcast.Return(ctx, tx, v.actor, v.municipality, id)
 	return err
 }
 

@@ -35,8 +35,8 @@ func (s *Server) banners(ctx context.Context, v *visit) (all []page.Banner) {
 		}
 		waiting, err := broadcast.AwaitingSecond(ctx, tx, v.municipality.ID)
 		for _, b := range waiting {
-			if !wrote(v, b) {
-				all = append(all, bannerOf(v, b, b.Author.Name, orZero(b.SubmittedAt)))
+			if b.Second(v.actor) {
+				all = append(all, bannerOf(v, b, b.Submitter.Name, orZero(b.SubmittedAt)))
 			}
 		}
 		return err

@@ -338,6 +338,32 @@ func TestAnEmergencyTakesTwo(t *testing.T) {
 	})
 }
 
+// Who rewrote a colleague's emergency and asks for approval needs another one: the colleague, but not themself.
+func TestWhoRewritesAnEmergencyCannotApproveIt(t *testing.T) {
+	each(t, func(d *desk) {
+		d.templates(d.rimini)
+		sara := d.signedIn(d.rimini, d.hire(d.rimini, "Sara Due", staff.Supervisor))
+		ada := d.signedIn(d.rimini, d.hire(d.rimini, "Ada Tre", staff.Administrator))
+		id := made(sara.post("/broadcasts/new", with(noticeForm, "list", "EMERGENZE")))
+		made(ada.post(broadcastPath(id, "/edit"), with(noticeForm, "list", "EMERGENZE", "variable.1", "il fiume esce")))
+		ada.post(broadcastPath(id, "/submit"), nil).want(http.StatusSeeOther)
+		ada.get(broadcastPath(id, "")).want(http.StatusOK).contains("Hai scritto tu questa emergenza", "Procedura d’urgenza").lacks("Approva e invia", "chiede di approvare")
+		ada.post(broadcastPath(id, "/approve"), nil).want(http.StatusForbidden)
+		sara.get(broadcastPath(id, "")).want(http.StatusOK).contains("Approva e invia", "Ada Tre chiede la tua approvazione", "Ada Tre chiede di approvare").lacks("Procedura d’urgenza")
+
+		sara.post(broadcastPath(id, "/return"), nil).want(http.StatusSeeOther)
+		sara.post(broadcastPath(id, "/submit"), nil).want(http.StatusSeeOther)
+		sara.get(broadcastPath(id, "")).want(http.StatusOK).contains("Hai chiesto tu di approvare questa emergenza", "Approvazione chiesta da", "Procedura d’urgenza").lacks("Approva e invia")
+		ada.post(broadcastPath(id, "/approve"), nil).want(http.StatusForbidden)
+		sara.post(broadcastPath(id, "/return"), nil).want(http.StatusSeeOther)
+		ada.post(broadcastPath(id, "/submit"), nil).want(http.StatusSeeOther)
+		sara.post(broadcastPath(id, "/approve"), nil).want(http.StatusSeeOther)
+		if b := d.broadcastNow(d.rimini, id); b.State != broadcast.Preparing || b.Author.Name != "Ada Tre" || b.Approver != "Sara Due" {
+			t.Errorf("it is %s, by %q, approved by %q", b.State, b.Author.Name, b.Approver)
+		}
+	})
+}
+
 // What was accepted and never heard of is offered after ten minutes, to be sent again by one click.
 func TestTheUncertainAreOffered(t *testing.T) {
 	each(t, func(d *desk) {

@@ -31,8 +31,8 @@ func TestFiguresOfListsAndBroadcasts(t *testing.T) {
 				return err
 			}
 			_, err := tx.Exec(ctx, `INSERT INTO broadcast (municipality_id, broadcast_id, state, emergency, exercise, lists, districts, exclude, template, reads,
-				category, free, author_kind, author_id, author_name, created_at, updated_at, started_at, recipients, reach)
-				VALUES ($1, $2, 'completed', true, false, '[]', '[]', '[]', '{}', 'Allerta arancione', 'UTILITY', '', 'operator', 1, 'Anna', $3, $3, $3, 200, $4)`,
+				category, free, author_kind, author_id, author_name, created_at, written_at, updated_at, started_at, recipients, reach)
+				VALUES ($1, $2, 'completed', true, false, '[]', '[]', '[]', '{}', 'Allerta arancione', 'UTILITY', '', 'operator', 1, 'Anna', $3, $3, $3, $3, 200, $4)`,
 				[][]any{{d.rimini.ID, tx.NewID(), tx.Now().Add(-time.Hour), db.JSON(`{"delivered": 60, "read": 100, "failed": 40, "p50": 3, "p90": 61, "p99": 7200}`)}})
 			return err
 		})

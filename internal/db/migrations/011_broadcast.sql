@@ -16,13 +16,17 @@ CREATE TABLE broadcast (
   free text NOT NULL, -- for those whose window is open; '' sends the template to all
   follows bigint NOT NULL DEFAULT 0, -- the broadcast that this one updates or ends
   ends boolean NOT NULL DEFAULT false, -- the all-clear
-  author_kind text NOT NULL,
+  author_kind text NOT NULL, -- who wrote it last
   author_id bigint NOT NULL,
   author_name text NOT NULL,
   created_at timestamptz NOT NULL,
+  written_at timestamptz NOT NULL, -- what it says
   updated_at timestamptz NOT NULL,
   schedule timestamptz,
   submitted_at timestamptz,
+  submitter_kind text NOT NULL DEFAULT '',
+  submitter_id bigint NOT NULL DEFAULT 0,
+  submitter_name text NOT NULL DEFAULT '',
   approver_id bigint NOT NULL DEFAULT 0,
   approver_name text NOT NULL DEFAULT '',
   approved_at timestamptz,
@@ -43,4 +47,6 @@ CREATE TABLE broadcast (
   PRIMARY KEY (municipality_id, broadcast_id)
 );
 CREATE INDEX broadcast_open ON broadcast (municipality_id, broadcast_id) WHERE completed_at IS NULL;
+CREATE INDEX broadcast_awaits ON broadcast (municipality_id, broadcast_id) WHERE state = 'awaiting_approval';
+CREATE INDEX broadcast_glass ON broadcast (municipality_id, approved_at) WHERE glass <> '';
 CREATE INDEX broadcast_follows ON broadcast (municipality_id, follows) WHERE follows <> 0;

@@ -218,6 +218,8 @@ type Broadcast struct {
 	Template    string
 	Category    string
 	CreatedAt   time.Time
+	WrittenAt   time.Time
+	Submitter   string
 	SubmittedAt time.Time
 	Approver    string
 	ApprovedAt  time.Time
@@ -238,6 +240,7 @@ type Broadcast struct {
 	Preview     *BroadcastPreview // before it is sent
 	Problem     string
 	Mine        bool // the viewer wrote it
+	Asked       bool // the viewer sent it, or asked for its approval
 	Rights      BroadcastRights
 }
 
@@ -501,6 +504,13 @@ func asWritten(ctx context.Context, b Broadcast) []Sample {
 		samples = append(samples, Sample{Name: t(ctx, "desk.broadcast.free_whom"), Text: b.Free})
 	}
 	return samples
+}
+
+func submitterKey(b Broadcast) locale.Key {
+	if b.Emergency {
+		return "desk.broadcast.asker"
+	}
+	return "desk.broadcast.submitter"
 }
 
 func draftKey(b Broadcast) locale.Key {

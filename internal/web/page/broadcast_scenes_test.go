@@ -73,7 +73,7 @@ func broken() BroadcastForm {
 }
 
 func one(b Broadcast) Broadcast {
-	b.Template, b.Category, b.CreatedAt = "allerta_meteo", "UTILITY", ago(time.Hour)
+	b.Template, b.Category, b.CreatedAt, b.WrittenAt = "allerta_meteo", "UTILITY", ago(time.Hour), ago(50*time.Minute)
 	b.Chain = []Link{{ID: "9", Text: "Allerta gialla per temporali", State: PhaseCompleted, At: ago(20 * time.Hour)}, {ID: b.ID, Text: b.Text, Update: true, State: b.State, At: ago(time.Hour), Current: true}}
 	return b
 }
@@ -99,7 +99,7 @@ func broadcastScenes(ctx context.Context) map[string]templ.Component {
 
 	draft := one(Broadcast{BroadcastRow: rows[5], Rights: BroadcastRights{Edit: true, Submit: true, Cancel: true}, Mine: true, Preview: &BroadcastPreview{Samples: samples, Estimate: estimate}})
 	draft.Chain = nil
-	awaits := one(Broadcast{BroadcastRow: rows[1], SubmittedAt: ago(5 * time.Minute), Mine: true, Rights: BroadcastRights{Edit: true, Cancel: true, Glass: true, Return: true}, Preview: &BroadcastPreview{Samples: samples[:1], Estimate: &dear}})
+	awaits := one(Broadcast{BroadcastRow: rows[1], Submitter: rows[1].Author, SubmittedAt: ago(5 * time.Minute), Mine: true, Rights: BroadcastRights{Edit: true, Cancel: true, Glass: true, Return: true}, Preview: &BroadcastPreview{Samples: samples[:1], Estimate: &dear}})
 	approve := awaits
 	approve.Mine, approve.Rights = false, BroadcastRights{Approve: true, Return: true, Cancel: true}
 	scheduled := one(Broadcast{BroadcastRow: rows[3], SubmittedAt: ago(5 * time.Minute), Rights: BroadcastRights{Cancel: true}, Preview: &BroadcastPreview{Estimate: estimate}})
