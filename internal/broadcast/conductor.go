@@ -178,9 +178,9 @@ func take(ctx context.Context, tx *db.Tx, w work) (Broadcast, bool, error) {
 // prepare gives the next recipients their copies. The cursor moves in the same transaction, so that nobody is
 // skipped and nobody is there twice.
 func prepare(ctx context.Context, tx *db.Tx, m *municipality.Municipality, b Broadcast) error {
-	var cursor int64
-	if err := tx.QueryRowContext(ctx, `SELECT cursor FROM broadcast WHERE municipality_id = $1 AND broadcast_id = $2`, m.ID, b.ID).Scan(&cursor); err != nil {
-		return fmt.Errorf("read how far the preparation came: %w", err)
+	cursor, err := b.cursor(ctx, tx, m.ID)
+	if err != nil {
+		return err
 	}
 	limit := slice
 	if tx.Engine == db.PostgreSQL { // nobody waits for its writer
@@ -192,7 +192,14 @@ func prepare(ctx context.Context, tx *db.Tx, m *municipality.Municipality, b Bro
 	if err != nil {
 		return err
 	}
-	if n == 0 {
+	if n < limit { // the last page, or some have theirs already: the cursor passes these too
+		end, err := b.pageEnd(ctx, tx, m, cursor, limit)
+		if err != nil {
+			return err
+		}
+		last = max(last, end)
+	}
+	if last == 0 {
 		if b.Recipients >= many {
 			if err := conversation.Learn(ctx, tx); err != nil {
 				return err
@@ -201,6 +208,27 @@ func prepare(ctx context.Context, tx *db.Tx, m *municipality.Municipality, b Bro
 		return set(ctx, tx, m.ID, b.ID, `state = 'sending', prepared = true, started_at = $3`)
 	}
 	return set(ctx, tx, m.ID, b.ID, `cursor = $4, recipients = recipients + $5`, last, n)
+}
+
+// cursor is the last contact that the preparation has passed.
+func (b *Broadcast) cursor(ctx context.Context, tx *db.Tx, municipality int64) (cursor int64, err error) {
+	err = tx.QueryRowContext(ctx, `SELECT cursor FROM broadcast WHERE municipality_id = $1 AND broadcast_id = $2`, municipality, b.ID).Scan(&cursor)
+	if err != nil {
+		return 0, fmt.Errorf("read how far the preparation of broadcast %d came: %w", b.ID, err)
+	}
+	return cursor, nil
+}
+
+// pageEnd is the last contact of the page of recipients after a contact; 0 when there is none.
+func (b *Broadcast) pageEnd(ctx context.Context, tx *db.Tx, m *municipality.Municipality, after int64, limit int) (end int64, err error) {
+	var s statement
+	s.WriteString(`SELECT coalesce(max(p.contact_id), 0) FROM (`)
+	b.page(&s, m, after, limit)
+	s.WriteString(`) p`)
+	if err := tx.QueryRowContext(ctx, s.String(), s.args...).Scan(&end); err != nil {
+		return 0, fmt.Errorf("look where a page of broadcast %d ends: %w", b.ID, err)
+	}
+	return end, nil
 }
 
 // wind ends a cancelled broadcast.
@@ -236,10 +264,25 @@ func (c *Conductor) send(ctx context.Context, m *municipality.Municipality, w wo
 			goesOn = true
 			return b.resend(ctx, tx, m)
 		}
+		if may, err = b.exactly(ctx, tx, m, may); err != nil {
+			return err
+		}
 		goesOn, err = release(ctx, tx, m, b, may)
 		return err
 	})
 	return goesOn, err
+}
+
+// exactly counts again how many more people the broadcast may reach when they are few: by one instance at a time,
+// or each would use all that is left.
+func (b *Broadcast) exactly(ctx context.Context, tx *db.Tx, m *municipality.Municipality, may int) (int, error) {
+	if may < 0 || may > plenty || tx.Engine == db.SQLite {
+		return may, nil
+	}
+	if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(hashtextextended('daily limit', $1))`, m.ID); err != nil {
+		return 0, fmt.Errorf("wait for who releases within the daily limit: %w", err)
+	}
+	return reachable(ctx, tx, m, b.urgent())
 }
 
 // Counting whom a day's broadcasts reached reads all their copies: while many are left, it is done once in a
@@ -280,9 +323,14 @@ func (b *Broadcast) lane() conversation.Lane {
 	return conversation.Broadcast
 }
 
-func release(ctx context.Context, tx *db.Tx, m *municipality.Municipality, b Broadcast, may int) (goesOn bool, err error) {
-	moved, full := 0, false
-	for _, number := range numbersOf(m) {
+func release(ctx context.Context, tx *db.Tx, m *municipality.Municipality, b Broadcast, may int) (bool, error) {
+	moved, err := b.leaveRetired(ctx, tx, m)
+	if err != nil {
+		return false, err
+	}
+	goesOn, full := moved > 0, false
+	for _, n := range m.Numbers {
+		number := n.PhoneNumberID
 		most := int(m.Health(number).Rate() * ahead.Seconds())
 		depth, err := conversation.LaneDepth(ctx, tx, m.ID, number, b.lane(), most)
 		if err != nil {
@@ -310,6 +358,20 @@ func release(ctx context.Context, tx *db.Tx, m *municipality.Municipality, b Bro
 		return goesOn, err
 	}
 	return false, complete(ctx, tx, m, b)
+}
+
+// leaveRetired moves what is parked on numbers no longer in use to one that is, and returns how many.
+func (b *Broadcast) leaveRetired(ctx context.Context, tx *db.Tx, m *municipality.Municipality) (moved int, err error) {
+	for _, retired := range m.Retired {
+		for _, id := range []int64{b.ID, conversation.Again(b.ID)} {
+			n, err := conversation.MoveCopies(ctx, tx, m.ID, id, retired.PhoneNumberID, m.Numbers[0].PhoneNumberID, slice)
+			if err != nil {
+				return 0, err
+			}
+			moved += n
+		}
+	}
+	return moved, nil
 }
 
 // releaseOn releases on a number, what is sent again first.

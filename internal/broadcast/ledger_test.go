@@ -52,6 +52,7 @@ districts:
 type office struct {
 	t         *testing.T
 	d         *db.DB
+	key       *secret.Key
 	now       time.Time
 	m         *municipality.Municipality
 	directory *municipality.Directory
@@ -73,6 +74,7 @@ func (o *office) open() {
 	if err != nil {
 		o.t.Fatal(err)
 	}
+	o.key = key
 	file, err := municipality.ParseFile("prova.yaml", []byte(town), func(string) (string, bool) { return "", false })
 	if err != nil {
 		o.t.Fatal(err)

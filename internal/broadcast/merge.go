@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/filodiretto/filodiretto/internal/contact"
+	"github.com/filodiretto/filodiretto/internal/conversation"
 	"github.com/filodiretto/filodiretto/internal/db"
 	"github.com/filodiretto/filodiretto/internal/municipality"
 )
@@ -33,7 +34,59 @@ func Merge(ctx context.Context, tx *db.Tx, m *municipality.Municipality, merges 
 			return err
 		}
 	}
-	return skipTwice(ctx, tx, m.ID, merges)
+	if err := skipTwice(ctx, tx, m.ID, merges); err != nil {
+		return err
+	}
+	return copyBehind(ctx, tx, m, merges)
+}
+
+// copyBehind gives a copy to citizens whom a preparation has passed while they were on its lists only by the contact
+// that it had not come to: nobody is skipped silently. On PostgreSQL preparations wait meanwhile.
+func copyBehind(ctx context.Context, tx *db.Tx, m *municipality.Municipality, merges []contact.Merge) error {
+	if len(merges) == 0 {
+		return nil
+	}
+	query := `WHERE municipality_id = $1 AND completed_at IS NULL AND NOT prepared AND state IN ('scheduled', 'preparing', 'paused') ORDER BY broadcast_id`
+	if tx.Engine == db.PostgreSQL {
+		query += ` FOR UPDATE`
+	}
+	unprepared, err := read(ctx, tx, query, m.ID)
+	if err != nil {
+		return err
+	}
+	for _, b := range unprepared {
+		cursor, err := b.cursor(ctx, tx, m.ID)
+		if err != nil {
+			return err
+		}
+		for _, merge := range merges {
+			if merge.Into > cursor {
+				continue
+			}
+			if err := b.copyFor(ctx, tx, m, merge); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// copyFor gives the older contact of a merge a copy, if it is a recipient of b and neither has one.
+func (b *Broadcast) copyFor(ctx context.Context, tx *db.Tx, m *municipality.Municipality, merge contact.Merge) error {
+	for _, id := range []int64{merge.Into, merge.From} {
+		has, err := conversation.HasOtherCopy(ctx, tx, m.ID, conversation.Message{ContactID: id, BroadcastID: b.ID})
+		if err != nil || has {
+			return err
+		}
+	}
+	s := statement{offset: conversation.CopyArgs}
+	b.recipients(&s, m, merge.Into-1)
+	s.WriteString(` HAVING s.contact_id = ` + s.put(merge.Into))
+	_, n, err := conversation.Copies(ctx, tx, m.ID, b.ID, b.Follows, b.Author, conversation.Recipients{Query: s.String(), Args: s.args, Limit: 1})
+	if err != nil || n == 0 {
+		return err
+	}
+	return set(ctx, tx, m.ID, b.ID, `recipients = recipients + $4`, n)
 }
 
 // absorbMarketing keeps what either contact told Meta last.

@@ -130,6 +130,10 @@ func ReleaseCopies(ctx context.Context, tx *db.Tx, municipality int64, r CopyRel
 		return 0, 0, nil
 	}
 	since := tx.Now().Add(freeMargin - Window)
+	twice, err := followMerges(ctx, tx, municipality, r, *end)
+	if err != nil {
+		return 0, 0, err
+	}
 	args := append([]any{municipality, r.Broadcast, r.Number, *end, since}, r.StayArgs...)
 	left, err := tx.Exec(ctx, `UPDATE message SET status = 101, error_detail = '`+SkippedLeft+`'`+upToLast+` AND NOT (`+r.Stay+`)`, [][]any{args})
 	if err != nil {
@@ -147,7 +151,38 @@ func ReleaseCopies(ctx context.Context, tx *db.Tx, municipality int64, r CopyRel
 	if gone[0] > 0 {
 		tx.Notify(db.Notice{Topic: db.Outbox, Municipality: municipality, Key: r.Number})
 	}
-	return int(gone[0]), int(left[0]), nil
+	return int(gone[0]), int(left[0]) + twice, nil
+}
+
+// followMerges gives parked copies to the contact that theirs has turned out to be: on PostgreSQL a copy may have
+// been prepared in the very moment of the merge. Who has another is skipped; it returns how many.
+func followMerges(ctx context.Context, tx *db.Tx, municipality int64, r CopyRelease, end int64) (twice int, err error) {
+	const into = `(SELECT c.merged_into FROM contact c WHERE c.municipality_id = message.municipality_id AND c.contact_id = message.contact_id)`
+	var moved []Message
+	err = tx.Query(ctx, `UPDATE message SET contact_id = `+into+upToLast+` AND `+into+` <> 0 RETURNING message_id, contact_id`,
+		[][]any{{municipality, r.Broadcast, r.Number, end, tx.Now()}}, func(_ int, row db.Scanner) error {
+			m := Message{BroadcastID: r.Broadcast}
+			err := row.Scan(&m.ID, &m.ContactID)
+			moved = append(moved, m)
+			return err
+		})
+	if err != nil {
+		return 0, fmt.Errorf("follow the merged recipients of broadcast %d: %w", r.Broadcast, err)
+	}
+	for _, m := range moved {
+		other, err := HasOtherCopy(ctx, tx, municipality, m)
+		if err != nil {
+			return 0, err
+		}
+		if !other {
+			continue
+		}
+		if err := SkipCopies(ctx, tx, municipality, []int64{m.ID}, SkippedTwice); err != nil {
+			return 0, err
+		}
+		twice++
+	}
+	return twice, nil
 }
 
 // Why a copy was skipped, as its error detail tells.
@@ -182,6 +217,18 @@ func ParkCopies(ctx context.Context, tx *db.Tx, municipality, broadcast int64, n
 
 // CancelCopies cancels up to limit parked copies of a broadcast on a number and returns how many.
 func CancelCopies(ctx context.Context, tx *db.Tx, municipality, broadcast int64, number string, limit int) (int, error) {
+	return changeParked(ctx, tx, municipality, broadcast, number, limit, `status = 100`)
+}
+
+// MoveCopies gives up to limit parked copies of a broadcast on a number that is no longer in use to another, and
+// returns how many. They quote nothing any more: what a citizen got from one number can't be quoted from another.
+func MoveCopies(ctx context.Context, tx *db.Tx, municipality, broadcast int64, from, to string, limit int) (int, error) {
+	return changeParked(ctx, tx, municipality, broadcast, from, limit, `number = $6, reply_to = ''`, to)
+}
+
+// changeParked sets columns of the first limit parked copies of a broadcast on a number and returns how many. The
+// arguments of what is set are numbered from 6.
+func changeParked(ctx context.Context, tx *db.Tx, municipality, broadcast int64, number string, limit int, set string, args ...any) (int, error) {
 	var end *int64
 	var found int
 	if err := tx.QueryRowContext(ctx, firstParked, municipality, broadcast, number, limit).Scan(&end, &found); err != nil {
@@ -190,9 +237,9 @@ func CancelCopies(ctx context.Context, tx *db.Tx, municipality, broadcast int64,
 	if found == 0 {
 		return 0, nil
 	}
-	n, err := tx.Exec(ctx, `UPDATE message SET status = 100`+upToLast, [][]any{{municipality, broadcast, number, *end, tx.Now()}})
+	n, err := tx.Exec(ctx, `UPDATE message SET `+set+upToLast, [][]any{append([]any{municipality, broadcast, number, *end, tx.Now()}, args...)})
 	if err != nil {
-		return 0, fmt.Errorf("cancel the copies of broadcast %d: %w", broadcast, err)
+		return 0, fmt.Errorf("change parked copies of broadcast %d: %w", broadcast, err)
 	}
 	return int(n[0]), nil
 }

@@ -153,11 +153,26 @@ func QueuedOnRetired(ctx context.Context, tx *db.Tx) (out []Outlet, err error) {
 	return out, nil
 }
 
+// notRegistered is Graph's code for a number that sends no more.
+const notRegistered = 133010
+
 // FailQueued settles what is queued on a number that is no longer in use: nothing would ever bring it to
-// the citizens, and nobody would be told.
+// the citizens, and nobody would be told. Copies of broadcasts are parked: these send them from another number.
 func FailQueued(ctx context.Context, tx *db.Tx, o Outlet) error {
-	ids, err := change(ctx, tx, o.Municipality, `UPDATE message SET status = 60 WHERE municipality_id = $1 AND number = $2 AND status = 10 AND lane >= 0
-		RETURNING message_id, conversation_id`, o.Municipality, o.Number)
+	copies := changedCopies{}
+	err := tx.Query(ctx, `UPDATE message SET lane = -1 WHERE municipality_id = $1 AND number = $2 AND status = 10 AND lane >= 0 AND broadcast_id <> 0
+		RETURNING broadcast_id`, [][]any{{o.Municipality, o.Number}}, func(_ int, row db.Scanner) error {
+		var id int64
+		err := row.Scan(&id)
+		copies.note(max(id, -id)) // see Again
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("park the copies on %s: %w", o.Number, err)
+	}
+	copies.tell(tx, o.Municipality)
+	ids, err := change(ctx, tx, o.Municipality, `UPDATE message SET status = 60, error_code = $3 WHERE municipality_id = $1 AND number = $2 AND status = 10 AND lane >= 0
+		RETURNING message_id, conversation_id`, o.Municipality, o.Number, notRegistered)
 	if err != nil {
 		return err
 	}
@@ -206,6 +221,7 @@ type Outcome struct {
 	NextAt         time.Time
 	ErrorCode      int
 	ErrorDetail    string
+	AsTemplate     bool // of a free copy that goes back: the window has closed, it goes as template
 }
 
 // Settle writes how attempts ended, each once: settling again what a later attempt has claimed since changes
@@ -214,7 +230,7 @@ type Outcome struct {
 // what was given up as uncertain meanwhile.
 func Settle(ctx context.Context, tx *db.Tx, municipality int64, number string, outcomes []Outcome) error {
 	slices.SortFunc(outcomes, func(a, b Outcome) int { return int(min(1, max(-1, a.MessageID-b.MessageID))) })
-	var accepted, external, open [][]any
+	var accepted, external, open, closed [][]any
 	var failed []int64
 	copies := changedCopies{}
 	defer func() { copies.tell(tx, municipality) }()
@@ -236,6 +252,9 @@ func Settle(ctx context.Context, tx *db.Tx, municipality int64, number string, o
 		if o.Status == Failed {
 			failed = append(failed, o.MessageID)
 		}
+		if o.AsTemplate {
+			closed = append(closed, []any{municipality, o.MessageID, TypeTemplate})
+		}
 	}
 	if _, err := tx.Exec(ctx, `UPDATE message SET
 		status = CASE WHEN status < 40 THEN $3 ELSE status END,
@@ -251,10 +270,40 @@ func Settle(ctx context.Context, tx *db.Tx, municipality int64, number string, o
 		AND (status = 20 OR (status = 30 AND CAST($3 AS integer) = 60))`, open); err != nil {
 		return fmt.Errorf("settle messages: %w", err)
 	}
+	if _, err := tx.Exec(ctx, `UPDATE message SET type = $3 WHERE municipality_id = $1 AND message_id = $2 AND status + 0 = 10 AND broadcast_id <> 0`, closed); err != nil {
+		return fmt.Errorf("make templates of free copies: %w", err)
+	}
 	if err := unanswered(ctx, tx, municipality, failed); err != nil {
 		return err
 	}
 	return applyEarly(ctx, tx, municipality, number, external)
+}
+
+// closing keeps a free copy that is about to be sent from coming too late.
+const closing = time.Minute
+
+// WindowsClosed tells which free copies among messages can't go as text any more: their citizen's window has closed, or
+// is about to.
+func WindowsClosed(ctx context.Context, tx *db.Tx, municipality int64, messages []Message) (map[int64]bool, error) {
+	closed := make(map[int64]bool)
+	var free []int64
+	var rows [][]any
+	for _, m := range messages {
+		if m.BroadcastID != 0 && m.Type == TypeText {
+			closed[m.ID], free = true, append(free, m.ID)
+			rows = append(rows, []any{municipality, m.ContactID, m.Number, tx.Now().Add(closing - Window)})
+		}
+	}
+	err := tx.Query(ctx, `SELECT 1 FROM message WHERE municipality_id = $1 AND contact_id = $2 AND number = $3 AND at > $4 AND direction = 'in' AND type <> 'system' LIMIT 1`, rows,
+		func(i int, row db.Scanner) error {
+			var one int
+			delete(closed, free[i])
+			return row.Scan(&one)
+		})
+	if err != nil {
+		return nil, fmt.Errorf("look for closed windows: %w", err)
+	}
+	return closed, nil
 }
 
 // applyEarly gives messages that are known by WhatsApp's id only now the status that came before.
