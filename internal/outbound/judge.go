@@ -66,6 +66,8 @@ func (p *pump) refused(o conversation.Outcome, parcel parcel, failed *whatsapp.S
 	case a.StopsNumber:
 		p.stop(now, failed.Graph.Code, a.Reason)
 		o.Status, o.Written = conversation.Queued, false
+	case a.Reason == windowClosed && o.BroadcastID != 0 && parcel.message.Type == conversation.TypeText: // it closed while the copy waited
+		o.Status, o.AsTemplate = conversation.Queued, true
 	case a.StopsBroadcast && o.BroadcastID != 0: // it would fail for everybody: it waits until a person has acted
 		o.Status, o.Written = conversation.Queued, false
 	case a.Reason == metaDown && a.Tries == 0: // for everybody: the breaker waits for the whole number
@@ -93,10 +95,14 @@ func (p *pump) stop(now time.Time, code int, reason string) {
 	p.s.log.Error("Meta refuses everything from this number until somebody acts", "number", p.number, "code", code, "reason", reason)
 }
 
-// again reports whether a message may be tried once more: so many times where Meta says so, else for a day.
+// again reports whether a message may be tried once more: so many times where Meta says so, else for a day. A
+// copy may have waited for days before its first try: its tries are counted, which take a day at least.
 func again(a whatsapp.Advice, m conversation.Message, now time.Time) bool {
 	if a.Tries > 0 {
 		return m.Tries < a.Tries
+	}
+	if m.BroadcastID != 0 {
+		return m.Tries < int(tryFor/longestBackoff)
 	}
 	return now.Sub(m.At) < tryFor
 }
@@ -104,12 +110,17 @@ func again(a whatsapp.Advice, m conversation.Message, now time.Time) bool {
 // metaDown is the reason of the codes by which Meta says that it is down.
 const metaDown = "meta_unavailable"
 
+// windowClosed is the reason of the codes by which Meta says that the citizen wrote too long ago for plain text.
+const windowClosed = "window_closed"
+
 // unfamiliar is the reason of the codes that Meta's table doesn't have.
 const unfamiliar = "unknown_error"
 
+const longestBackoff = 5 * time.Minute
+
 // backoff doubles from two seconds to five minutes, with jitter.
 func backoff(attempts int) time.Duration {
-	d := min(5*time.Minute, time.Second<<min(attempts, 10))
+	d := min(longestBackoff, time.Second<<min(attempts, 10))
 	return d + rand.N(d/4+1)
 }
 

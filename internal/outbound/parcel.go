@@ -39,8 +39,9 @@ type upload struct {
 	account whatsapp.Account
 }
 
-// pack makes parcels of what was claimed. What can't go now (its file is not at Meta yet, its citizen
-// got too much) is given back, and what never can is settled as failed, in the same transaction.
+// pack makes parcels of what was claimed. What can't go now (its file is not at Meta yet, its citizen got too
+// much, its template is gone for everybody) is given back, and what never can is settled as failed, in the same
+// transaction. Trouble that says nothing of the message ends the transaction: nothing was claimed then.
 func (p *pump) pack(ctx context.Context, tx *db.Tx, claimed []conversation.Message) (parcels []parcel, uploads []upload, err error) {
 	if len(claimed) == 0 {
 		return nil, nil, nil
@@ -53,8 +54,12 @@ func (p *pump) pack(ctx context.Context, tx *db.Tx, claimed []conversation.Messa
 	if err != nil {
 		return nil, nil, err
 	}
-	var back []conversation.Outcome
-	filled := make(templates)
+	closed, err := conversation.WindowsClosed(ctx, tx, p.municipality, claimed)
+	if err != nil {
+		return nil, nil, err
+	}
+	var back, refused []conversation.Outcome
+	known := newTemplates()
 	for _, m := range claimed {
 		o := outcome(m)
 		o.Status = conversation.Queued
@@ -68,11 +73,20 @@ func (p *pump) pack(ctx context.Context, tx *db.Tx, claimed []conversation.Messa
 			back = append(back, o)
 			continue
 		}
-		out, err := p.outgoing(ctx, tx, m, contacts[m.ContactID], files[m.MediaID], filled)
-		if err != nil {
-			p.s.log.Warn("a message can't be sent as it is", "number", p.number, "message", m.ID, "error", err)
-			o.Status = conversation.Failed
+		if closed[m.ID] {
+			o.AsTemplate = true
 			back = append(back, o)
+			continue
+		}
+		out, err := p.outgoing(ctx, tx, m, contacts[m.ContactID], files[m.MediaID], known)
+		if err != nil {
+			bad, ok := errors.AsType[*unsendable](err)
+			if !ok {
+				return nil, nil, err
+			}
+			p.s.log.Warn("a message can't be sent as it is", "number", p.number, "message", m.ID, "error", err)
+			o = bad.ends(o)
+			back, refused = append(back, o), append(refused, o)
 			continue
 		}
 		parcels = append(parcels, parcel{message: m, account: account, outgoing: out, due: later(m.At, m.NextAt)})
@@ -80,8 +94,39 @@ func (p *pump) pack(ctx context.Context, tx *db.Tx, claimed []conversation.Messa
 	if len(back) == 0 {
 		return parcels, uploads, nil
 	}
-	return parcels, uploads, conversation.Settle(ctx, tx, p.municipality, p.number, back)
+	if err := conversation.Settle(ctx, tx, p.municipality, p.number, back); err != nil {
+		return nil, nil, err
+	}
+	return parcels, uploads, p.tell(ctx, tx, refused)
 }
+
+// unsendable is why a message can't be sent as it is, with the code that Meta would refuse it by; 0 where it
+// has none.
+type unsendable struct {
+	code int
+	err  error
+}
+
+func (u *unsendable) Error() string { return u.err.Error() }
+func (u *unsendable) Unwrap() error { return u.err }
+
+// ends is how such a message ends. A copy that would fail like all others of its broadcast waits until a person
+// has acted.
+func (u *unsendable) ends(o conversation.Outcome) conversation.Outcome {
+	o.Status, o.ErrorCode = conversation.Failed, u.code
+	if o.BroadcastID != 0 && u.code != 0 && whatsapp.Classify(u.code).StopsBroadcast {
+		o.Status = conversation.Queued
+	}
+	return o
+}
+
+// What Meta would refuse these by, if they were sent.
+const (
+	codeParameters = 132000 // the template has other variables by now
+	codeTemplate   = 132001 // there is no such template
+	codeTooLong    = 132005
+	codeInvalid    = 131009
+)
 
 func later(a, b time.Time) time.Time {
 	if a.After(b) {
@@ -124,10 +169,10 @@ var errNoAddress = errors.New("the contact has neither a phone nor a user id")
 
 // outgoing is the message as WhatsApp takes it. A known phone is preferred: it keeps phones visible in
 // later webhooks. Our id goes with it and comes back with every status.
-func (p *pump) outgoing(ctx context.Context, tx *db.Tx, m conversation.Message, to contact.Contact, file media.File, filled templates) (whatsapp.OutgoingMessage, error) {
+func (p *pump) outgoing(ctx context.Context, tx *db.Tx, m conversation.Message, to contact.Contact, file media.File, known templates) (whatsapp.OutgoingMessage, error) {
 	out := whatsapp.OutgoingMessage{To: to.Phone, Recipient: to.UserID, Type: kinds[m.Type], ReplyTo: m.ReplyTo, CallbackData: db.FormatID(m.ID)}
 	if out.To == "" && out.Recipient == "" {
-		return out, errNoAddress
+		return out, &unsendable{err: errNoAddress}
 	}
 	switch m.Type {
 	case conversation.TypeText:
@@ -138,11 +183,11 @@ func (p *pump) outgoing(ctx context.Context, tx *db.Tx, m conversation.Message, 
 	case conversation.TypeReaction:
 		out.Reaction = &whatsapp.Reaction{MessageID: m.Detail.Reaction.ExternalID, Emoji: m.Detail.Reaction.Emoji}
 	case conversation.TypeTemplate:
-		return out, p.template(ctx, tx, m, &out, filled)
+		return out, p.template(ctx, tx, m, &out, known)
 	case conversation.TypeInteractive:
 		var err error
 		if out.Interactive, err = interactive(m); err != nil {
-			return out, err
+			return out, &unsendable{codeInvalid, err}
 		}
 	default:
 		out.Media = &whatsapp.OutgoingMedia{ID: file.UploadedID, Caption: m.Text}
@@ -150,7 +195,10 @@ func (p *pump) outgoing(ctx context.Context, tx *db.Tx, m conversation.Message, 
 			out.Media.Filename = file.Name
 		}
 	}
-	return out, out.Validate()
+	if err := out.Validate(); err != nil {
+		return out, &unsendable{codeInvalid, err}
+	}
+	return out, nil
 }
 
 var errNoOptions = errors.New("an interactive message without options")
@@ -171,34 +219,67 @@ func interactive(m conversation.Message) (json.RawMessage, error) {
 	return whatsapp.ListMessage(m.Text, "", o.Button, choices)
 }
 
-// templates are those filled for one claim, by what fills them: a broadcast says the same to many.
-type templates map[string]json.RawMessage
+// templates are those of one claim: as Meta lists them, and filled. A broadcast says the same to many, or the same
+// but for their names.
+type templates struct {
+	listed map[string]municipality.Template
+	filled map[string]json.RawMessage
+}
 
-func (p *pump) template(ctx context.Context, tx *db.Tx, m conversation.Message, out *whatsapp.OutgoingMessage, filled templates) error {
+func newTemplates() templates {
+	return templates{listed: make(map[string]municipality.Template), filled: make(map[string]json.RawMessage)}
+}
+
+func (p *pump) template(ctx context.Context, tx *db.Tx, m conversation.Message, out *whatsapp.OutgoingMessage, known templates) error {
 	use := m.Detail.Template
 	key := strings.Join(append([]string{use.Name, use.Language}, use.Texts...), "\x00")
-	components, known := filled[key]
-	if !known {
-		var err error
-		if components, err = p.components(ctx, tx, use); err != nil {
+	components, filled := known.filled[key]
+	if !filled {
+		t, err := p.listed(ctx, tx, use, known)
+		if err != nil {
 			return err
 		}
-		filled[key] = components
+		if components, err = fill(t, use.Texts); err != nil {
+			return err
+		}
+		known.filled[key] = components
 	}
 	out.Template = &whatsapp.OutgoingTemplate{Name: use.Name, Language: use.Language, Components: components}
 	return nil
 }
 
-func (p *pump) components(ctx context.Context, tx *db.Tx, use *conversation.Template) (json.RawMessage, error) {
+// listed is a template as Meta lists it for the number's account.
+func (p *pump) listed(ctx context.Context, tx *db.Tx, use *conversation.Template, known templates) (municipality.Template, error) {
+	key := use.Name + "\x00" + use.Language
+	if t, ok := known.listed[key]; ok {
+		return t, nil
+	}
 	_, n, ok := p.s.directory.ByNumber(p.number)
 	if !ok {
-		return nil, fmt.Errorf("number %s is not set up", p.number)
+		return municipality.Template{}, fmt.Errorf("number %s is not set up", p.number)
 	}
 	t, err := municipality.TemplateOf(ctx, tx, p.municipality, n.WABAID, use.Name, use.Language)
-	if err != nil {
-		return nil, err
+	if errors.Is(err, municipality.ErrTemplateNotFound) {
+		return t, &unsendable{codeTemplate, err}
 	}
-	return whatsapp.TemplateComponents(t.Template, whatsapp.TemplateParameters{Positional: use.Texts})
+	if err == nil {
+		known.listed[key] = t
+	}
+	return t, err
+}
+
+// bodyField is the field of the limit that a filled template breaks for one citizen: their name is too long.
+const bodyField = "template body"
+
+func fill(t municipality.Template, texts []string) (json.RawMessage, error) {
+	components, err := whatsapp.TemplateComponents(t.Template, whatsapp.TemplateParameters{Positional: texts})
+	if err == nil {
+		return components, nil
+	}
+	if limit, ok := errors.AsType[*whatsapp.LimitError](err); ok && limit.Field == bodyField {
+		return nil, &unsendable{codeTooLong, err}
+	}
+	return nil, &unsendable{codeParameters, err}
 }
 
 // uploadTime is how long a message waits for its file before it is looked at again; an upload of 100 MB

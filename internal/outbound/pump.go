@@ -349,10 +349,8 @@ func (p *pump) settleBatch(ctx context.Context, batch []conversation.Outcome) er
 		if err := conversation.Settle(ctx, tx, p.municipality, p.number, batch); err != nil {
 			return err
 		}
-		if m, ok := p.s.directory.ByID(p.municipality); ok {
-			if err := broadcast.Settled(ctx, tx, m, batch); err != nil {
-				return err
-			}
+		if err := p.tell(ctx, tx, batch); err != nil {
+			return err
 		}
 		if p.noted == code {
 			return nil
@@ -364,6 +362,15 @@ func (p *pump) settleBatch(ctx context.Context, batch []conversation.Outcome) er
 		p.noted = code
 	}
 	return err
+}
+
+// tell lets broadcasts act on how their copies ended.
+func (p *pump) tell(ctx context.Context, tx *db.Tx, ended []conversation.Outcome) error {
+	m, ok := p.s.directory.ByID(p.municipality)
+	if !ok || len(ended) == 0 {
+		return nil
+	}
+	return broadcast.Settled(ctx, tx, m, ended)
 }
 
 // probe asks Meta for the number itself, which sends nothing to anybody, to see whether the line is up.
