@@ -83,7 +83,7 @@ type Recipient struct {
 	MessageID   string            `json:"message_id" example:"3797402938376193"`
 	Status      string            `json:"status" enum:"queued,sending,uncertain,accepted,held,sent,failed,delivered,read,played,cancelled,skipped"`
 	Error       nullable[Failure] `json:"error"`
-	Skipped     *string           `json:"skipped" example:"left" doc:"Why nothing was sent: left the lists; twice, if two contacts turned out to be one"`
+	Skipped     *string           `json:"skipped" example:"left" doc:"Why nothing was sent: left, for who is no recipient any more; twice, if two contacts turned out to be one"`
 	At          time.Time         `json:"at" example:"2026-03-02T09:42:00Z" doc:"When the message was prepared"`
 	SentAt      *time.Time        `json:"sent_at" example:"2026-03-02T09:42:01Z"`
 	DeliveredAt *time.Time        `json:"delivered_at" example:"2026-03-02T09:42:02Z"`
@@ -105,7 +105,7 @@ type NewBroadcast struct {
 	Districts []string    `json:"districts,omitempty" maxItems:"100" nullable:"false" doc:"Keywords: of these, only those who said that one of them is theirs"`
 	Exclude   []string    `json:"exclude,omitempty" maxItems:"100" nullable:"false" doc:"Keywords of lists: not to those who are on one of them"`
 	Template  NewTemplate `json:"template" doc:"An approved template"`
-	Free      string      `json:"free,omitempty" doc:"A text for those who wrote in the last 24 hours, to whom it costs nothing; without it all get the template"`
+	Free      string      `json:"free,omitempty" doc:"A text that goes instead, as a service message, to those who wrote in the last 24 hours; without it all get the template"`
 	Schedule  *time.Time  `json:"schedule,omitempty" example:"2026-03-02T09:42:00Z" doc:"When to begin, within a year; without it at once"`
 	Exercise  bool        `json:"exercise,omitempty" doc:"A try: its text must say ESERCITAZIONE, and it overtakes nothing"`
 	Follows   string      `json:"follows,omitempty" example:"3797402938376181" doc:"Id of the broadcast that this one updates or ends"`
@@ -140,7 +140,7 @@ type changeBroadcast struct {
 
 type listRecipients struct {
 	ID      string `path:"id" example:"3797402938376199"`
-	Outcome string `query:"outcome" enum:"not_reached,queued,sending,uncertain,accepted,held,sent,failed,delivered,read,cancelled,skipped" doc:"Only those who count among it; not_reached are those to tell otherwise, by phone or at the counter"`
+	Outcome string `query:"outcome" enum:"not_reached,queued,sending,uncertain,accepted,held,sent,failed,delivered,read,cancelled,skipped" doc:"Only those who count among it; not_reached are those to tell otherwise, by phone or at the counter: who is not known to have it, nor a second copy, but for those skipped"`
 	Paging
 }
 
@@ -273,7 +273,13 @@ func (s *server) getBroadcast(ctx context.Context, in *broadcastID) (*oneBroadca
 		if err != nil {
 			return err
 		}
-		out, err = describeBroadcast(ctx, tx, m.ID, b)
+		if b.CompletedAt != nil {
+			b.Reach, err = broadcast.CountReach(ctx, tx, m.ID, b.ID)
+			out = newBroadcast(b, callOf(ctx).language)
+			return err
+		}
+		counts, err := broadcast.Count(ctx, tx, m.ID, b.ID)
+		out = onItsWay(b, counts, callOf(ctx).language)
 		return err
 	})
 	if err != nil {
@@ -291,18 +297,12 @@ func findBroadcast(ctx context.Context, tx *db.Tx, municipality int64, id string
 	return broadcast.Get(ctx, tx, municipality, key)
 }
 
-// describeBroadcast is a broadcast with what is counted of it now. While it is on its way, which programs watch,
-// the times are as last counted: sorting all that arrived, again and again, would slow it down.
-func describeBroadcast(ctx context.Context, tx *db.Tx, municipality int64, b broadcast.Broadcast) (Broadcast, error) {
-	if b.CompletedAt != nil {
-		reach, err := broadcast.CountReach(ctx, tx, municipality, b.ID)
-		b.Reach = reach
-		return newBroadcast(b, callOf(ctx).language), err
-	}
-	out := newBroadcast(b, callOf(ctx).language)
-	counts, err := broadcast.Count(ctx, tx, municipality, b.ID)
+// onItsWay is a broadcast with what was counted of it now. While it is on its way, which programs watch, the times
+// are as last counted: sorting all that arrived, again and again, would slow it down.
+func onItsWay(b broadcast.Broadcast, counts broadcast.Outcomes, l locale.Language) Broadcast {
+	out := newBroadcast(b, l)
 	out.Counts, out.Reach.Reached = newCounts(counts), counts.Arrived()
-	return out, err
+	return out
 }
 
 func (s *server) approveBroadcast(ctx context.Context, in *changeBroadcast) (*oneBroadcast, error) {
@@ -327,21 +327,30 @@ func (s *server) cancelBroadcast(ctx context.Context, in *changeBroadcast) (*one
 // step brings a broadcast into another state.
 type step func(ctx context.Context, tx *db.Tx, actor staff.Actor, m *municipality.Municipality, id int64) (broadcast.Broadcast, error)
 
-// change takes a step once, and answers with what the broadcast is then.
+// change takes a step once, and answers with what the broadcast is then. It is counted before: many recipients take
+// a while, in which others could not write.
 func (s *server) change(ctx context.Context, id string, take step) (*oneBroadcast, error) {
 	m, err := s.broadcaster(ctx)
 	if err != nil {
 		return nil, err
 	}
-	out, err := once(ctx, s, http.StatusOK, func(ctx context.Context, tx *db.Tx) (Broadcast, error) {
+	var key int64
+	var counts broadcast.Outcomes
+	err = s.DB.View(ctx, func(ctx context.Context, tx *db.Tx) error {
 		b, err := findBroadcast(ctx, tx, m.ID, id)
 		if err != nil {
-			return Broadcast{}, err
+			return err
 		}
-		if b, err = take(ctx, tx, callOf(ctx).actor, m, b.ID); err != nil {
-			return Broadcast{}, err
-		}
-		return describeBroadcast(ctx, tx, m.ID, b)
+		key = b.ID
+		counts, err = broadcast.Count(ctx, tx, m.ID, key)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	out, err := once(ctx, s, http.StatusOK, func(ctx context.Context, tx *db.Tx) (Broadcast, error) {
+		b, err := take(ctx, tx, callOf(ctx).actor, m, key)
+		return onItsWay(b, counts, callOf(ctx).language), err
 	})
 	if err != nil {
 		return nil, err
