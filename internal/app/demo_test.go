@@ -20,7 +20,6 @@ import (
 	"time"
 
 	"github.com/filodiretto/filodiretto/internal/broadcast"
-	"github.com/filodiretto/filodiretto/internal/contact"
 	"github.com/filodiretto/filodiretto/internal/conversation"
 	"github.com/filodiretto/filodiretto/internal/db"
 	"github.com/filodiretto/filodiretto/internal/municipality"
@@ -230,9 +229,9 @@ func (s *show) castsAreThere() {
 				s.t.Errorf("there is no %s", what)
 			}
 		}
-		n, altered, err := contact.VerifyConsents(ctx, tx, id)
-		if n < 300 || len(altered) > 0 {
-			s.t.Errorf("%d proofs of consent, altered: %v", n, altered)
+		proofs, err := broadcast.VerifyConsents(ctx, tx, id)
+		if proofs.Count < 300 || !proofs.Sound() {
+			s.t.Errorf("the proofs of consent are %+v", proofs)
 		}
 		return err
 	})

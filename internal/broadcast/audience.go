@@ -5,6 +5,7 @@ package broadcast
 import (
 	"context"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -122,11 +123,21 @@ func Look(ctx context.Context, tx *db.Tx, m *municipality.Municipality, p Plan) 
 		return Estimate{}, err
 	}
 	e.Duration, e.Days = b.duration(m, e), 1
-	if daily := m.PeopleADay(); daily > 0 && e.Recipients-e.Free > e.Limit {
+	if daily := b.aDay(m); daily > 0 && e.Recipients-e.Free > e.Limit {
 		e.Days += (e.Recipients - e.Free - e.Limit + daily - 1) / daily
 	}
 	e.Price = b.price(m, e)
 	return e, nil
+}
+
+// aDay is how many people b may reach in a day to itself, without what is kept for emergencies; -1 is no limit, or
+// one that Meta has not told yet.
+func (b *Broadcast) aDay(m *municipality.Municipality) int {
+	daily := m.PeopleADay()
+	if daily < 0 || b.Emergency && !b.Exercise {
+		return daily
+	}
+	return int(math.Ceil(float64(daily) * (1 - kept)))
 }
 
 // count counts the recipients by number, and those whose window is open.

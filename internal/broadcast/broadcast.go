@@ -200,6 +200,6 @@ type Part string
 // The parts.
 const (
 	Everybody  Part = ""
-	NotReached Part = "not_reached" // failed, skipped for another reason than leaving, uncertain, or not known to have arrived: to be told otherwise
+	NotReached Part = "not_reached" // failed, cancelled, uncertain, or not known to have arrived, and no second copy is: to be told otherwise, but for those skipped, who left or got it as another contact
 	Uncertain  Part = "uncertain"
 )

@@ -32,6 +32,7 @@ type Change struct {
 // The failures of a change.
 var (
 	ErrTopic     = fault.New(fault.Invalid, "error.list_unknown")
+	ErrNumber    = fault.New(fault.Invalid, "error.number_unknown")    // not one of the municipality that is in use
 	ErrReference = fault.New(fault.Invalid, "error.consent_reference") // joining at the counter takes a paper
 	errNoKey     = fault.New(fault.Invalid, "error.invalid")
 )
@@ -87,7 +88,7 @@ func (c Change) check(actor staff.Actor, m *municipality.Municipality) error {
 	case slices.ContainsFunc(c.Join, func(t string) bool { return !isTopic(m.File, t) }):
 		return ErrTopic
 	case c.Number != "" && !slices.ContainsFunc(m.Numbers, func(n municipality.Number) bool { return n.PhoneNumberID == c.Number }):
-		return ErrTopic
+		return ErrNumber
 	case c.Channel == "counter" && len(c.Join) > 0 && c.Reference == "":
 		return ErrReference
 	}

@@ -15,10 +15,14 @@ import (
 const foundAtMost = 500
 
 // FindSubscribers are those of topic whose name or phone has the words of query, the best matches first, limit at most.
-func FindSubscribers(ctx context.Context, tx *db.Tx, municipality int64, topic, query string, limit int) ([]Subscriber, error) {
-	found, err := contact.Search(ctx, tx, municipality, query, foundAtMost)
+// Cut tells that there may be more of them: so many citizens, or subscribers, have the words that not all were looked at.
+func FindSubscribers(ctx context.Context, tx *db.Tx, municipality int64, topic, query string, limit int) (some []Subscriber, cut bool, err error) {
+	found, err := contact.Search(ctx, tx, municipality, query, foundAtMost+1)
 	if err != nil {
-		return nil, err
+		return nil, false, err
+	}
+	if cut = len(found) > foundAtMost; cut {
+		found = found[:foundAtMost]
 	}
 	since := make(map[int64]time.Time)
 	rows := make([][]any, len(found))
@@ -33,15 +37,17 @@ func FindSubscribers(ctx context.Context, tx *db.Tx, municipality int64, topic, 
 			return err
 		})
 	if err != nil {
-		return nil, fmt.Errorf("find subscribers of %s: %w", topic, err)
+		return nil, false, fmt.Errorf("find subscribers of %s: %w", topic, err)
 	}
-	var out []Subscriber
 	for _, c := range found {
-		if at, ok := since[c.ID]; ok && len(out) < limit {
-			out = append(out, Subscriber{Contact: c, Since: at})
+		if at, ok := since[c.ID]; ok {
+			some = append(some, Subscriber{Contact: c, Since: at})
 		}
 	}
-	return out, nil
+	if len(some) > limit {
+		return some[:limit], true, nil
+	}
+	return some, cut, nil
 }
 
 // MarketingStopped is when the citizen told Meta to stop marketing messages, nil if they didn't, or allowed them since.

@@ -63,6 +63,9 @@ func Failures(ctx context.Context, tx *db.Tx, municipality, id int64) (map[int]i
 var everybody = []conversation.Status{conversation.Queued, conversation.Sending, conversation.Uncertain, conversation.Accepted, conversation.Held, conversation.Sent,
 	conversation.Failed, conversation.Delivered, conversation.Read, conversation.Played, conversation.Cancelled, conversation.Skipped}
 
+// arrived are the states in which a message is known to have reached the phone.
+var arrived = []conversation.Status{conversation.Delivered, conversation.Read, conversation.Played}
+
 // states are those of the recipients of the part; an unknown one has none.
 func (p Part) states() []conversation.Status {
 	switch p {
@@ -77,7 +80,8 @@ func (p Part) states() []conversation.Status {
 }
 
 // Recipients lists the recipients of a broadcast after a message, in the order of messages, and where the
-// next page begins: 0 when there is none.
+// next page begins: 0 when there is none. A page may be shorter than limit: whom a second copy reached is
+// left out of those not reached.
 func Recipients(ctx context.Context, tx *db.Tx, municipality, id int64, part Part, after int64, limit int) ([]Recipient, int64, error) {
 	copies, err := conversation.CopiesOf(ctx, tx, municipality, id, part.states(), after, limit+1)
 	if err != nil {
@@ -100,11 +104,14 @@ func Recipients(ctx context.Context, tx *db.Tx, municipality, id int64, part Par
 	if err != nil {
 		return nil, 0, err
 	}
-	out := make([]Recipient, len(copies))
-	for i, c := range copies {
-		out[i] = Recipient{Contact: contacts[c.ContactID], Message: c}
+	out := make([]Recipient, 0, len(copies))
+	for _, c := range copies {
+		r := Recipient{Contact: contacts[c.ContactID], Message: c}
 		if again, ok := resent[c.ID]; ok {
-			out[i].Resent = &again
+			r.Resent = &again
+		}
+		if part != NotReached || r.Resent == nil || !slices.Contains(arrived, r.Resent.Status) {
+			out = append(out, r)
 		}
 	}
 	return out, next, nil

@@ -183,20 +183,6 @@ func EachConsent(ctx context.Context, tx *db.Tx, municipality int64, f func(Cons
 	}
 }
 
-// VerifyConsents reads the whole register. It returns how many rows are as they were written, and the ids of
-// those that are not. Rows that are missing, or changed together with their hash, only the audit trail shows.
-func VerifyConsents(ctx context.Context, tx *db.Tx, municipality int64) (count int, altered []int64, err error) {
-	err = EachConsent(ctx, tx, municipality, func(c Consent) error {
-		if c.Hash != c.Digest(municipality) {
-			altered = append(altered, c.ID)
-			return nil
-		}
-		count++
-		return nil
-	})
-	return count, altered, err
-}
-
 // PolicyByHash is the privacy notice that consents were given under; ok is false if the hash is unknown.
 func PolicyByHash(ctx context.Context, tx *db.Tx, municipality int64, hash string) (p Policy, ok bool, err error) {
 	err = tx.Query(ctx, `SELECT version, url, text FROM policy WHERE municipality_id = $1 AND hash = $2`, [][]any{{municipality, hash}},

@@ -157,8 +157,11 @@ func (s *Server) loadBroadcast(ctx context.Context, v *visit, id int64) (out pag
 	return out, err
 }
 
-// started tells whether a broadcast has, or gets, messages of its own.
+// started tells whether a broadcast has, or gets, messages of its own. One that was scheduled may be paused without any.
 func started(b broadcast.Broadcast) bool {
+	if b.State == broadcast.Paused {
+		return b.Recipients > 0
+	}
 	return !slices.Contains([]broadcast.State{broadcast.Draft, broadcast.AwaitingApproval, broadcast.Scheduled}, b.State)
 }
 
@@ -262,7 +265,7 @@ func broadcastRights(v *visit, b broadcast.Broadcast, offered int) page.Broadcas
 		Approve:    approves && awaits && b.Second(v.actor),
 		Return:     manages && awaits,
 		Glass:      approves && awaits && !b.Second(v.actor),
-		Pause:      manages && in(broadcast.Preparing, broadcast.Sending),
+		Pause:      manages && in(broadcast.Scheduled, broadcast.Preparing, broadcast.Sending),
 		Resume:     manages && in(broadcast.Paused),
 		Cancel:     manages && !in(broadcast.Completed, broadcast.Cancelled),
 		Resend:     manages && offered > 0 && in(broadcast.Sending, broadcast.Paused, broadcast.Completed),

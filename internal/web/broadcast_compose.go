@@ -36,7 +36,10 @@ func (s *Server) newBroadcast(w http.ResponseWriter, r *http.Request, v *visit) 
 	if follows, ok := db.ParseID(r.URL.Query().Get("follows")); ok {
 		err := s.DB.View(r.Context(), func(ctx context.Context, tx *db.Tx) error {
 			b, err := broadcast.Get(ctx, tx, v.municipality.ID, follows)
-			f = writtenFrom(v, b.Plan)
+			if err != nil {
+				return err
+			}
+			f, err = writtenFrom(ctx, tx, v, b.Plan)
 			f.free, f.later = "", false
 			if f.follows, f.ends = follows, r.URL.Query().Has("ends"); f.ends {
 				f.template, f.values = "", nil // an all-clear says something else
@@ -61,7 +64,10 @@ func (s *Server) editBroadcast(w http.ResponseWriter, r *http.Request, v *visit)
 		if err == nil && b.State != broadcast.Draft && b.State != broadcast.AwaitingApproval {
 			err = broadcast.ErrState
 		}
-		f = writtenFrom(v, b.Plan)
+		if err != nil {
+			return err
+		}
+		f, err = writtenFrom(ctx, tx, v, b.Plan)
 		return err
 	})
 	if fault.Is(err, fault.Conflict, broadcast.ErrState.Key) {
@@ -214,14 +220,26 @@ func valuesOf(form url.Values) map[string]string {
 	return values
 }
 
-func writtenFrom(v *visit, p broadcast.Plan) written {
+// writtenFrom is a plan in the form. What a program wrote by position is found by the names of the template.
+func writtenFrom(ctx context.Context, tx *db.Tx, v *visit, p broadcast.Plan) (written, error) {
 	f := written{lists: p.Lists, districts: p.Districts, exclude: p.Exclude, template: p.Template.Name + "/" + p.Template.Language,
 		values: maps.Clone(p.Parameters.Named), free: p.Free, exercise: p.Exercise, follows: p.Follows, ends: p.Ends}
 	if p.Schedule != nil {
 		at := p.Schedule.In(v.municipality.Desk.Zone())
 		f.later, f.date, f.time = true, at.Format(dateLayout), at.Format(timeLayout)
 	}
-	return f
+	if len(p.Parameters.List) == 0 {
+		return f, nil
+	}
+	offers, err := offersOf(ctx, tx, v)
+	t, _ := f.chosen(offers)
+	f.values = map[string]string{}
+	for i, name := range variablesOf(t) {
+		if i < len(p.Parameters.List) {
+			f.values[name] = p.Parameters.List[i]
+		}
+	}
+	return f, err
 }
 
 // offersOf are the templates that all accounts of the municipality may send, by name and language.

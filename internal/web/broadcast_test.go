@@ -364,6 +364,52 @@ func TestWhoRewritesAnEmergencyCannotApproveIt(t *testing.T) {
 	})
 }
 
+// What a program wrote, by position, is not lost when a person opens it.
+func TestWhatAProgramWroteIsEdited(t *testing.T) {
+	each(t, func(d *desk) {
+		d.templates(d.rimini)
+		sara := d.signedIn(d.rimini, d.hire(d.rimini, "Sara Due", staff.Supervisor))
+		program := staff.Actor{Kind: staff.TokenKind, ID: 9, Name: "gestionale", Municipality: d.rimini.ID}
+		var b broadcast.Broadcast
+		d.update(func(ctx context.Context, tx *db.Tx) (err error) {
+			p := noticePlan("EMERGENZE")
+			p.Template.Name, p.Parameters = "evento", municipality.Parameters{List: []string{"la prova in piazza", "domani"}}
+			if b, err = broadcast.Create(ctx, tx, program, d.rimini, p); err != nil {
+				return err
+			}
+			b, err = broadcast.Submit(ctx, tx, program, d.rimini, b.ID)
+			return err
+		})
+		sara.get(broadcastPath(b.ID, "")).want(http.StatusOK).contains("gestionale chiede la tua approvazione", "Approva e invia")
+		sara.get(broadcastPath(b.ID, "/edit")).want(http.StatusOK).contains(`value="la prova in piazza"`, `value="domani"`, "Vieni a la prova in piazza, domani!")
+	})
+}
+
+// What is scheduled can be paused; the page says when it leaves once it is resumed.
+func TestPausedBeforeItsTime(t *testing.T) {
+	each(t, func(d *desk) {
+		d.templates(d.rimini)
+		d.joins(d.rimini, "Maria Bianchi", "393471234567", "PUBBLICAUTILITA")
+		sara := d.signedIn(d.rimini, d.hire(d.rimini, "Sara Due", staff.Supervisor))
+		tomorrow := d.db.Now().AddDate(0, 0, 1).Format(dateLayout)
+		id := made(sara.post("/broadcasts/new", with(noticeForm, "when", "later", "date", tomorrow, "time", "10:00")))
+		sara.post(broadcastPath(id, "/submit"), nil).want(http.StatusSeeOther)
+		sara.get(broadcastPath(id, "")).want(http.StatusOK).contains("Parte da solo", "Metti in pausa")
+		sara.post(broadcastPath(id, "/pause"), nil).want(http.StatusSeeOther)
+		sara.get(broadcastPath(id, "")).want(http.StatusOK).contains("in pausa", "Se lo riprendi, parte da solo", "1 persona", "Riprendi").lacks(`id="progress"`, "Parte da solo")
+		sara.get("/broadcasts").want(http.StatusOK).lacks("0 di")
+		d.update(func(ctx context.Context, tx *db.Tx) error {
+			_, err := tx.ExecContext(ctx, `UPDATE broadcast SET schedule = $1`, tx.Now().Add(-time.Hour))
+			return err
+		})
+		sara.get(broadcastPath(id, "")).want(http.StatusOK).contains("Doveva partire", "parte subito")
+		sara.post(broadcastPath(id, "/resume"), nil).want(http.StatusSeeOther)
+		if b := d.broadcastNow(d.rimini, id); b.State != broadcast.Preparing {
+			t.Errorf("resumed, it is %s", b.State)
+		}
+	})
+}
+
 // What was accepted and never heard of is offered after ten minutes, to be sent again by one click.
 func TestTheUncertainAreOffered(t *testing.T) {
 	each(t, func(d *desk) {

@@ -202,7 +202,7 @@ func (s *Server) subscribersPage(w http.ResponseWriter, r *http.Request, v *visi
 		}
 		shown.Subscribers, shown.Next = count[t.Keyword], ""
 		if shown.Query != "" {
-			list, err = broadcast.FindSubscribers(ctx, tx, v.municipality.ID, t.Keyword, shown.Query, subscribersAtOnce)
+			list, shown.Cut, err = broadcast.FindSubscribers(ctx, tx, v.municipality.ID, t.Keyword, shown.Query, subscribersAtOnce)
 			return err
 		}
 		var next int64

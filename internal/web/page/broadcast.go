@@ -65,6 +65,11 @@ type BroadcastRow struct {
 	Schedule   time.Time // zero: at once
 }
 
+// begun tells whether there is something to tell of its messages: what was paused before its time has none.
+func (r BroadcastRow) begun() bool {
+	return r.State.moves() && (r.State != PhasePaused || r.counted() > 0)
+}
+
 // counted is how many recipients a broadcast has, as far as it is known.
 func (r BroadcastRow) counted() int { return max(r.Recipients, r.Outcomes.all()) }
 
@@ -596,6 +601,18 @@ func pausedBecause(ctx context.Context, b Broadcast) string {
 		return t(ctx, "desk.broadcast.step.paused")
 	}
 	return t(ctx, "desk.broadcast.step.paused_by", "who", b.PausedBy)
+}
+
+// resumesKey says when what was paused before its time leaves, once it is resumed; "" for what has begun.
+func resumesKey(ctx context.Context, b Broadcast) string {
+	switch {
+	case b.begun() || b.Schedule.IsZero():
+		return ""
+	case b.Schedule.After(setting(ctx).Now):
+		return "desk.broadcast.step.resumes_then"
+	default:
+		return "desk.broadcast.step.resumes_now"
+	}
 }
 
 // pace is the rate of sending now and what is left at it; after that, of how many nothing is known yet.

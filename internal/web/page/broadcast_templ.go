@@ -433,7 +433,7 @@ func BroadcastList(rows []BroadcastRow, cursor string) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			if r.State.moves() {
+			if r.begun() {
 				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 34, "<span class=\"cast-progress\">")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err

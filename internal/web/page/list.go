@@ -31,6 +31,7 @@ type Code struct {
 type Subscribers struct {
 	ListLine
 	Query string // who is looked for, "" for all
+	Cut   bool   // more may be found by more words
 	Rows  []Subscriber
 	First bool   // the page is the first
 	Next  string // cursor of the page that follows, "" at the end
