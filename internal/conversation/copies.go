@@ -245,12 +245,12 @@ func changeParked(ctx context.Context, tx *db.Tx, municipality, broadcast int64,
 }
 
 // Learn lets PostgreSQL learn of many new copies: its plans would be those for the few messages that waited
-// before, and walk through all copies for each of them.
+// before, and walk through all copies for each of them. So would those for the conversations of who answers them.
 func Learn(ctx context.Context, tx *db.Tx) error {
 	if tx.Engine == db.SQLite {
 		return nil
 	}
-	if _, err := tx.ExecContext(ctx, `ANALYZE message`); err != nil {
+	if _, err := tx.ExecContext(ctx, `ANALYZE message, conversation`); err != nil {
 		return fmt.Errorf("let the database learn of the copies: %w", err)
 	}
 	return nil
