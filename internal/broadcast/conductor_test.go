@@ -21,7 +21,7 @@ import (
 func (o *office) merge(from, into int64) {
 	o.t.Helper()
 	o.update(func(ctx context.Context, tx *db.Tx) error {
-		if _, err := tx.ExecContext(ctx, `UPDATE contact SET merged_into = $1 WHERE contact_id = $2`, into, from); err != nil {
+		if _, err := tx.ExecContext(ctx, `UPDATE contact SET merged_into = $3 WHERE municipality_id = $1 AND contact_id = $2`, o.m.ID, from, into); err != nil {
 			return err
 		}
 		merges := []contact.Merge{{From: from, Into: into}}

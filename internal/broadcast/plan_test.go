@@ -125,10 +125,26 @@ func (o *office) walkABroadcast() {
 	o.conduct()
 	o.act(broadcast.Cancel, second.ID)
 	o.conduct()
+	o.mergeInto(o.sent(plan("EVENTI")))
+	o.update(func(ctx context.Context, tx *db.Tx) error {
+		return conversation.FailQueued(ctx, tx, conversation.Outlet{Municipality: o.m.ID, Number: number})
+	})
+	o.update(func(ctx context.Context, tx *db.Tx) error {
+		_, err := conversation.MoveCopies(ctx, tx, o.m.ID, first.ID, number, number, 1)
+		return err
+	})
 	o.look(second)
 }
 
-// look reads what the pages read.
+// mergeInto merges a subscriber into a contact that the preparation of b has passed.
+func (o *office) mergeInto(b broadcast.Broadcast) {
+	older, passed, younger := o.subscribed(number), o.subscribed(number, "EVENTI"), o.subscribed(number, "EVENTI")
+	o.exec(`UPDATE broadcast SET cursor = $1 WHERE broadcast_id = $2`, passed, b.ID)
+	o.merge(younger, older)
+	o.conduct()
+}
+
+// look reads what the pages and the pumps read.
 func (o *office) look(b broadcast.Broadcast) {
 	for _, read := range []func(ctx context.Context, tx *db.Tx) error{
 		func(ctx context.Context, tx *db.Tx) error {
@@ -164,6 +180,10 @@ func (o *office) look(b broadcast.Broadcast) {
 			return err
 		},
 		func(ctx context.Context, tx *db.Tx) error { _, _, err := conversation.Waiting(ctx, tx); return err },
+		func(ctx context.Context, tx *db.Tx) error {
+			_, err := conversation.WindowsClosed(ctx, tx, o.m.ID, []conversation.Message{{ID: 1, ContactID: 1, Number: number, BroadcastID: b.ID, Type: conversation.TypeText}})
+			return err
+		},
 	} {
 		o.update(read)
 	}

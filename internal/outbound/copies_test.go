@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,7 +36,7 @@ func released(t *testing.T, d *db.DB, n int, free string) (o *office, b broadcas
 	actor := staff.Actor{Kind: staff.OperatorKind, ID: 1, Name: "Anna", Role: staff.Supervisor, Municipality: o.m.ID}
 	o.update(func(ctx context.Context, tx *db.Tx) (err error) {
 		for i := range n {
-			ids, _, err := contact.Resolve(ctx, tx, o.m.ID, []contact.Person{{Phone: fmt.Sprintf("39333%07d", i), Name: "Maria", At: tx.Now()}})
+			ids, _, err := contact.Resolve(ctx, tx, o.m.ID, []contact.Person{{Phone: fmt.Sprintf("39333%07d", i), Name: fmt.Sprint("Maria ", i), At: tx.Now()}})
 			if err != nil {
 				return err
 			}
@@ -52,7 +53,7 @@ func released(t *testing.T, d *db.DB, n int, free string) (o *office, b broadcas
 			}
 		}
 		b, err = broadcast.Create(ctx, tx, actor, o.m, broadcast.Plan{Audience: broadcast.Audience{Lists: []string{"AVVISI"}},
-			Message: broadcast.Message{Template: conversation.Template{Name: "avviso", Language: "it"}, Parameters: municipality.Parameters{List: []string{"via Roma è chiusa"}}, Free: free}})
+			Message: broadcast.Message{Template: conversation.Template{Name: "avviso", Language: "it"}, Parameters: municipality.Parameters{List: []string{"{name}, via Roma è chiusa"}}, Free: free}})
 		if err != nil {
 			return err
 		}
@@ -208,5 +209,26 @@ func TestARetiredNumbersCopiesGoFromAnother(t *testing.T) {
 			})
 			return n == 5
 		})
+	})
+}
+
+// A broadcast that greets each citizen by name asks for its template once in a claim, as any other.
+func TestATemplateIsReadOnceForManyNames(t *testing.T) {
+	const copies = 30
+	var read atomic.Int64
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		o, b := released(t, d, copies, "")
+		read.Store(0)
+		o.start(d)
+		o.until(b.ID, func(_ broadcast.Broadcast, n broadcast.Outcomes) bool { return n.Open() == 0 })
+		if n := read.Load(); n == 0 || n > copies/2 {
+			t.Errorf("the template was read %d times for %d copies", n, copies)
+		}
+	}, func(options *db.Options) {
+		options.Observe = func(query string, _ []any) {
+			if strings.Contains(query, "FROM template WHERE") && strings.Contains(query, "language =") {
+				read.Add(1)
+			}
+		}
 	})
 }
