@@ -596,3 +596,72 @@ func TestNewsOfTheAccountAreApplied(t *testing.T) {
 		}
 	})
 }
+
+// Fields move, miss and change their type in real life. What can be understood is; what cannot is put aside alone, with
+// its reason, and holds back none of its neighbours; Meta gets its 200 for all of it.
+func TestOddShapesAreUnderstoodOrPutAside(t *testing.T) {
+	const phone, good = "393336660001", `{"from":"393336660001","id":"wamid.GOOD%d","timestamp":"1764000000","type":"text","text":{"body":"Buono"}}`
+	for name, c := range map[string]struct {
+		value  string // of messages
+		text   string // what is understood beside the good one
+		reason string // or why not
+	}{
+		"a text without its object":    {`"messages":[{"from":"393336660001","id":"wamid.O","type":"text","text":"Nudo"},GOOD]`, "Nudo", ""},
+		"no type":                      {`"messages":[{"from":"393336660001","id":"wamid.O","text":{"body":"Senza tipo"}},GOOD]`, "Senza tipo", ""},
+		"a type that is an object":     {`"messages":[{"from":"393336660001","id":"wamid.O","type":{},"text":{"body":"Tipo strano"}},GOOD]`, "Tipo strano", ""},
+		"a reply without its type":     {`"messages":[{"from":"393336660001","id":"wamid.O","type":"interactive","interactive":{"button_reply":{"id":"1","title":"Scelta"}}},GOOD]`, "Scelta", ""},
+		"a sender that is a number":    {`"messages":[{"from":393336660001,"id":"wamid.O","type":"text","text":{"body":"Numero"}},GOOD]`, "Numero", ""},
+		"a sender only in contacts":    {`"contacts":{"wa_id":"393336660001"},"messages":[{"id":"wamid.O","type":"text","text":{"body":"Da contacts"}}]`, "Da contacts", ""},
+		"a user id where the phone is": {`"contacts":[{"user_id":"IT.ODD","wa_id":"393336660001"}],"messages":[{"from":"IT.ODD","id":"wamid.O","type":"text","text":{"body":"Codice"}},GOOD]`, "Codice", ""},
+		"ids in both places":           {`"contacts":[{"wa_id":"393336660001","user_id":"IT.ODD","profile":{"name":"Anna"}}],"messages":[{"from":"393336660001","from_user_id":"IT.ODD","id":"wamid.O","type":"text","text":{"body":"Tutti e due"}},GOOD]`, "Tutti e due", ""},
+		"contacts without a wa_id":     {`"contacts":[{"profile":{"name":"Anna"}}],"messages":[{"from":"393336660001","id":"wamid.O","type":"text","text":{"body":"Senza"}},GOOD]`, "Senza", ""},
+		"contacts that are a word":     {`"contacts":"none","messages":[{"from":"393336660001","id":"wamid.O","type":"text","text":{"body":"Parola"}},GOOD]`, "Parola", ""},
+		"messages that are one":        {`"messages":{"from":"393336660001","id":"wamid.O","type":"text","text":{"body":"Uno solo"}}`, "Uno solo", ""},
+		"a time that is an object":     {`"messages":[{"from":"393336660001","id":"wamid.O","timestamp":{},"type":"text","text":{"body":"Tempo"}},GOOD]`, "Tempo", ""},
+		"a context that is a word":     {`"messages":[{"from":"393336660001","id":"wamid.O","context":"x","type":"text","text":{"body":"Contesto"}},GOOD]`, "Contesto", ""},
+		"errors that are a word":       {`"messages":[{"from":"393336660001","id":"wamid.O","errors":"x","type":"text","text":{"body":"Errori"}},GOOD]`, "Errori", ""},
+		"an id that is an object":      {`"messages":[{"from":"393336660001","id":{},"type":"text","text":{"body":"x"}},GOOD]`, "", "Messaggio senza identificativo"},
+		"nobody":                       {`"messages":[{"from":"anna","id":"wamid.O","type":"text","text":{"body":"x"}},GOOD]`, "", "Mittente non riconoscibile"},
+		"a message that is a word":     {`"messages":["ciao",GOOD]`, "", "Messaggio scritto in modo sbagliato"},
+		"a place that is none":         {`"messages":[{"from":"393336660001","id":"wamid.O","type":"location","location":{"latitude":"qui","longitude":4}},GOOD]`, "", "Contenuto scritto in modo sbagliato"},
+		"messages that are a word":     {`"messages":"ciao"`, "", "Elenco scritto in modo sbagliato"},
+		"a status without its word":    {`"messages":[GOOD],"statuses":[{"id":"wamid.S"}]`, "", "Stato di consegna che non dice quale"},
+		"an edit of nothing":           {`"messages":[{"from":"393336660001","id":"wamid.O","type":"edit","edit":{"message":{"type":"text","text":{"body":"x"}}}},GOOD]`, "", "Contenuto scritto in modo sbagliato"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := openWindows(t, dbtest.SQLite(t))
+			value := strings.ReplaceAll(c.value, "GOOD", fmt.Sprintf(good, 1))
+			w.deliver(about(value))
+			var texts []string
+			if id := w.conversation(phone); id != "" {
+				for _, m := range w.api("/conversations/" + id + "/messages").Get("items").Array() {
+					texts = append(texts, m.Get("text").Str)
+				}
+			}
+			var want []string
+			if strings.Contains(c.value, "GOOD") {
+				want = append(want, "Buono")
+			}
+			if c.text != "" {
+				want = append(want, c.text)
+			}
+			if strings.Join(texts, ",") != strings.Join(want, ",") {
+				t.Errorf("understood %v, not %v", texts, want)
+			}
+			quarantine := w.page("/settings/quarantine")
+			if c.reason != "" != strings.Contains(quarantine, "Ripeti") || !strings.Contains(quarantine, c.reason) {
+				t.Errorf("the quarantine does not say %q:\n%s", c.reason, quarantine)
+			}
+		})
+	}
+}
+
+// A change that names no number is of the only number of its account, or put aside.
+func TestAChangeWithoutItsNumber(t *testing.T) {
+	w := openWindows(t, dbtest.SQLite(t))
+	w.deliver(toldOfAccount("messages", `{"messages":[{"from":"393336660001","id":"wamid.N","timestamp":"1764000000","type":"text","text":{"body":"A chi?"}}]}`, 1795000000))
+	got := w.api("/conversations?limit=10").Get("items.0")
+	if got.Get("number").Str != "100000000000001" {
+		t.Errorf("it is a conversation of %s", got)
+	}
+}

@@ -192,6 +192,13 @@ func (s *sorted) sort(e journal.Entry) []journal.Bad {
 				Detail: "It is about a number or an account that this municipality's file does not have.", Body: c.Raw})
 			continue
 		}
+		if c.PhoneNumberID == "" && len(c.Messages)+len(c.Statuses) > 0 {
+			if c.PhoneNumberID = s.onlyNumber(c); c.PhoneNumberID == "" {
+				bad = append(bad, journal.Bad{Municipality: e.Municipality, Entry: e.ID, Place: at, Reason: "number_missing",
+					Detail: "It does not say to which of the account's numbers it came.", Body: c.Raw})
+				continue
+			}
+		}
 		for k, b := range c.Bad {
 			bad = append(bad, journal.Bad{Municipality: e.Municipality, Entry: e.ID, Place: at + "/item/" + strconv.Itoa(k),
 				Reason: string(b.Reason), Detail: b.Detail, Body: b.Raw})
@@ -212,6 +219,23 @@ func (s *sorted) foreign(c whatsapp.Change) string {
 		return ""
 	}
 	return "foreign_account"
+}
+
+// onlyNumber is the number that a change without its id must mean: the one it shows, or the only one of its account.
+func (s *sorted) onlyNumber(c whatsapp.Change) string {
+	var ofAccount []string
+	for _, n := range s.m.Numbers {
+		if c.DisplayPhone != "" && strings.TrimPrefix(n.E164, "+") == c.DisplayPhone {
+			return n.PhoneNumberID
+		}
+		if n.WABAID == c.EntryID {
+			ofAccount = append(ofAccount, n.PhoneNumberID)
+		}
+	}
+	if len(ofAccount) != 1 {
+		return ""
+	}
+	return ofAccount[0]
 }
 
 func (s *sorted) change(e journal.Entry, c whatsapp.Change, place *int) {
@@ -245,7 +269,7 @@ func (s *sorted) change(e journal.Entry, c whatsapp.Change, place *int) {
 		s.messages = append(s.messages, received{Message: m, number: c.PhoneNumberID, place: *place})
 	}
 	for _, u := range c.Statuses {
-		if _, known := conversation.StatusOf(u.Status); !known || u.GroupID != "" {
+		if _, known := conversation.StatusOf(strings.ToLower(u.Status)); !known || u.GroupID != "" {
 			s.count(e, c.PhoneNumberID, "status:"+clip(u.Status))
 			s.keepExample(e, c, fieldStatus, u.Status, u.Raw)
 			continue
@@ -416,7 +440,7 @@ func (p *Processor) storeMessages(ctx context.Context, tx *db.Tx, s *sorted, con
 func (s *sorted) changes() []conversation.Change {
 	out := make([]conversation.Change, 0, len(s.statuses))
 	for _, u := range s.statuses {
-		status, _ := conversation.StatusOf(u.Status)
+		status, _ := conversation.StatusOf(strings.ToLower(u.Status))
 		c := conversation.Change{Number: u.number, ExternalID: u.ID, Status: status, At: u.At}
 		if id, ok := db.ParseID(u.CallbackData); ok {
 			c.MessageID = id

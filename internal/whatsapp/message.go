@@ -4,6 +4,7 @@ package whatsapp
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/tidwall/gjson"
@@ -178,6 +179,9 @@ func (r *reader) message(v gjson.Result, known people, single bool) {
 		r.change.bad(BadID, "A message has no usable id.", v)
 		return
 	}
+	if m.Type == "" {
+		m.Type = presentType(v)
+	}
 	ok := m.content(v)
 	if !ok {
 		r.change.bad(BadContent, "The content of a message has not the shape of its type.", v)
@@ -299,13 +303,32 @@ var contents = map[string]struct {
 	"revoke":          {KindRevoke, (*Message).readRevoke},
 }
 
+// presentType tells the type of a message that does not say it by the one content it has; "" where it has none, or
+// several.
+func presentType(v gjson.Result) (found string) {
+	several := false
+	each(v, func(key string, content gjson.Result) {
+		if read, known := contents[key]; known && read.into != nil && content.IsObject() {
+			several = found != ""
+			found = key
+		}
+	})
+	if several {
+		return ""
+	}
+	return found
+}
+
 func (m *Message) readText(v gjson.Result) bool {
 	body := v.Get("body")
+	if v.Type == gjson.String { // without the object around it
+		body = v
+	}
 	if body.Type == gjson.Null {
 		m.Kind = KindUnsupported
 	}
 	m.Text = text(body)
-	return v.IsObject() && !body.IsObject() && !body.IsArray()
+	return (v.IsObject() || v.Type == gjson.String) && !body.IsObject() && !body.IsArray()
 }
 
 func (m *Message) readMedia(v gjson.Result) bool {
@@ -368,11 +391,16 @@ func (m *Message) readReaction(v gjson.Result) bool {
 
 func (m *Message) readInteractive(v gjson.Result) bool {
 	m.Reply = &InteractiveReply{Type: text(v.Get("type"))}
+	for _, kind := range replies {
+		if m.Reply.Type == "" && v.Get(kind).IsObject() {
+			m.Reply.Type = kind
+		}
+	}
 	var choice gjson.Result
-	switch m.Reply.Type {
-	case "":
+	if m.Reply.Type == "" {
 		return false
-	case "button_reply", "list_reply", "nfm_reply", "call_permission_reply":
+	}
+	if slices.Contains(replies, m.Reply.Type) {
 		choice = v.Get(m.Reply.Type)
 	}
 	if choice.Type == gjson.Null {
@@ -383,6 +411,9 @@ func (m *Message) readInteractive(v gjson.Result) bool {
 	m.Text = m.Reply.Title
 	return choice.IsObject()
 }
+
+// replies are the types of interactive reply; each is also the name of its content.
+var replies = []string{"button_reply", "list_reply", "nfm_reply", "call_permission_reply"}
 
 func (r *InteractiveReply) read(choice gjson.Result) {
 	each(choice, func(key string, v gjson.Result) {

@@ -106,7 +106,10 @@ type people struct {
 }
 
 func readPeople(contacts gjson.Result) people {
-	list, _ := items(contacts)
+	list, ok := items(contacts)
+	if !ok && contacts.IsObject() { // one, without the array around it
+		list = []gjson.Result{contacts}
+	}
 	p := people{all: make([]Sender, 0, len(list)), byAddr: make(map[string]int, len(list))}
 	for _, v := range list {
 		who := readPerson(v)

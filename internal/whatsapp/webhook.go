@@ -213,9 +213,12 @@ func (r *reader) messages(value gjson.Result) {
 	r.change.Errors = readErrors(failures)
 }
 
-// list returns the usable items of an array, and reports the others.
+// list returns the usable items of an array, or the one that stands there alone, and reports the others.
 func (r *reader) list(name string, v gjson.Result) []gjson.Result {
 	all, ok := items(v)
+	if !ok && v.IsObject() { // one, without the array around it
+		all, ok = []gjson.Result{v}, true
+	}
 	if !ok {
 		r.change.bad(BadList, "The value of "+name+" is no array.", v)
 	}

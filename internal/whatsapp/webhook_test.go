@@ -374,7 +374,13 @@ func checkChange(t *testing.T, c Change) {
 			t.Errorf("bad item without reason or raw: %+v", b)
 		}
 	}
-	for _, s := range texts(reflect.ValueOf(c)) {
+	news := c.News()
+	for name, value := range news.Facts {
+		if name == "" || value == "" {
+			t.Errorf("an empty fact: %q is %q", name, value)
+		}
+	}
+	for _, s := range append(texts(reflect.ValueOf(c)), texts(reflect.ValueOf(news))...) {
 		if !utf8.ValidString(s) || strings.Contains(s, "\x00") {
 			t.Errorf("a text that PostgreSQL refuses: %q", s)
 		}
@@ -398,6 +404,12 @@ func texts(v reflect.Value) []string {
 		var all []string
 		for i := range v.NumField() {
 			all = append(all, texts(v.Field(i))...)
+		}
+		return all
+	case reflect.Map:
+		var all []string
+		for _, key := range v.MapKeys() {
+			all = append(all, texts(v.MapIndex(key))...)
 		}
 		return all
 	case reflect.Slice:
