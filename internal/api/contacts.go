@@ -36,7 +36,7 @@ type Contact struct {
 type Address struct {
 	Kind  string     `json:"kind" enum:"phone,bsuid,parent"`
 	Value string     `json:"value" example:"+393471234567"`
-	Since time.Time  `json:"since" example:"2026-03-02T09:42:00Z"`
+	Since time.Time  `json:"since" example:"2026-03-02T09:42:00Z" doc:"When it became this contact's, as far as is known"`
 	Until *time.Time `json:"until" doc:"When it became an earlier one; null is current"`
 }
 
@@ -45,13 +45,13 @@ type Subscription struct {
 	List   string    `json:"list" example:"EMERGENZE" doc:"Keyword of the list"`
 	State  string    `json:"state" enum:"on,suspended" doc:"Suspended gets nothing: the citizen's number changed, and they have yet to confirm"`
 	Number *string   `json:"number" example:"100000000000001" doc:"Meta's phone number id of the number from which the citizen gets it; null is the first"`
-	Since  time.Time `json:"since" example:"2026-03-02T09:42:00Z"`
+	Since  time.Time `json:"since" example:"2026-03-02T09:42:00Z" doc:"When this state began"`
 }
 
 // ContactDistrict is a district that a citizen said is theirs.
 type ContactDistrict struct {
 	District string    `json:"district" example:"MARINA" doc:"Keyword of the district"`
-	Since    time.Time `json:"since" example:"2026-03-02T09:42:00Z"`
+	Since    time.Time `json:"since" example:"2026-03-02T09:42:00Z" doc:"When the citizen said so"`
 }
 
 type (

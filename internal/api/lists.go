@@ -35,7 +35,7 @@ type District struct {
 // Subscriber is a citizen who is on a list.
 type Subscriber struct {
 	Contact Person    `json:"contact"`
-	Since   time.Time `json:"since" example:"2026-03-02T09:42:00Z"`
+	Since   time.Time `json:"since" example:"2026-03-02T09:42:00Z" doc:"When the citizen joined, or confirmed after a change of number"`
 }
 
 type (

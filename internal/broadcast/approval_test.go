@@ -5,11 +5,13 @@ package broadcast_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/filodiretto/filodiretto/internal/broadcast"
 	"github.com/filodiretto/filodiretto/internal/db"
+	"github.com/filodiretto/filodiretto/internal/dbtest"
 	"github.com/filodiretto/filodiretto/internal/municipality"
 	"github.com/filodiretto/filodiretto/internal/staff"
 )
@@ -221,4 +223,36 @@ func TestTheStatesAlarm(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Every page of the desk asks what was released alone and what waits for approval: however many broadcasts there were,
+// an index knows.
+func TestEveryPageAsksByAnIndex(t *testing.T) {
+	var seen statements
+	o := &office{}
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		if d.Engine != db.SQLite {
+			t.Skip("PostgreSQL reads a few broadcasts as a whole")
+		}
+		*o = office{t: t, d: d, now: time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)}
+		o.open()
+		ran := seen.during(func() {
+			o.update(func(ctx context.Context, tx *db.Tx) error {
+				if _, err := broadcast.AwaitingSecond(ctx, tx, o.m.ID); err != nil {
+					return err
+				}
+				_, err := broadcast.GlassBroken(ctx, tx, o.m.ID, o.now)
+				return err
+			})
+		})
+		used := ""
+		for query, args := range ran {
+			used += o.explain(query, args)
+		}
+		for _, index := range []string{"broadcast_awaits", "broadcast_glass"} {
+			if !strings.Contains(used, index) {
+				t.Errorf("%s is not used: %s", index, used)
+			}
+		}
+	}, func(options *db.Options) { options.Observe = seen.observe })
 }
