@@ -543,8 +543,8 @@ func TestNewsOfTheAccountAreApplied(t *testing.T) {
 				return err
 			}
 			_, err := tx.ExecContext(ctx, `INSERT INTO broadcast (municipality_id, broadcast_id, state, emergency, exercise, lists, districts, exclude, template, reads, category, free,
-				author_kind, author_id, author_name, created_at, updated_at, prepared, started_at) VALUES ($1, 77, 'sending', false, false, '[]', '[]', '[]', '{"name":"avviso","language":"it"}', '', 'UTILITY', '',
-				'operator', 1, 'Ada', $2, $2, true, $2)`, w.m.ID, tx.Now())
+				author_kind, author_id, author_name, created_at, updated_at, written_at, prepared, started_at) VALUES ($1, 77, 'sending', false, false, '[]', '[]', '[]', '{"name":"avviso","language":"it"}', '', 'UTILITY', '',
+				'operator', 1, 'Ada', $2, $2, $2, true, $2)`, w.m.ID, tx.Now())
 			return err
 		})
 		template := func() municipality.Template {
@@ -652,6 +652,33 @@ func TestOddShapesAreUnderstoodOrPutAside(t *testing.T) {
 			if c.reason != "" != strings.Contains(quarantine, "Ripeti") || !strings.Contains(quarantine, c.reason) {
 				t.Errorf("the quarantine does not say %q:\n%s", c.reason, quarantine)
 			}
+		})
+	}
+}
+
+// A change of number, by its name of today and of before, is told in the thread, which the new number goes on.
+func TestAChangeOfNumberIsTold(t *testing.T) {
+	for name, system := range map[string]string{
+		"today":  `"system":{"type":"user_changed_number","body":"User Anna changed","wa_id":"393339876543","user_id":"IT.NEW","previous_user_id":"IT.OLD"}`,
+		"before": `"system":{"type":"customer_changed_number","body":"User Anna changed","new_wa_id":"393339876543"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			dbtest.Each(t, func(t *testing.T, d *db.DB) {
+				w := openWindows(t, d)
+				now := d.Now().Unix()
+				w.deliver(about(fmt.Sprintf(`"messages":[{"from":"393331112222","from_user_id":"IT.OLD","id":"wamid.1","timestamp":"%d","type":"text","text":{"body":"Prima"}}]`, now-60)))
+				w.deliver(about(fmt.Sprintf(`"messages":[{"from":"393331112222","id":"wamid.2","timestamp":"%d","type":"system",%s}]`, now-50, system)))
+				w.deliver(about(fmt.Sprintf(`"messages":[{"from":"393339876543","id":"wamid.3","timestamp":"%d","type":"text","text":{"body":"Dopo"}}]`, now-40)))
+				thread := w.page("/conversations/" + w.conversation("393339876543") + "/live")
+				for _, words := range []string{"Prima", "Il cittadino ha cambiato numero: ora è +39 333 987 6543", "Dopo"} {
+					if !strings.Contains(thread, words) {
+						t.Errorf("the thread does not say %q:\n%s", words, thread)
+					}
+				}
+				if all := w.api("/conversations?limit=10").Get("items").Array(); len(all) != 1 {
+					t.Errorf("%d conversations", len(all))
+				}
+			})
 		})
 	}
 }
