@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -40,6 +41,9 @@ func ConsentsVerify(ctx context.Context, s Settings, slug string, out io.Writer,
 		sayIDs(out, "Changed since they were written", v.Altered)
 		sayIDs(out, "Not in the audit trail", v.Unrecorded)
 		sayIDs(out, "In the audit trail, but gone from the register", v.Missing)
+		if len(v.Notices) > 0 {
+			say(out, "Privacy notices that are not as they were shown, or gone, by hash: %s", strings.Join(v.Notices, " "))
+		}
 		if v.Broken != nil {
 			say(out, "The audit trail itself is broken at its row %d.", *v.Broken)
 		}
@@ -62,7 +66,8 @@ func sayIDs(out io.Writer, what string, ids []int64) {
 	say(out, "%s: %s", what, strings.Join(all, " "))
 }
 
-// ConsentsExport writes a municipality's consent register as CSV (RFC 4180), oldest first, every field as it is kept.
+// ConsentsExport writes a municipality's consent register as CSV (RFC 4180), oldest first, every field as it is kept: but
+// an apostrophe stands before what a spreadsheet would run as a formula. The hashes are of the fields without it.
 func ConsentsExport(ctx context.Context, s Settings, slug string, out io.Writer, log *slog.Logger) error {
 	return withGround(ctx, s, log, func(g *ground) error {
 		m, err := g.municipality(ctx, slug)
@@ -76,14 +81,25 @@ func ConsentsExport(ctx context.Context, s Settings, slug string, out io.Writer,
 		}
 		err = g.d.View(ctx, func(ctx context.Context, tx *db.Tx) error {
 			return contact.EachConsent(ctx, tx, m.ID, func(c contact.Consent) error {
-				return w.Write([]string{db.FormatID(c.ID), db.FormatID(c.ContactID), c.Topic, string(c.Event), c.At.Format(time.RFC3339Nano), c.RecordedAt.Format(time.RFC3339Nano),
+				return w.Write(plain(db.FormatID(c.ID), db.FormatID(c.ContactID), c.Topic, string(c.Event), c.At.Format(time.RFC3339Nano), c.RecordedAt.Format(time.RFC3339Nano),
 					c.Channel, c.Number, db.FormatID(c.MessageID), c.ExternalID, c.Words, c.Wording, c.PolicyVersion, c.PolicyHash, string(c.Language),
-					c.Actor.Kind, db.FormatID(c.Actor.ID), c.Actor.Name, c.Reference, c.Hash})
+					c.Actor.Kind, db.FormatID(c.Actor.ID), c.Actor.Name, c.Reference, c.Hash))
 			})
 		})
 		w.Flush()
 		return errors.Join(err, w.Error())
 	})
+}
+
+// plain keeps a spreadsheet from running what somebody wrote as a formula. The ids may be negative numbers, which are none.
+// https://owasp.org/www-community/attacks/CSV_Injection
+func plain(cells ...string) []string {
+	for i, c := range cells {
+		if _, err := strconv.ParseFloat(c, 64); err != nil && strings.ContainsAny(c[:min(1, len(c))], "=+-@\t\r\n") {
+			cells[i] = "'" + c
+		}
+	}
+	return cells
 }
 
 // importAtOnce is how many rows of a list are taken over in one transaction, so that the desk gets its turn.

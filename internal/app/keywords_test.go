@@ -3,7 +3,9 @@
 package app_test
 
 import (
+	"encoding/json"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -15,7 +17,10 @@ func TestAWordFromThePhone(t *testing.T) {
 		in.start()
 		const phone = "citizens/+393471234567"
 		in.control(http.MethodPost, "citizens", map[string]any{"phone": "+393471234567", "name": "Anna"}, nil)
-		type shown struct{ ID, Direction, Type, Text, Status string }
+		type shown struct {
+			ID, Direction, Type, Text, Status string
+			Content                           json.RawMessage
+		}
 		write := func(message map[string]any, words ...string) (answer shown) {
 			t.Helper()
 			message["number"] = in.phoneNumberID
@@ -43,8 +48,9 @@ func TestAWordFromThePhone(t *testing.T) {
 		}
 		write(map[string]any{"list_reply": map[string]any{"id": "join:AVVISI", "title": "Avvisi"}, "reply_to": asked.ID}, "Iscrizione riuscita", "Avvisi")
 		write(map[string]any{"text": "LISTE"}, "Ricevi questi avvisi", "Avvisi", "Emergenze")
-		write(map[string]any{"text": "Iscrizione on #emergenze"}, "Rispondi SÌ")
-		write(map[string]any{"button_reply": map[string]any{"id": "confirm:yes", "title": "SÌ"}}, "Iscrizione riuscita", "Emergenze")
+		confirm := write(map[string]any{"text": "Iscrizione on #emergenze"}, "Rispondi SÌ")
+		yes := regexp.MustCompile(`confirm:yes:[^"]+`).FindString(string(confirm.Content))
+		write(map[string]any{"button_reply": map[string]any{"id": yes, "title": "SÌ"}}, "Iscrizione riuscita", "Emergenze")
 		write(map[string]any{"text": "Stop"}, "non ricevi più nessun avviso")
 		out := in.try("", "consents", "export", "--municipality", "prova").out
 		for _, want := range []string{",given,", ",asked,", ",withdrawn,", ",acknowledged,", "Informativa di prova."} {

@@ -3,12 +3,14 @@
 package broadcast
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
 
+	"github.com/filodiretto/filodiretto/internal/contact"
 	"github.com/filodiretto/filodiretto/internal/conversation"
 	"github.com/filodiretto/filodiretto/internal/db"
 	"github.com/filodiretto/filodiretto/internal/dialogue"
@@ -23,27 +25,41 @@ func (k *Keywords) answer(tx *db.Tx, t *turn) dialogue.Answer {
 		return a
 	}
 	a.To = t.last.message
+	a.Keyword = !t.last.moved
+	for _, t.mostNames = range namesLengths {
+		a.Text, a.Options = t.says()
+		if utf8.RuneCountInString(a.Text) <= most(a.Options) {
+			return a
+		}
+	}
+	a.Text = ending(a.Text, most(a.Options))
+	return a
+}
+
+func most(o *conversation.Options) int {
+	if o != nil && o.Button == "" {
+		return whatsapp.MaxCaption
+	}
+	return whatsapp.MaxText
+}
+
+// says answers the last word.
+func (t *turn) says() (string, *conversation.Options) {
 	switch {
 	case t.last.moved:
-		a.Keyword = false
-		a.Text, a.Options = t.movedText()
+		return t.movedText()
 	case t.last.Verb == Join:
-		a.Text, a.Options = t.joinText()
+		return t.joinText()
 	case t.last.Verb == Leave:
-		a.Text = t.leaveText()
+		return t.leaveText(), nil
 	case t.last.Verb == Yes:
-		a.Text = t.yesText()
+		return t.yesText(), nil
 	case t.last.Verb == No:
-		a.Text = t.noText()
+		return t.noText(), nil
 	case t.last.Verb == Status:
-		a.Text, a.Options = t.statusText(k.page(t, tx.Now()))
+		return t.statusText(t.page)
 	}
-	most := whatsapp.MaxText
-	if a.Options != nil && a.Options.Button == "" {
-		most = whatsapp.MaxCaption
-	}
-	a.Text = clip(a.Text, most)
-	return a
+	return "", nil
 }
 
 // text is a text of the municipality's for the citizen.
@@ -51,13 +67,26 @@ func (t *turn) text(name string, args ...any) string {
 	return t.m.File.Text(t.m.File.Locale, name, args...)
 }
 
-// mostNames keeps the names of very many lists from bursting a message.
-const mostNames = 300
+// namesLengths are how long the names of very many lists may be where they burst a message: they are shortened, and
+// never what is asked, where the notice is or how to leave.
+var namesLengths = []int{300, 150, 75, 30}
+
+// ending keeps the last paragraphs of a text, which hold the question: of a municipality's own texts, which may be long.
+func ending(text string, most int) string {
+	for utf8.RuneCountInString(text) > most {
+		_, rest, more := strings.Cut(text, "\n\n")
+		if !more {
+			return clip(text, most)
+		}
+		text = rest
+	}
+	return text
+}
 
 // about are the arguments that texts about lists have in common.
 func (t *turn) about(topics []string) []any {
 	f := t.m.File
-	return []any{"lists", clip(f.Locale.List(topicNames(f, topics)), mostNames), "municipality", f.Name, "policy", noticeIn(f),
+	return []any{"lists", clip(f.Locale.List(topicNames(f, topics)), t.mostNames), "municipality", f.Name, "policy", t.notice(policyOf(f)),
 		"join", say(f, f.Subscription.Join), "leave", say(f, f.Subscription.Leave), "status", say(f, f.Subscription.Status)}
 }
 
@@ -81,8 +110,10 @@ func (t *turn) wroteLately() bool {
 	})
 }
 
+// yesNo are the buttons under what is asked after the last word.
 func (t *turn) yesNo() *conversation.Options {
-	return &conversation.Options{Choices: []conversation.Choice{{ID: yesID, Title: t.text("confirm_yes")}, {ID: noID, Title: t.text("confirm_no")}}}
+	of := db.FormatID(t.last.message.ID)
+	return &conversation.Options{Choices: []conversation.Choice{{ID: yesID + of, Title: t.text("confirm_yes")}, {ID: noID + of, Title: t.text("confirm_no")}}}
 }
 
 func (t *turn) joinText() (string, *conversation.Options) {
@@ -108,6 +139,9 @@ func (t *turn) joinText() (string, *conversation.Options) {
 		if parts = append(parts, t.text("unknown_list", t.about(allLists(f))...)); len(parts) == 1 {
 			options = t.choice(0)
 		}
+	}
+	if len(parts) == 0 && t.last.before(t.s.last) { // undone in the same second
+		return t.statusText("")
 	}
 	if len(parts) == 0 { // a district alone brings nothing
 		return t.choose(0)
@@ -239,13 +273,28 @@ func (k *Keywords) page(t *turn, now time.Time) string {
 	return k.publicURL + "/" + t.m.Slug + "/lists/" + LinkToken(k.key, t.m.ID, t.s.contact, now.Add(LinkLasts))
 }
 
-// noticeIn is where the privacy notice is to be read, or how it begins.
-func noticeIn(f *municipality.File) string {
-	if f.Policy.URL != "" {
-		return f.Policy.URL
+// mostNotice is how long a privacy notice may be, in characters, that stands in a message with what is asked.
+const mostNotice = 300
+
+// notice is where the privacy notice is to be read, or all of it where it is short. A long one without an address is on
+// the citizen's page; where the outside doesn't reach that, it is cut.
+func (t *turn) notice(p contact.Policy) string {
+	switch {
+	case p.URL != "":
+		return p.URL
+	case t.page != "" && utf8.RuneCountInString(p.Text) > mostNotice:
+		return t.page
 	}
-	return clip(f.Policy.Text, 160)
+	return clip(p.Text, mostNotice)
 }
+
+// noticed tells whether a wording shows the whole notice, or where it is.
+func (t *turn) noticed(p contact.Policy, wording string) bool {
+	return strings.Contains(wording, noticeIn(p)) || p.URL == "" && t.page != "" && strings.Contains(wording, t.page[:strings.LastIndex(t.page, "/")+1])
+}
+
+// noticeIn is where the privacy notice is to be read, or all of it where it has no address.
+func noticeIn(p contact.Policy) string { return cmp.Or(p.URL, p.Text) }
 
 // say is how a citizen says it: the first phrase of the file, its places filled in.
 func say(f *municipality.File, phrases []string) string {

@@ -6,6 +6,8 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/filodiretto/filodiretto/internal/contact"
 	"github.com/filodiretto/filodiretto/internal/db"
@@ -55,19 +57,21 @@ func Apply(ctx context.Context, tx *db.Tx, actor staff.Actor, m *municipality.Mu
 		return nil, cmp.Or(err, db.ErrAgain)
 	}
 	s := all[who.ID]
-	w := order{at: tx.Now(), source: "form:" + c.Key}
+	second := tx.Now().Truncate(time.Second) // as WhatsApp's times are
+	w := order{at: second, place: amongForms + int(tx.Now().Sub(second).Microseconds()), source: "form:" + c.Key}
 	if s.knows(w.source) {
 		return SubscriptionsOf(ctx, tx, m.ID, who.ID)
 	}
 	s.note(w)
-	consents := c.do(s, w, cmp.Or(c.Number, m.File.WhatsApp[0].PhoneNumberID))
+	consents := c.do(s, w, tx.Now(), cmp.Or(c.Number, m.File.WhatsApp[0].PhoneNumberID))
 	for i := range consents {
 		consents[i].Actor = contact.ConsentActor{Kind: string(actor.Kind), ID: actor.ID, Name: actor.Name}
 	}
 	if err := settle(ctx, tx, m, all, c.Channel); err != nil {
 		return nil, err
 	}
-	if err := prove(ctx, tx, m, policyOf(m.File), withNotice(m.File, consents)); err != nil {
+	policy := policyOf(m.File)
+	if err := prove(ctx, tx, m, policy, withNotice(consents, func(c contact.Consent) bool { return strings.Contains(c.Wording, noticeIn(policy)) })); err != nil {
 		return nil, err
 	}
 	return SubscriptionsOf(ctx, tx, m.ID, who.ID)
@@ -109,10 +113,10 @@ func (s *standing) knows(source string) bool {
 }
 
 // do changes the standing and returns the proof.
-func (c Change) do(s *standing, w order, number string) []contact.Consent {
+func (c Change) do(s *standing, w order, now time.Time, number string) []contact.Consent {
 	var out []contact.Consent
 	prove := func(event contact.ConsentEvent, topic string) {
-		out = append(out, contact.Consent{ContactID: s.contact, Topic: topic, Event: event, At: w.at, Channel: c.Channel, Number: number,
+		out = append(out, contact.Consent{ContactID: s.contact, Topic: topic, Event: event, At: now, Channel: c.Channel, Number: number, Language: c.Language,
 			ExternalID: w.source, Words: c.Words, Wording: c.Wording, Reference: c.Reference})
 	}
 	if c.LeaveAll {

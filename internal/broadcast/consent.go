@@ -3,10 +3,10 @@
 package broadcast
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/filodiretto/filodiretto/internal/contact"
@@ -24,13 +24,17 @@ func policyOf(f *municipality.File) contact.Policy {
 	return contact.Policy{Version: f.Policy.Version, URL: f.Policy.URL, Text: f.Policy.Text}
 }
 
+// Notice is where the privacy notice is to be read, or all of it where it has no address. What a form shows of it is
+// proof that it was shown.
+func Notice(f *municipality.File) string { return noticeIn(policyOf(f)) }
+
 // withNotice adds a record of its own of the privacy notice for each message, or form, by which somebody joined having
 // been shown it (invariant 9).
-func withNotice(f *municipality.File, consents []contact.Consent) []contact.Consent {
+func withNotice(consents []contact.Consent, shown func(contact.Consent) bool) []contact.Consent {
 	out := slices.Clone(consents)
 	acknowledged := make(map[string]bool)
 	for _, c := range consents {
-		if c.Event != contact.ConsentGiven || acknowledged[c.ExternalID] || !strings.Contains(c.Wording, noticeIn(f)) {
+		if c.Event != contact.ConsentGiven || acknowledged[c.ExternalID] || !shown(c) {
 			continue
 		}
 		acknowledged[c.ExternalID] = true
@@ -42,8 +46,8 @@ func withNotice(f *municipality.File, consents []contact.Consent) []contact.Cons
 
 // prove appends to the consent register, and leaves the hashes in the audit trail.
 func prove(ctx context.Context, tx *db.Tx, m *municipality.Municipality, policy contact.Policy, consents []contact.Consent) error {
-	for i := range consents {
-		consents[i].Language = m.File.Locale
+	for i := range consents { // the desk speaks the file's language, whatever a form spoke
+		consents[i].Language = cmp.Or(consents[i].Language, m.File.Locale)
 	}
 	written, err := contact.AppendConsents(ctx, tx, m.ID, policy, consents)
 	if err != nil {
@@ -66,7 +70,7 @@ func settle(ctx context.Context, tx *db.Tx, m *municipality.Municipality, all ma
 		return err
 	}
 	tallies := make(map[conversation.Tally]int64)
-	day := tx.Now().Format(time.DateOnly)
+	day := tx.Now().In(m.Desk.Zone()).Format(time.DateOnly) // as the figures are read
 	var gone []int64
 	for _, id := range slices.Sorted(maps.Keys(all)) {
 		s := all[id]
@@ -74,7 +78,7 @@ func settle(ctx context.Context, tx *db.Tx, m *municipality.Municipality, all ma
 			tallies[conversation.Tally{Day: day, Number: j.number, Name: "joined:" + j.topic + ":" + channel}]++
 		}
 		for _, d := range s.departures {
-			tallies[conversation.Tally{Day: day, Number: d.number, Name: "left:" + d.topic + ":" + channel}]++
+			tallies[conversation.Tally{Day: day, Number: d.number, Name: "left:" + d.topic + ":" + cmp.Or(d.reason, channel)}]++
 		}
 		if len(s.departures) > 0 {
 			gone = append(gone, id)
@@ -88,17 +92,18 @@ func settle(ctx context.Context, tx *db.Tx, m *municipality.Municipality, all ma
 
 // Verified is what comparing the consent register with the audit trail found.
 type Verified struct {
-	Count      int     // rows that are as they were written
-	Altered    []int64 // rows that are not, or that the audit trail has another hash of
-	Unrecorded []int64 // rows that the audit trail knows nothing of
-	Missing    []int64 // rows that the audit trail knows and the register does not have
-	Audited    int     // rows of the audit trail that are as they were sealed
-	Broken     *int64  // place of the first that is not, nil if all are
+	Count      int      // rows that are as they were written
+	Altered    []int64  // rows that are not, or that the audit trail has another hash of
+	Unrecorded []int64  // rows that the audit trail knows nothing of
+	Missing    []int64  // rows that the audit trail knows and the register does not have
+	Notices    []string // hashes of privacy notices that are not as they were shown, or gone
+	Audited    int      // rows of the audit trail that are as they were sealed
+	Broken     *int64   // place of the first that is not, nil if all are
 }
 
 // Sound tells that nothing was found.
 func (v Verified) Sound() bool {
-	return len(v.Altered) == 0 && len(v.Unrecorded) == 0 && len(v.Missing) == 0 && v.Broken == nil
+	return len(v.Altered) == 0 && len(v.Unrecorded) == 0 && len(v.Missing) == 0 && len(v.Notices) == 0 && v.Broken == nil
 }
 
 // VerifyConsents holds the consent register of a municipality against its audit trail, and this against its chain.
@@ -113,7 +118,12 @@ func VerifyConsents(ctx context.Context, tx *db.Tx, municipality int64) (Verifie
 	if err != nil {
 		return v, err
 	}
+	sound := map[string]bool{"": true} // privacy notices, by hash; an imported consent has none
+	if err := contact.EachPolicy(ctx, tx, municipality, func(hash string, p contact.Policy) { sound[hash] = p.Hash() == hash }); err != nil {
+		return v, err
+	}
 	err = contact.EachConsent(ctx, tx, municipality, func(c contact.Consent) error {
+		sound[c.PolicyHash] = sound[c.PolicyHash] // false where it is gone
 		hash, known := recorded[c.ID]
 		delete(recorded, c.ID)
 		switch {
@@ -128,6 +138,11 @@ func VerifyConsents(ctx context.Context, tx *db.Tx, municipality int64) (Verifie
 	})
 	if err != nil {
 		return v, err
+	}
+	for _, hash := range slices.Sorted(maps.Keys(sound)) {
+		if !sound[hash] {
+			v.Notices = append(v.Notices, hash)
+		}
 	}
 	v.Missing = slices.Sorted(maps.Keys(recorded))
 	v.Audited, v.Broken, err = staff.VerifyAudit(ctx, tx, municipality)

@@ -17,7 +17,7 @@ import (
 type Movement struct {
 	Day          string // 2026-11-24
 	Topic        string
-	Channel      string // whatsapp, page, counter, import, meta
+	Channel      string // whatsapp, page, counter, import; of those who left also number (it changed) and merge (one citizen, not two)
 	Joined, Left int
 }
 

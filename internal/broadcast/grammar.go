@@ -42,6 +42,7 @@ type Grammar struct {
 	towns    lexicon
 	notices  lexicon
 	dialects []dialect
+	choosing dialect         // lists alone
 	phrased  map[string]bool // what is a phrase, so that no hashtag is taken for an unknown list
 	nameless map[string]bool // words that begin or go on with no name
 }
@@ -101,12 +102,18 @@ func (g *Grammar) speak(s municipality.Subscription, here []string) {
 		{verb: Yes, around: surroundings()},
 		{verb: No, around: surroundings()},
 	}
+	g.choosing = dialect{verb: Join, around: surroundings(here, links), topical: true}
+	g.choosing.around.add(everything, all)
 	file := map[Verb][]string{Join: s.Join, Leave: s.Leave, Status: s.Status}
 	own := keys(slices.Concat(s.Join, s.Leave, s.Status))
 	for i := range g.dialects {
 		d := &g.dialects[i]
 		d.phrases = phrasebook{}
-		d.phrases.add(meant, file[d.verb])
+		if d.verb == Status {
+			d.phrases.add(askable, file[d.verb])
+		} else {
+			d.phrases.add(meant, file[d.verb])
+		}
 		for _, saying := range sayings[d.verb] {
 			d.phrases.add(saying.manner, slices.DeleteFunc(slices.Clone(saying.phrases), func(p string) bool { return own[newPhrase(meant, p).key()] }))
 		}
@@ -143,11 +150,8 @@ const (
 // Parse reads a message. It is false where a person has to: unless the whole text is a phrase with the lists
 // it names and the courtesies around it. A municipality without lists has no commands.
 func (g *Grammar) Parse(text string) (Command, bool) {
-	if g.lists == 0 || len(text) > maxBytes || utf8.RuneCountInString(text) > maxRunes {
-		return Command{}, false
-	}
-	s := spell(unescape(text))
-	if len(s.letters) == 0 || len(s.letters) > maxBytes {
+	s, ok := g.spelling(text)
+	if !ok {
 		return Command{}, false
 	}
 	for i := range g.dialects {
@@ -156,6 +160,30 @@ func (g *Grammar) Parse(text string) (Command, bool) {
 		}
 	}
 	return Command{}, false
+}
+
+// Choice reads a message that names lists and nothing else, which says something only to somebody who was asked which
+// lists they want. It returns their keywords and those of districts, in the order of the file; none if it is no such message.
+func (g *Grammar) Choice(text string) []string {
+	s, ok := g.spelling(text)
+	r := reading{Grammar: g, dialect: &g.choosing, spelling: &s}
+	if !ok || s.asks || !r.rest(0, true) {
+		return nil
+	}
+	c, _ := r.command()
+	if len(c.Unknown) > 0 || !slices.ContainsFunc(c.Topics, func(topic string) bool { return slices.Contains(g.topics[:g.lists], topic) }) {
+		return nil
+	}
+	return c.Topics
+}
+
+// spelling is false for what is too long to be a command, or has no letters, and where there are no lists.
+func (g *Grammar) spelling(text string) (spelling, bool) {
+	if g.lists == 0 || len(text) > maxBytes || utf8.RuneCountInString(text) > maxRunes {
+		return spelling{}, false
+	}
+	s := spell(unescape(text))
+	return s, len(s.letters) > 0 && len(s.letters) <= maxBytes
 }
 
 // unescape undoes a link's %20, which stays in the text where a link was escaped twice.

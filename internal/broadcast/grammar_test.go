@@ -271,7 +271,7 @@ var sayings = []saidTo{
 		{"A cosa sono iscritto", "status"},
 		{"a cosa sono iscritta?", "status"},
 		{"my lists", "status"},
-		{"LISTE?", "person"},
+		{"LISTE?", "status"},
 		{"LISTE EMERGENZE", "person"},
 		{"liste d'attesa", "person"},
 		// Answers.

@@ -172,11 +172,11 @@ func Import(ctx context.Context, tx *db.Tx, actor staff.Actor, m *municipality.M
 	number := m.File.WhatsApp[0].PhoneNumberID
 	for i, r := range rows {
 		s := all[contacts[i]]
-		t := s.topics[list]
+		t, date := s.topics[list], order{at: r.Date, source: "import"}
 		switch {
 		case t != nil && t.state == On:
 			report.Already++
-		case t != nil, s.left.stored() != nil, !s.join(list, number, order{at: r.Date, source: "import"}):
+		case t != nil, s.left.stored() != nil, date.before(s.moved), !s.join(list, number, date):
 			report.Left = append(report.Left, r)
 		default:
 			report.Subscribed++

@@ -4,8 +4,10 @@ package broadcast
 
 import (
 	"context"
+	"maps"
 	"math"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -116,8 +118,12 @@ func (k *Keywords) doubts(ctx context.Context, tx *db.Tx, m *municipality.Munici
 		meant[i] = !w.unsure()
 		if w.unsure() {
 			onNumber := slices.DeleteFunc(slices.Clone(now[id]), func(m conversation.Message) bool { return m.Number != w.message.Number })
-			questions := open(m.File, s, listen(m.File, g, append(found[i], onNumber...)), w.order)
-			meant[i] = len(questions) > 0 || w.Soft && len(s.in(On, Suspended)) > 0
+			said := listen(m.File, g, append(found[i], onNumber...))
+			if w.typed {
+				meant[i] = choice(said, w.order) != ""
+			} else {
+				meant[i] = len(open(m.File, s, said, w)) > 0 || w.Soft && len(s.in(On, Suspended)) > 0
+			}
 		}
 		if meant[i] {
 			said := w.message
@@ -177,12 +183,16 @@ func (k *Keywords) Handle(ctx context.Context, tx *db.Tx, m *municipality.Munici
 		t := turns[w.message.ContactID]
 		if t == nil {
 			t = newTurn(m, all[w.message.ContactID])
+			t.page = k.page(t, tx.Now())
 			turns[w.message.ContactID], ordered = t, append(ordered, t)
 		}
 		t.thread, t.said = found[i], listen(m.File, g, found[i])
 		t.apply(w)
 	}
 	if err := quote(ctx, tx, m.ID, ordered); err != nil {
+		return nil, err
+	}
+	if err := recall(ctx, tx, m.ID, ordered); err != nil {
 		return nil, err
 	}
 	var answers []dialogue.Answer
@@ -202,7 +212,7 @@ func (k *Keywords) Handle(ctx context.Context, tx *db.Tx, m *municipality.Munici
 
 // needsThread tells whether what was said around w decides what it does.
 func (w word) needsThread(f *municipality.File, s *standing) bool {
-	return w.Verb == Yes || w.Verb == No || w.moved || f.Subscription.Confirm == "double" && (w.Verb == Join || w.Verb == Status || w.before(s.last))
+	return w.Verb == Yes || w.Verb == No || w.moved || w.typed || f.Subscription.Confirm == "double" && (w.Verb == Join || w.Verb == Status || w.before(s.last))
 }
 
 // quote gives consents by an option of ours the text that the citizen had before them.
@@ -227,22 +237,52 @@ func quote(ctx context.Context, tx *db.Tx, municipality int64, turns []*turn) er
 	return err
 }
 
+// recall gives consents by a SÌ the privacy notice that was in force when it was asked for: another one may be now.
+func recall(ctx context.Context, tx *db.Tx, municipality int64, turns []*turn) error {
+	var asked []contact.Asked
+	var of []*turn
+	var at []int
+	for _, t := range turns {
+		for _, i := range slices.Sorted(maps.Keys(t.asked)) {
+			asked = append(asked, contact.Asked{ContactID: t.s.contact, ExternalID: t.asked[i], Topic: t.consents[i].Topic})
+			of, at = append(of, t), append(at, i)
+		}
+	}
+	if len(asked) == 0 {
+		return nil
+	}
+	shown, err := contact.PoliciesShown(ctx, tx, municipality, asked)
+	for n, p := range shown {
+		if p != (contact.Policy{}) {
+			c := &of[n].consents[at[n]]
+			c.PolicyVersion, c.PolicyHash = p.Version, p.Hash()
+			of[n].notices[c.PolicyHash] = p
+		}
+	}
+	return err
+}
+
 // turn is what one citizen says at once.
 type turn struct {
-	m        *municipality.Municipality
-	s        *standing
-	thread   []conversation.Message // around the word in hand
-	said     []said
-	consents []contact.Consent
-	quotes   map[int]string // external id of the message that a consent's option was picked from
-	before   map[string]SubscriptionState
-	last     word     // of the turn, what is answered
-	newest   bool     // it is the last that the citizen said, as far as is known: older ones get no answer
-	left     []string // topics that the last word took away
+	page      string // where the citizen sees their lists and the privacy notice, "" where the outside doesn't reach us
+	m         *municipality.Municipality
+	s         *standing
+	thread    []conversation.Message // around the word in hand
+	said      []said
+	consents  []contact.Consent
+	quotes    map[int]string            // external id of the message that a consent's option was picked from
+	asked     map[int]string            // external id of the message after which a consent had been asked for
+	notices   map[string]contact.Policy // by hash, where they are not today's
+	before    map[string]SubscriptionState
+	last      word     // of the turn, what is answered
+	newest    bool     // it is the last that the citizen said, as far as is known: older ones get no answer
+	left      []string // topics that the last word took away
+	mostNames int      // how long the names of lists may be in a text
 }
 
 func newTurn(m *municipality.Municipality, s *standing) *turn {
-	t := &turn{m: m, s: s, before: make(map[string]SubscriptionState), quotes: make(map[int]string)}
+	t := &turn{m: m, s: s, mostNames: namesLengths[0], before: make(map[string]SubscriptionState), quotes: make(map[int]string),
+		asked: make(map[int]string), notices: make(map[string]contact.Policy)}
 	for topic := range s.topics {
 		t.before[topic] = s.state(topic)
 	}
@@ -299,8 +339,8 @@ func (t *turn) join(w word) {
 // waiting are the topics that wait for a SÌ now: what was asked before and is not answered yet is among them, because
 // a SÌ answers all of it.
 func (t *turn) waiting() []string {
-	now := t.last.order
-	now.place = math.MaxInt
+	now := t.last
+	now.place, now.of = math.MaxInt, 0
 	var out []string
 	for _, q := range open(t.m.File, t.s, t.said, now) {
 		for _, topic := range q.topics {
@@ -328,6 +368,7 @@ func (t *turn) confirm() {
 			if t.s.join(topic, q.message.Number, q.order) {
 				t.prove(*yes, contact.ConsentGiven, topic)
 				t.consents[len(t.consents)-1].Wording = t.question(q)
+				t.asked[len(t.consents)-1] = q.source
 			}
 		}
 	}
@@ -337,7 +378,7 @@ func (t *turn) confirm() {
 func (t *turn) question(q question) string {
 	shown := ""
 	for _, m := range t.thread {
-		if o := m.Detail.Options; m.Direction == conversation.Out && o != nil && o.Choices[0].ID == yesID {
+		if o := m.Detail.Options; m.Direction == conversation.Out && o != nil && strings.HasPrefix(o.Choices[0].ID, yesID) {
 			shown = m.Text
 		}
 		if m.ClientKey == conversation.AnswerKey(q.message.ExternalID) {
@@ -348,7 +389,7 @@ func (t *turn) question(q question) string {
 }
 
 func (t *turn) decline(w word) {
-	for _, q := range open(t.m.File, t.s, t.said, w.order) {
+	for _, q := range open(t.m.File, t.s, t.said, w) {
 		for _, topic := range q.topics {
 			t.prove(w, contact.ConsentDeclined, topic)
 			t.consents[len(t.consents)-1].Wording = t.question(q)
@@ -374,11 +415,14 @@ func (t *turn) leave(w word) {
 
 // prove notes what w did.
 func (t *turn) prove(w word, event contact.ConsentEvent, topic string) {
-	if w.picked && w.message.ReplyTo != "" {
+	wording := ""
+	if w.typed {
+		wording = choice(t.said, w.order)
+	} else if w.picked && w.message.ReplyTo != "" {
 		t.quotes[len(t.consents)] = w.message.ReplyTo
 	}
 	t.consents = append(t.consents, contact.Consent{ContactID: t.s.contact, Topic: topic, Event: event, At: w.at, Channel: "whatsapp",
-		Number: w.message.Number, MessageID: w.message.ID, ExternalID: w.message.ExternalID, Words: w.message.Text,
+		Number: w.message.Number, MessageID: w.message.ID, ExternalID: w.message.ExternalID, Words: w.message.Text, Wording: wording,
 		Actor: contact.ConsentActor{Kind: string(staff.CitizenKind), ID: t.s.contact}})
 }
 
@@ -392,7 +436,13 @@ func (t *turn) shown(answer string) []contact.Consent {
 			c.Wording = answer
 		}
 	}
-	return withNotice(t.m.File, t.consents)
+	return withNotice(t.consents, func(c contact.Consent) bool {
+		p, ok := t.notices[c.PolicyHash]
+		if !ok {
+			p = policyOf(t.m.File)
+		}
+		return t.noticed(p, c.Wording)
+	})
 }
 
 // joined are the topics that began to reach the citizen by this turn.

@@ -51,7 +51,7 @@ func Prefer(ctx context.Context, tx *db.Tx, m *municipality.Municipality, prefer
 	for i := range rows {
 		rows[i] = rows[i][:3]
 	}
-	if _, err := tx.Exec(ctx, `UPDATE subscriber SET marketing_at = $3 WHERE municipality_id = $1 AND contact_id = $2 AND marketing_at < $3`, rows); err != nil {
+	if _, err := tx.Exec(ctx, `UPDATE subscriber SET marketing_at = $3 WHERE municipality_id = $1 AND contact_id = $2 AND (marketing_at IS NULL OR marketing_at < $3)`, rows); err != nil {
 		return fmt.Errorf("note when citizens told Meta: %w", err)
 	}
 	var consents []contact.Consent
@@ -72,14 +72,4 @@ func Prefer(ctx context.Context, tx *db.Tx, m *municipality.Municipality, prefer
 		return err
 	}
 	return prove(ctx, tx, m, policyOf(m.File), consents)
-}
-
-// MarketingRefused notes that Meta refused marketing messages to contacts at a time, because they had stopped them
-// there (error 131050).
-func MarketingRefused(ctx context.Context, tx *db.Tx, m *municipality.Municipality, contacts []int64, at time.Time) error {
-	preferences := make([]Preference, len(contacts))
-	for i, id := range contacts {
-		preferences[i] = Preference{Contact: id, Stop: true, At: at}
-	}
-	return Prefer(ctx, tx, m, preferences)
 }

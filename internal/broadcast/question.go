@@ -21,8 +21,9 @@ const confirmWithin = 24 * time.Hour
 // said is one thing of a thread that matters to questions.
 type said struct {
 	word
-	office bool // a person of the office wrote, or their program: that ends what the desk had asked, unless they only sent it again
-	asked  bool // the desk has answered it
+	office bool   // a person of the office wrote, or their program: that ends what the desk had asked, unless they only sent it again
+	asked  bool   // the desk has answered it
+	choice string // the answer, where it is a list to choose from
 }
 
 // question is a word after which the desk asks for a SÌ.
@@ -35,10 +36,13 @@ type question struct {
 // and NO: one that was processed before its question is an answer all the same.
 func listen(f *municipality.File, g *Grammar, thread []conversation.Message) []said {
 	var out []said
-	answered := make(map[string]bool)
+	answered, choices := make(map[string]bool), make(map[string]string)
 	for _, m := range thread {
 		if m.Direction == conversation.Out {
 			answered[m.ClientKey] = true
+			if o := m.Detail.Options; o != nil && o.Button != "" {
+				choices[m.ClientKey] = m.Text
+			}
 			if m.Author.Kind != "system" && m.Type != conversation.TypeInteractive && m.Status != conversation.Cancelled {
 				out = append(out, said{word: word{order: orderOf(m)}, office: true})
 			}
@@ -50,7 +54,8 @@ func listen(f *municipality.File, g *Grammar, thread []conversation.Message) []s
 		}
 	}
 	for i, e := range out {
-		out[i].asked = answered[conversation.AnswerKey(e.source)]
+		key := conversation.AnswerKey(e.source)
+		out[i].asked, out[i].choice = answered[key], choices[key]
 	}
 	slices.SortStableFunc(out, func(a, b said) int {
 		switch {
@@ -86,17 +91,21 @@ func asked(f *municipality.File, s *standing, w word) question {
 	return q
 }
 
-// open are the questions that wait for an answer when y is said, the latest first. In one second the question is first,
+// open are the questions that wait for y when it is said, the latest first. In one second the question is first,
 // whatever the ids say: WhatsApp's times tell no more.
-func open(f *municipality.File, s *standing, thread []said, y order) []question {
+func open(f *municipality.File, s *standing, thread []said, y word) []question {
 	var out []question
+	var picked []word // before y
 	for _, e := range slices.Backward(thread) {
 		switch {
-		case !e.before(y) && !(e.at.Equal(y.at) && (e.Verb == Join || e.moved)):
+		case !e.before(y.order) && !(e.at.Equal(y.at) && (e.Verb == Join || e.moved)):
+		case e.of != 0:
+			picked = append(picked, e.word)
 		case e.office, e.Verb == Yes, e.Verb == No, y.at.After(e.at.Add(confirmWithin)):
 			return out
 		default:
-			if q := asked(f, s, e.word); len(q.topics) > 0 && (e.asked || !e.moved) {
+			answered := slices.ContainsFunc(picked, func(p word) bool { return p.covers(thread, e.order) })
+			if q := asked(f, s, e.word); len(q.topics) > 0 && (e.asked || !e.moved) && !answered && y.covers(thread, e.order) {
 				out = append(out, q)
 			}
 		}
@@ -104,11 +113,36 @@ func open(f *municipality.File, s *standing, thread []said, y order) []question 
 	return out
 }
 
+// covers tells whether y, a SÌ or a NO, may answer q. A button answers the question that it stands under, which
+// named what had been asked before, and nothing that was asked later.
+func (y word) covers(thread []said, q order) bool {
+	if y.of == 0 {
+		return true
+	}
+	under := slices.IndexFunc(thread, func(e said) bool { return e.message.ID == y.of })
+	return under >= 0 && !q.at.After(thread[under].at)
+}
+
+// choice is the list to choose from that the citizen had before them when y was said, "" if none: they left since, or
+// the office wrote, or it is a day old.
+func choice(thread []said, y order) string {
+	for _, e := range slices.Backward(thread) {
+		switch {
+		case !e.before(y):
+		case e.office, e.Verb == Leave, e.Verb == No, y.at.After(e.at.Add(confirmWithin)):
+			return ""
+		case e.choice != "":
+			return e.choice
+		}
+	}
+	return ""
+}
+
 // answerTo is the SÌ that q was answered with, nil if it was not.
 func answerTo(thread []said, q order) *word {
 	for _, e := range thread {
 		switch {
-		case e.at.Before(q.at), e.at.Equal(q.at) && e.Verb != Yes && e.Verb != No:
+		case e.at.Before(q.at), e.at.Equal(q.at) && e.Verb != Yes && e.Verb != No, !e.covers(thread, q):
 		case e.office, e.Verb == No, e.at.After(q.at.Add(confirmWithin)):
 			return nil
 		case e.Verb == Yes:

@@ -98,11 +98,11 @@ func skipTwice(ctx context.Context, tx *db.Tx, municipality int64, merges []cont
 // NoteFailures acts on messages that WhatsApp told to have failed: who stopped marketing at Meta is noted, and
 // a broadcast that would fail for everybody is paused.
 func NoteFailures(ctx context.Context, tx *db.Tx, m *municipality.Municipality, failed []conversation.Failure) error {
-	var refused []int64
+	var refused []Preference
 	for _, f := range failed {
 		advice := whatsapp.Classify(f.Code)
 		if advice.Class == whatsapp.OptOut {
-			refused = append(refused, f.ContactID)
+			refused = append(refused, Preference{Contact: f.ContactID, Stop: true, At: f.At})
 		}
 		if f.BroadcastID != 0 && advice.StopsBroadcast {
 			if err := pauseByMeta(ctx, tx, m, f.BroadcastID, f.Code); err != nil {
@@ -110,7 +110,7 @@ func NoteFailures(ctx context.Context, tx *db.Tx, m *municipality.Municipality, 
 			}
 		}
 	}
-	return MarketingRefused(ctx, tx, m, refused, tx.Now())
+	return Prefer(ctx, tx, m, refused)
 }
 
 // Settled acts on how attempts to send copies ended: what came back to the queue of a broadcast that has been
@@ -122,7 +122,7 @@ func Settled(ctx context.Context, tx *db.Tx, m *municipality.Municipality, outco
 	var people []int64
 	for _, o := range outcomes {
 		if o.ErrorCode != 0 {
-			failed = append(failed, conversation.Failure{MessageID: o.MessageID, ContactID: o.ContactID, BroadcastID: o.BroadcastID, Code: o.ErrorCode})
+			failed = append(failed, conversation.Failure{MessageID: o.MessageID, ContactID: o.ContactID, BroadcastID: o.BroadcastID, Code: o.ErrorCode, At: tx.Now()})
 		}
 		if o.BroadcastID != 0 && o.Status == conversation.Queued {
 			back[o.BroadcastID] = true

@@ -54,8 +54,14 @@ type subscribed struct {
 	dirty  bool
 }
 
-// movement is a topic that began or ceased to reach the citizen.
-type movement struct{ topic, number string }
+// movement is a topic that began or ceased to reach the citizen, and why, if it was by no word or form.
+type movement struct{ topic, number, reason string }
+
+// The reasons.
+const (
+	numberChanged = "number"
+	contactMerged = "merge" // one subscriber instead of two
+)
 
 func (s *standing) state(topic string) SubscriptionState {
 	if t := s.topics[topic]; t != nil {
@@ -102,7 +108,7 @@ func (s *standing) join(topic, number string, w order) bool {
 	case was == On: // nothing changes but the word, and from where they get it
 	default:
 		t.set(On, w.at)
-		s.joins = append(s.joins, movement{topic, number})
+		s.joins = append(s.joins, movement{topic: topic, number: number})
 		return true
 	}
 	return false
@@ -121,7 +127,7 @@ func (s *standing) leave(topic string, w order) bool {
 	was := t.state
 	t.word, t.dirty = w, true
 	if was == On {
-		s.departures = append(s.departures, movement{topic, t.number})
+		s.departures = append(s.departures, movement{topic: topic, number: t.number})
 	}
 	if was != Off {
 		t.set(Off, w.at)
@@ -153,7 +159,7 @@ func (s *standing) move(w order) []string {
 		if t := s.topics[topic]; t.state == On && t.word.before(w) {
 			t.dirty = true
 			t.set(Suspended, w.at)
-			s.departures = append(s.departures, movement{topic, t.number})
+			s.departures = append(s.departures, movement{topic, t.number, numberChanged})
 			out = append(out, topic)
 		}
 	}
@@ -171,18 +177,18 @@ func (s *standing) absorb(from *standing) {
 	for topic, t := range from.topics {
 		have := s.topics[topic]
 		if have != nil && have.state == On && t.state == On {
-			s.departures = append(s.departures, movement{topic, t.number}) // one subscriber instead of two
+			s.departures = append(s.departures, movement{topic, t.number, contactMerged})
 		}
 		switch {
 		case have == nil || have.word.before(t.word):
 			if have != nil && have.state == On && t.state != On {
-				s.departures = append(s.departures, movement{topic, have.number})
+				s.departures = append(s.departures, movement{topic, have.number, contactMerged})
 			}
 			moved := *t
 			moved.dirty = true
 			s.topics[topic] = &moved
 		case t.state == On && have.state != On:
-			s.departures = append(s.departures, movement{topic, t.number})
+			s.departures = append(s.departures, movement{topic, t.number, contactMerged})
 		}
 	}
 	s.last, s.dirty = later(s.last, from.last), true

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/filodiretto/filodiretto/internal/calendar"
 	"github.com/filodiretto/filodiretto/internal/contact"
 	"github.com/filodiretto/filodiretto/internal/db"
 	"github.com/filodiretto/filodiretto/internal/dbtest"
@@ -134,7 +135,11 @@ func TestStandingsAreKept(t *testing.T) {
 // Merging gives the older contact everything and leaves the younger nothing, Meta's opt-out too.
 func TestMergeLeavesNothing(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
-		m := &municipality.Municipality{ID: 5, File: &municipality.File{Locale: "it", Policy: municipality.Policy{Version: "1", Text: "Informativa."}}}
+		desk, err := calendar.New(calendar.Spec{}, time.UTC)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := &municipality.Municipality{ID: 5, Desk: desk, File: &municipality.File{Locale: "it", Policy: municipality.Policy{Version: "1", Text: "Informativa."}}}
 		now := time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
 		if err := d.Update(t.Context(), func(ctx context.Context, tx *db.Tx) error {
 			all, err := standings(ctx, tx, 5, []int64{1, 2}, true)

@@ -84,9 +84,10 @@ func (c Consent) Digest(municipality int64) string {
 		c.ExternalID, c.Words, c.Wording, c.PolicyVersion, c.PolicyHash, c.Language, c.Actor.Kind, c.Actor.ID, c.Actor.Name, c.Reference)
 }
 
-// AppendConsents writes rows into the register, all of them under policy, and returns them with their ids and
-// hashes. The zero policy is for consents given elsewhere, under a notice that is not known here. Whoever calls it leaves the hashes in the audit trail, in the same transaction: without them a row
-// could be changed together with its hash.
+// AppendConsents writes rows into the register, under policy where they name no other, and returns them with their ids
+// and hashes. The zero policy is for consents given elsewhere, under a notice that is not known here. Whoever calls
+// it leaves the hashes in the audit trail, in the same transaction: without them a row could be changed together with
+// its hash.
 func AppendConsents(ctx context.Context, tx *db.Tx, municipality int64, policy Policy, consents []Consent) ([]Consent, error) {
 	if len(consents) == 0 {
 		return nil, nil
@@ -97,7 +98,7 @@ func AppendConsents(ctx context.Context, tx *db.Tx, municipality int64, policy P
 		for _, text := range []*string{&c.Words, &c.Wording, &c.Actor.Name, &c.Reference} {
 			*text = db.Text(*text)
 		}
-		if policy != (Policy{}) {
+		if policy != (Policy{}) && c.PolicyHash == "" {
 			c.PolicyVersion, c.PolicyHash = policy.Version, policy.Hash()
 		}
 		c.Hash = c.Digest(municipality)
@@ -181,6 +182,48 @@ func EachConsent(ctx context.Context, tx *db.Tx, municipality int64, f func(Cons
 			return nil
 		}
 	}
+}
+
+// Asked is what a citizen was asked: about a list, after the message with this external id.
+type Asked struct {
+	ContactID         int64
+	ExternalID, Topic string
+}
+
+// PoliciesShown are the privacy notices under which citizens were asked, as the register has them; the zero policy is
+// where it has none.
+func PoliciesShown(ctx context.Context, tx *db.Tx, municipality int64, asked []Asked) ([]Policy, error) {
+	out, rows := make([]Policy, len(asked)), make([][]any, len(asked))
+	for i, a := range asked {
+		rows[i] = []any{municipality, a.ContactID, a.ExternalID, a.Topic}
+	}
+	err := tx.Query(ctx, `SELECT p.version, p.url, p.text FROM consent c JOIN policy p ON p.municipality_id = c.municipality_id AND p.hash = c.policy_hash
+		WHERE c.municipality_id = $1 AND c.external_id = $3 AND c.topic = $4 AND c.event = 'asked' AND c.contact_id IN (SELECT CAST($2 AS bigint) UNION ALL
+		SELECT contact_id FROM contact WHERE municipality_id = $1 AND merged_into = $2 AND merged_into <> 0)`, rows, func(i int, row db.Scanner) error {
+		return row.Scan(&out[i].Version, &out[i].URL, &out[i].Text)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the privacy notices that were shown: %w", err)
+	}
+	return out, nil
+}
+
+// EachPolicy calls f for every privacy notice that consents were given under, with the hash that it was kept by.
+func EachPolicy(ctx context.Context, tx *db.Tx, municipality int64, f func(hash string, p Policy)) error {
+	err := tx.Query(ctx, `SELECT hash, version, url, text FROM policy WHERE municipality_id = $1 ORDER BY hash`, [][]any{{municipality}},
+		func(_ int, row db.Scanner) error {
+			var hash string
+			var p Policy
+			if err := row.Scan(&hash, &p.Version, &p.URL, &p.Text); err != nil {
+				return err
+			}
+			f(hash, p)
+			return nil
+		})
+	if err != nil {
+		return fmt.Errorf("read the privacy notices: %w", err)
+	}
+	return nil
 }
 
 // PolicyByHash is the privacy notice that consents were given under; ok is false if the hash is unknown.

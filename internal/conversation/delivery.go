@@ -59,10 +59,11 @@ func ApplyStatuses(ctx context.Context, tx *db.Tx, municipality int64, changes [
 	return append(failed, others...), keepEarly(ctx, tx, municipality, byExternal)
 }
 
-// Failure is a message that did not arrive, and Graph's code for why.
+// Failure is a message that did not arrive, Graph's code for why, and when WhatsApp says it failed.
 type Failure struct {
 	MessageID, ContactID, BroadcastID int64
 	Code                              int
+	At                                time.Time
 }
 
 // reduce keeps for each message its highest change; among equals the earliest time.
@@ -124,7 +125,7 @@ func advance(ctx context.Context, tx *db.Tx, municipality int64, which string, c
 		f.BroadcastID = max(f.BroadcastID, -f.BroadcastID) // see Again
 		copies.note(f.BroadcastID)
 		if changes[i].Status == Failed {
-			f.Code = changes[i].ErrorCode
+			f.Code, f.At = changes[i].ErrorCode, changes[i].At
 			failed, failures = append(failed, f.MessageID), append(failures, f)
 		}
 		if counted == 1 && kind != TypeTemplate && kind != TypeReaction {

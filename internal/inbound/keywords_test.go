@@ -67,16 +67,34 @@ func contacts(from string) string {
 	return fmt.Sprintf(`"contacts":[{"profile":{"name":"Anna"},"wa_id":%q}]`, from)
 }
 
-// picks delivers the choice of an option of the last answer.
+// picks delivers the choice of an option of the last answer that has one which begins so.
 func (o *office) picks(c *clock, from, id string) {
 	o.t.Helper()
+	for _, m := range slices.Backward(o.spoken(from)) {
+		if m.Detail.Options == nil {
+			continue
+		}
+		for _, choice := range m.Detail.Options.Choices {
+			if strings.HasPrefix(choice.ID, id) {
+				o.press(c, from, m, choice.ID)
+				return
+			}
+		}
+	}
+	o.t.Fatalf("nobody was shown an option %s", id)
+}
+
+// press delivers the choice of an option of m.
+func (o *office) press(c *clock, from string, m conversation.Message, id string) {
+	o.t.Helper()
+	o.accepted(from)
 	serial++
 	kind, title := "list_reply", id
 	if strings.HasPrefix(id, "confirm:") {
-		kind = "button_reply"
+		kind, title = "button_reply", "SÌ"
 	}
 	o.deliver(change(contacts(from) + fmt.Sprintf(`,"messages":[{"from":%q,"id":"wamid.p%d","timestamp":%q,"type":"interactive","context":{"from":"390541123456","id":%q},
-		"interactive":{"type":%q,%q:{"id":%q,"title":%q}}}]`, from, serial, c.next(), o.accepted(from), kind, kind, id, title)))
+		"interactive":{"type":%q,%q:{"id":%q,"title":%q}}}]`, from, serial, c.next(), fmt.Sprintf("wamid.out.%d.%d", o.contact(from), m.ID), kind, kind, id, title)))
 }
 
 // accepted gives the last answer the id that WhatsApp would.
@@ -226,14 +244,14 @@ func TestOneListAndTheOther(t *testing.T) {
 		c := newClock()
 		for _, step := range []struct{ says, lists, answer string }{
 			{"iscrizione on #emergenze", "EMERGENZE", "ricevi gli avvisi Emergenze del"},
-			{"ISCRIZIONE ON #EMERGENZE", "EMERGENZE", "Sei già iscritto agli avvisi Emergenze"},
+			{"ISCRIZIONE ON #EMERGENZE", "EMERGENZE", "Ricevi già gli avvisi Emergenze"},
 			{"LISTE", "EMERGENZE", "Puoi ricevere anche Pubblica utilità"},
 			{"ISCRIZIONE ON #PUBBLICAUTILITA’", "EMERGENZE PUBBLICAUTILITA", "ricevi gli avvisi Pubblica utilità"},
 			{"ISCRIZIONE OFF #EMERGENZE", "PUBBLICAUTILITA", "non ricevi più gli avvisi Emergenze"},
-			{"ISCRIZIONE OFF #EMERGENZE", "PUBBLICAUTILITA", "Non risulti iscritto agli avvisi Emergenze"},
+			{"ISCRIZIONE OFF #EMERGENZE", "PUBBLICAUTILITA", "Non ricevi gli avvisi Emergenze"},
 			{"ISCRIZIONE ON #PIPPO", "PUBBLICAUTILITA", "Non abbiamo una lista con questo nome"},
 			{"ISCRIZIONE OFF", "", "non ricevi più nessun avviso"},
-			{"ISCRIZIONE OFF", "", "Non risulti iscritto a nessun avviso"},
+			{"ISCRIZIONE OFF", "", "Non ricevi nessun avviso"},
 			{"LISTE", "", "Non ricevi nessun avviso"},
 		} {
 			o.says(c, citizen, step.says)
@@ -288,7 +306,7 @@ func TestLeavingInEveryState(t *testing.T) {
 			t.Errorf("leaving reopened the conversation")
 		}
 		o.says(c, "393339999999", "STOP")
-		if a := o.answer("393339999999"); !strings.Contains(a.Text, "Non risulti iscritto") {
+		if a := o.answer("393339999999"); !strings.Contains(a.Text, "Non ricevi nessun avviso") {
 			t.Errorf("a stranger is answered %q", a.Text)
 		}
 	})
@@ -416,7 +434,7 @@ func TestChoosing(t *testing.T) {
 		}
 		o.picks(c, citizen, "join:*")
 		o.wants("lists", o.lists(citizen), "EMERGENZE PUBBLICAUTILITA")
-		o.picks(c, citizen, "join:TOLTA")
+		o.press(c, citizen, asked, "join:TOLTA")
 		if a := o.answer(citizen); !strings.Contains(a.Text, "Non abbiamo una lista") {
 			t.Errorf("a list that is gone is answered %q", a.Text)
 		}
@@ -548,7 +566,7 @@ func TestChangeOfNumber(t *testing.T) {
 		o.wants("joined again", o.lists("393330000002"), "EMERGENZE (PUBBLICAUTILITA)")
 		events, _ := o.proof("393330000002")
 		o.wants("proof", strings.Join(events[len(events)-4:], ", "), "suspended EMERGENZE, suspended PUBBLICAUTILITA, given EMERGENZE, acknowledged")
-		o.wants("tallies", o.tallies(), "joined:EMERGENZE:whatsapp 3, joined:PUBBLICAUTILITA:whatsapp 2, left:EMERGENZE:whatsapp 2, left:PUBBLICAUTILITA:whatsapp 2")
+		o.wants("tallies", o.tallies(), "joined:EMERGENZE:whatsapp 3, joined:PUBBLICAUTILITA:whatsapp 2, left:EMERGENZE:number 2, left:PUBBLICAUTILITA:number 2")
 	})
 }
 
@@ -568,7 +586,7 @@ func TestMergedSubscribers(t *testing.T) {
 		o.wants("merged", o.lists(citizen), "PUBBLICAUTILITA")
 		events, _ := o.proof(citizen)
 		o.wants("proof", strings.Join(events, ", "), "given EMERGENZE, given PUBBLICAUTILITA, acknowledged")
-		o.wants("tallies", o.tallies(), "joined:EMERGENZE:whatsapp 1, joined:PUBBLICAUTILITA:whatsapp 1, left:EMERGENZE:whatsapp 1")
+		o.wants("tallies", o.tallies(), "joined:EMERGENZE:whatsapp 1, joined:PUBBLICAUTILITA:whatsapp 1, left:EMERGENZE:merge 1")
 	})
 }
 

@@ -238,6 +238,9 @@ func (s *sorted) onlyNumber(c whatsapp.Change) string {
 	return ofAccount[0]
 }
 
+// fast is how far WhatsApp's clock may be before ours: a word from the future would hold against all that follow it.
+const fast = time.Minute
+
 func (s *sorted) change(e journal.Entry, c whatsapp.Change, place *int) {
 	for _, w := range c.Preferences {
 		if w.AtFallback {
@@ -263,7 +266,7 @@ func (s *sorted) change(e journal.Entry, c whatsapp.Change, place *int) {
 			s.keep(c, fieldGroup, whatsapp.News{}, cmp.Or(m.At, e.ReceivedAt), m.Raw)
 			continue
 		}
-		if m.AtFallback || m.At.After(e.ReceivedAt.Add(24*time.Hour)) {
+		if m.AtFallback || m.At.After(e.ReceivedAt.Add(fast)) {
 			m.At, m.AtFallback = e.ReceivedAt, true
 		}
 		s.messages = append(s.messages, received{Message: m, number: c.PhoneNumberID, place: *place})

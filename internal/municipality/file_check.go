@@ -183,7 +183,7 @@ func (c *checks) experimental() {
 // reserved are the words that mean the same in every municipality, so no list
 // may be called by one of them.
 var reserved = []string{
-	"STOP", "STOPALL", "UNSUBSCRIBE", "OPTOUT", "BASTA", "DISISCRIZIONE", "DISISCRIVI", "DISISCRIVIMI", "DISISCRIVETEMI",
+	"STOP", "STOPALL", "UNSUBSCRIBE", "OPTOUT", "BASTA", "DISISCRIZIONE", "DISISCRIVI", "DISISCRIVIMI", "DISISCRIVETEMI", "RIMUOVIMI", "RIMUOVETEMI", "ELIMINAMI", "ELIMINATEMI", "TOGLIMI", "TOGLIETEMI",
 	"DISISCRIVERE", "DISISCRIVERMI", "CANCELLA", "CANCELLAMI", "CANCELLATEMI", "CANCELLARMI",
 	"SI", "SII", "SIII", "SISI", "YES", "YEP", "OK", "OKAY", "OKEY", "CONFERMO", "CONFIRM", "ACCETTO", "ACCONSENTO", "CERTO",
 	"NO", "NOPE", "RIFIUTO",

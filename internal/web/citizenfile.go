@@ -229,7 +229,7 @@ func counterProblem(t ticked, reference string) locale.Key {
 	switch {
 	case !t.changes():
 		return "desk.file.no_change"
-	case reference == "":
+	case len(t.join) > 0 && reference == "": // to leave must be as easy as it can be (GDPR, article 7(3))
 		return "desk.file.no_reference"
 	default:
 		return ""
@@ -255,9 +255,13 @@ func counterChange(v *visit, p person, t ticked, reference, key string) broadcas
 		}
 		return l.List(namesOf(f, topics))
 	}
+	wording := l.T("desk.file.counter_left")
+	if len(t.join) > 0 {
+		wording = l.T("desk.file.counter_wording", "reference", reference, "policy", broadcast.Notice(f))
+	}
 	return broadcast.Change{Contact: p.ID, Join: t.join, Leave: t.leave, Number: numberFor(v.municipality, p), Channel: channelCounter, Language: l,
 		Words:   l.T("desk.file.counter_words", "join", listed(t.join), "leave", listed(t.leave)),
-		Wording: l.T("desk.file.counter_wording", "reference", reference), Reference: reference, Key: key}
+		Wording: wording, Reference: reference, Key: key}
 }
 
 // numberFor is which of our numbers a citizen knows: where they joined before, else where they wrote last.

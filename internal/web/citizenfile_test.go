@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -44,16 +45,19 @@ func TestTheCounterEntersWhatWasSigned(t *testing.T) {
 		if got := d.joined(d.rimini, maria); !slices.Equal(got, []string{"EMERGENZE"}) || len(given) != 1 {
 			t.Fatalf("on %v with %d consents", got, len(given))
 		}
+		if all := d.proofs(d.rimini, maria); len(all) != 2 || all[0].Event != contact.ConsentNotice || !strings.Contains(all[0].Wording, broadcast.Notice(d.rimini.File)) {
+			t.Errorf("the notice is acknowledged by %+v", all)
+		}
 		if c := given[0]; c.Channel != "counter" || c.Reference != "prot. 4567/2026" || c.Actor.Name != "Luca Neri" || c.Number != d.rimini.Numbers[0].PhoneNumberID {
 			t.Errorf("the proof is %+v", c)
 		}
 
-		b.post(filePath(maria, "/lists"), url.Values{"key": {"off"}, "was": {"EMERGENZE"}, "reference": {"prot. 4568/2026"}}).want(http.StatusSeeOther)
+		b.post(filePath(maria, "/lists"), url.Values{"key": {"off"}, "was": {"EMERGENZE"}}).want(http.StatusSeeOther) // to leave takes no paper
 		if got := d.joined(d.rimini, maria); len(got) != 0 {
 			t.Errorf("still on %v", got)
 		}
 		rows := b.get(filePath(maria, "/consents.csv")).table()
-		if len(rows) != len(d.proofs(d.rimini, maria))+1 || rows[0][1] != "list" || rows[1][2] != "withdrawn" || rows[1][13] != "prot. 4568/2026" {
+		if len(rows) != len(d.proofs(d.rimini, maria))+1 || rows[0][1] != "list" || rows[1][2] != "withdrawn" || rows[1][7] != "Lo ha chiesto allo sportello" || rows[1][13] != "" {
 			t.Errorf("the file is %v", rows)
 		}
 	})
@@ -92,7 +96,7 @@ func TestMetasOptOutIsShown(t *testing.T) {
 		maria := d.knows(d.rimini, "Maria Bianchi", "393471234567")
 		b.get(filePath(maria, "")).want(http.StatusOK).lacks("ha bloccato su WhatsApp")
 		d.update(func(ctx context.Context, tx *db.Tx) error {
-			return broadcast.MarketingRefused(ctx, tx, d.rimini, []int64{maria}, time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC))
+			return broadcast.Prefer(ctx, tx, d.rimini, []broadcast.Preference{{Contact: maria, Stop: true, At: time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)}})
 		})
 		b.get(filePath(maria, "")).want(http.StatusOK).contains("Dal 02/03/2026 ha bloccato su WhatsApp i messaggi promozionali", "Bloccati i messaggi promozionali")
 	})

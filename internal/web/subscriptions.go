@@ -155,7 +155,8 @@ func (c linked) change(form url.Values) (broadcast.Change, error) {
 	}
 	change.Join, change.Leave = t.join, t.leave
 	shown := namesOf(f, keywords(topicsOf(f)))
-	change.Wording = l.T("page.lists.which") + " " + strings.Join(shown, ", ") + ". " + l.T("page.lists.consent", "leave", "STOP")
+	change.Wording = l.T("page.lists.which") + " " + strings.Join(shown, ", ") + ". " + l.T("page.lists.consent", "leave", "STOP") + " " +
+		l.T("page.lists.notice", "policy", broadcast.Notice(f))
 	ticked := l.T("page.lists.nothing")
 	if len(t.now) > 0 {
 		ticked = strings.Join(namesOf(f, slices.Sorted(slices.Values(t.now))), ", ")

@@ -103,7 +103,7 @@ func sceneFile(ctx context.Context) CitizenFile {
 		Consents: []Consent{
 			{At: ago(30 * time.Hour), Recorded: ago(30 * time.Hour), List: "Pubblica utilità", Event: "suspended", Channel: "dalle impostazioni di WhatsApp", Policy: "1", Hash: strings.Repeat("9f", 32)},
 			{At: ago(500 * time.Hour), Recorded: ago(499 * time.Hour), List: "Pubblica utilità", Event: "given", Channel: "allo sportello", Words: "Iscrizione: Pubblica utilità. Uscita: nessuna.", Policy: "1", Reference: "prot. 4567/2026", Who: "Luca Neri", Hash: strings.Repeat("1c", 32)},
-			{At: ago(900 * time.Hour), Recorded: ago(900 * time.Hour), List: "Emergenze", Event: "given", Channel: "con una parola su WhatsApp", Words: "iscrizione on  #emergenze 👍", Wording: "Iscrizione riuscita: da ora ricevi gli avvisi Emergenze del Comune di Rimini. Iscrivendoti accetti l’informativa. Per smettere scrivi ISCRIZIONE OFF.", Policy: "1", Message: "wamid.HBgMMzkzNDcxMjM0NTY3FQIAEhggRDVDQjY3", Hash: strings.Repeat("a7", 32)},
+			{At: ago(900 * time.Hour), Recorded: ago(900 * time.Hour), List: "Emergenze", Event: "given", Channel: "con una parola su WhatsApp", Words: "iscrizione on  #emergenze 👍", Wording: "Iscrizione riuscita: da ora ricevi gli avvisi Emergenze del Comune di Rimini. Per smettere scrivi ISCRIZIONE OFF.", Policy: "1", Message: "wamid.HBgMMzkzNDcxMjM0NTY3FQIAEhggRDVDQjY3", Hash: strings.Repeat("a7", 32)},
 			{At: ago(900 * time.Hour), Recorded: ago(900 * time.Hour), Event: "acknowledged", Channel: "con una parola su WhatsApp", Policy: "1", Hash: strings.Repeat("0b", 32)},
 		},
 		ConsentsFile: "/desk/rimini/citizens/7/consents.csv", Conversations: maria.Conversations, Counter: Counter{Key: "k"},
