@@ -195,7 +195,12 @@ func (o *office) explainAll(when string, ran map[string][]any) {
 		if strings.HasPrefix(query, "ANALYZE") {
 			continue
 		}
-		if plan := o.explain(query, args); scans.MatchString(plan) {
+		plan := o.explain(query, args)
+		read := plan
+		for _, page := range pages.FindAllStringSubmatch(plan, -1) {
+			read = strings.ReplaceAll(read, "SCAN "+page[1]+"\n", "")
+		}
+		if scans.MatchString(read) {
 			o.t.Errorf("%s: %s\n%s", when, query, plan)
 		}
 	}
@@ -203,6 +208,9 @@ func (o *office) explainAll(when string, ran map[string][]any) {
 
 // scans finds a plan that reads all of a table that grows.
 var scans = regexp.MustCompile(`(?m)(Seq Scan on (message|subscription|subscriber|contact|contact_address|consent)( |$)|^SCAN (message|subscription|subscriber|contact|[msfieck])( |$))`)
+
+// pages are what SQLite reads first and then walks through: they are as long as what is asked for.
+var pages = regexp.MustCompile(`(?m)^CO-ROUTINE (\w+)$`)
 
 func (o *office) explain(query string, args []any) string {
 	o.t.Helper()

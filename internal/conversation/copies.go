@@ -118,48 +118,63 @@ const (
 	upToLast = ` WHERE municipality_id = $1 AND broadcast_id = $2 AND number = $3 AND status = 10 AND lane < 0 AND message_id <= $4 AND CAST($5 AS timestamptz) IS NOT NULL`
 )
 
+// mergedInto is the contact that a copy's has turned out to be; 0 is none.
+const mergedInto = `(SELECT c.merged_into FROM contact c WHERE c.municipality_id = message.municipality_id AND c.contact_id = message.contact_id)`
+
+// lookAtFirst is firstParked with how many of them have a merged contact, or one who has left: mostly nobody, and
+// a statement that changes them would ask all that is parked.
+func (r CopyRelease) lookAtFirst() string {
+	return `SELECT max(message.message_id), count(*), coalesce(sum(CASE WHEN ` + mergedInto + ` <> 0 THEN 1 ELSE 0 END), 0), coalesce(sum(CASE WHEN ` + r.Stay + ` THEN 0 ELSE 1 END), 0)
+		FROM (SELECT municipality_id, message_id, contact_id FROM message
+		WHERE municipality_id = $1 AND broadcast_id = $2 AND number = $3 AND status = 10 AND lane < 0 ORDER BY message_id LIMIT $4) AS message WHERE CAST($5 AS timestamptz) IS NOT NULL`
+}
+
 // ReleaseCopies does so, and skips those of citizens who have left. It returns how many it took from what is
 // parked: none when nothing is left.
 func ReleaseCopies(ctx context.Context, tx *db.Tx, municipality int64, r CopyRelease) (released, skipped int, err error) {
+	since := tx.Now().Add(freeMargin - Window)
 	var end *int64
-	var found int
-	if err := tx.QueryRowContext(ctx, firstParked, municipality, r.Broadcast, r.Number, r.Limit).Scan(&end, &found); err != nil {
+	var found, merged, gone int
+	args := append([]any{municipality, r.Broadcast, r.Number, r.Limit, since}, r.StayArgs...)
+	if err := tx.QueryRowContext(ctx, r.lookAtFirst(), args...).Scan(&end, &found, &merged, &gone); err != nil {
 		return 0, 0, fmt.Errorf("look for parked copies of broadcast %d: %w", r.Broadcast, err)
 	}
 	if found == 0 {
 		return 0, 0, nil
 	}
-	since := tx.Now().Add(freeMargin - Window)
-	twice, err := followMerges(ctx, tx, municipality, r, *end)
-	if err != nil {
-		return 0, 0, err
+	if merged > 0 {
+		if skipped, err = followMerges(ctx, tx, municipality, r, *end); err != nil {
+			return 0, 0, err
+		}
 	}
-	args := append([]any{municipality, r.Broadcast, r.Number, *end, since}, r.StayArgs...)
-	left, err := tx.Exec(ctx, `UPDATE message SET status = 101, error_detail = '`+SkippedLeft+`'`+upToLast+` AND NOT (`+r.Stay+`)`, [][]any{args})
-	if err != nil {
-		return 0, 0, fmt.Errorf("skip who left broadcast %d: %w", r.Broadcast, err)
+	if merged+gone > 0 {
+		args := append([]any{municipality, r.Broadcast, r.Number, *end, since}, r.StayArgs...)
+		left, err := tx.Exec(ctx, `UPDATE message SET status = 101, error_detail = '`+SkippedLeft+`'`+upToLast+` AND NOT (`+r.Stay+`)`, [][]any{args})
+		if err != nil {
+			return 0, 0, fmt.Errorf("skip who left broadcast %d: %w", r.Broadcast, err)
+		}
+		skipped += int(left[0])
 	}
 	kind := `type`
 	if r.Free {
 		kind = `CASE WHEN ` + windowOpen + ` THEN 'text' ELSE 'template' END`
 	}
-	gone, err := tx.Exec(ctx, fmt.Sprintf(`UPDATE message SET lane = %d, next_at = $6, type = %s%s`, r.Lane, kind, upToLast),
+	went, err := tx.Exec(ctx, fmt.Sprintf(`UPDATE message SET lane = %d, next_at = $6, type = %s%s`, r.Lane, kind, upToLast),
 		[][]any{{municipality, r.Broadcast, r.Number, *end, since, tx.Now()}})
 	if err != nil {
 		return 0, 0, fmt.Errorf("release copies of broadcast %d: %w", r.Broadcast, err)
 	}
-	if gone[0] > 0 {
+	if went[0] > 0 {
 		tx.Notify(db.Notice{Topic: db.Outbox, Municipality: municipality, Key: r.Number})
 	}
-	return int(gone[0]), int(left[0]) + twice, nil
+	return int(went[0]), skipped, nil
 }
 
 // followMerges gives parked copies to the contact that theirs has turned out to be: on PostgreSQL a copy may have
 // been prepared in the very moment of the merge. Who has another is skipped; it returns how many.
 func followMerges(ctx context.Context, tx *db.Tx, municipality int64, r CopyRelease, end int64) (twice int, err error) {
-	const into = `(SELECT c.merged_into FROM contact c WHERE c.municipality_id = message.municipality_id AND c.contact_id = message.contact_id)`
 	var moved []Message
-	err = tx.Query(ctx, `UPDATE message SET contact_id = `+into+upToLast+` AND `+into+` <> 0 RETURNING message_id, contact_id`,
+	err = tx.Query(ctx, `UPDATE message SET contact_id = `+mergedInto+upToLast+` AND `+mergedInto+` <> 0 RETURNING message_id, contact_id`,
 		[][]any{{municipality, r.Broadcast, r.Number, end, tx.Now()}}, func(_ int, row db.Scanner) error {
 			m := Message{BroadcastID: r.Broadcast}
 			err := row.Scan(&m.ID, &m.ContactID)
