@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Installs with apt what the tests need beside Go and Node, or says in one sentence what to install:
-# Chromium (pages), PostgreSQL's programs (the second database), a C compiler (Go's race detector).
+# Chromium (pages), PostgreSQL's programs (the second database), a C compiler (Go's race detector), and the
+# programs that make previews and sounds (FFmpeg, Poppler), without which Filodiretto works but shows less.
 # No service of the machine is used: the tests start their own PostgreSQL and their own browser.
 set -eu
 
@@ -24,10 +25,15 @@ has_compiler() {
 	command -v gcc >/dev/null || command -v clang >/dev/null
 }
 
+has_preview_tools() {
+	command -v ffmpeg >/dev/null && command -v pdftoppm >/dev/null && command -v prlimit >/dev/null
+}
+
 missing=
 has_browser || missing="$missing chromium"
 has_postgres || missing="$missing postgresql"
 has_compiler || missing="$missing gcc libc6-dev"
+has_preview_tools || missing="$missing ffmpeg poppler-utils util-linux"
 [ -n "$missing" ] || exit 0
 
 sudo=

@@ -27,7 +27,32 @@ func (s *Store) examine(ctx context.Context, in *incoming, f *File) (small []byt
 			f.Duration = length
 		}
 	}
+	if f.MIME == pdf || class(f.MIME) == "video" {
+		return s.preview(ctx, in, f)
+	}
 	return s.picture(ctx, in, f)
+}
+
+const pdf = "application/pdf"
+
+// preview makes a thumbnail of a film or a PDF where the program for it is installed. Without one it is kept
+// without.
+func (s *Store) preview(ctx context.Context, in *incoming, f *File) (small []byte, err error) {
+	select {
+	case s.transcoding <- struct{}{}:
+		defer func() { <-s.transcoding }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if f.MIME == pdf {
+		small, err = s.firstPage(ctx, in.file)
+	} else {
+		small, err = s.poster(ctx, in.file, f)
+	}
+	if err != nil {
+		return nil, ctx.Err()
+	}
+	return small, nil
 }
 
 // picture measures a picture and makes its thumbnail. One that can't be drawn is kept without.

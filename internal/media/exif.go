@@ -121,11 +121,72 @@ func nextMarker(r *bufio.Reader) (byte, bool) {
 	return b, b != 0
 }
 
-// exifOrientation finds the tag in an Exif segment, which is a TIFF file (Exif 2.32, 4.7.2).
+const maxExif = 1 << 20 // bytes that are looked at, where a format sets no bound
+
+// pngOrientation finds it in the chunk eXIf (PNG 3rd edition, 11.3.4.3), wherever that stands.
+func pngOrientation(content io.ReadSeeker) orientation {
+	at := int64(len(pngSignature))
+	for range maxChunks {
+		var head [8]byte
+		if _, err := content.Seek(at, io.SeekStart); err != nil {
+			return 0
+		}
+		if _, err := io.ReadFull(content, head[:]); err != nil {
+			return 0
+		}
+		size := int64(binary.BigEndian.Uint32(head[:]))
+		if string(head[4:]) == "eXIf" {
+			return readOrientation(content, size)
+		}
+		at += 8 + size + 4
+	}
+	return 0
+}
+
+// webpOrientation finds it in the chunk EXIF (RFC 9649, 2.7.1.5).
+func webpOrientation(content io.ReadSeeker) orientation {
+	if err := rewind(content); err != nil {
+		return 0
+	}
+	chunks, err := webpChunks(content)
+	if err != nil {
+		return 0
+	}
+	for _, c := range chunks {
+		if c.kind != "EXIF" {
+			continue
+		}
+		if _, err := content.Seek(c.at, io.SeekStart); err != nil {
+			return 0
+		}
+		return readOrientation(content, c.size)
+	}
+	return 0
+}
+
+func readOrientation(content io.Reader, size int64) orientation {
+	tiff, err := io.ReadAll(io.LimitReader(content, min(size, maxExif)))
+	if err != nil {
+		return 0
+	}
+	return tiffOrientation(bytes.TrimPrefix(tiff, exifStart)) // some programs write JPEG's beginning here too
+}
+
+var exifStart = []byte("Exif\x00\x00")
+
+// exifOrientation finds the tag in an Exif segment of a JPEG (Exif 2.32, 4.7.2).
 func exifOrientation(segment []byte) orientation {
+	tiff, ok := bytes.CutPrefix(segment, exifStart)
+	if !ok {
+		return 0
+	}
+	return tiffOrientation(tiff)
+}
+
+// tiffOrientation finds the tag in a TIFF file, which Exif is.
+func tiffOrientation(tiff []byte) orientation {
 	const tag, short, entry = 0x0112, 3, 12
-	tiff, ok := bytes.CutPrefix(segment, []byte("Exif\x00\x00"))
-	if !ok || len(tiff) < 8 {
+	if len(tiff) < 8 {
 		return 0
 	}
 	var order binary.ByteOrder = binary.LittleEndian

@@ -466,7 +466,7 @@ func TestAFileServedAgainIsNotSentAgain(t *testing.T) {
 			media.ServeContent(first, httptest.NewRequest(http.MethodGet, "/", nil), f, content, small)
 			h := first.Header()
 			if first.Code != http.StatusOK || h.Get("Content-Type") != "image/jpeg" || !strings.HasPrefix(h.Get("Cache-Control"), "private") ||
-				h.Get("Content-Disposition") != `inline; filename=`+db.FormatID(f.ID)+".jpg" {
+				h.Get("Content-Disposition") != map[bool]string{false: `attachment; filename=` + db.FormatID(f.ID) + ".jpg", true: "inline"}[small] {
 				t.Errorf("%d %v", first.Code, h)
 			}
 			tags[h.Get("ETag")] = true

@@ -59,8 +59,10 @@ type File struct {
 	Width     int           // pixels as shown, 0 when unknown
 	Height    int           // pixels as shown, 0 when unknown
 	Duration  time.Duration // of voice notes (Ogg Opus), 0 when unknown
-	Thumbnail bool
-	At        time.Time // when it was sent to us, or attached
+	Thumbnail bool          // of a picture; of a film or a PDF where the program for it was installed
+	At        time.Time     // when it was sent to us, or attached
+
+	Description Description
 
 	UploadedID string // WhatsApp's id of our upload; see Uploaded
 
@@ -93,8 +95,8 @@ func Get(ctx context.Context, tx *db.Tx, municipality, id int64) (File, error) {
 }
 
 const selectFile = `SELECT media_id, message_id, number, direction, external_id, url, mime, name, size, sha256, declared_sha256,
-	state, reason, width, height, duration_ms, thumbnail, uploaded_id, uploaded_for, uploaded_until, created_at
-	FROM media WHERE municipality_id = $1 AND media_id = $2`
+	state, reason, width, height, duration_ms, thumbnail, uploaded_id, uploaded_for, uploaded_until, created_at,
+	description, described_name, described_at FROM media WHERE municipality_id = $1 AND media_id = $2`
 
 // ByIDs returns those of the files that the municipality has.
 func ByIDs(ctx context.Context, tx *db.Tx, municipality int64, ids []int64) (map[int64]File, error) {
@@ -117,12 +119,16 @@ func ByIDs(ctx context.Context, tx *db.Tx, municipality int64, ids []int64) (map
 func scan(row db.Scanner) (File, error) {
 	var f File
 	var milliseconds int64
-	var until *time.Time
+	var until, described *time.Time
 	err := row.Scan(&f.ID, &f.MessageID, &f.Number, &f.Direction, &f.externalID, &f.url, &f.MIME, &f.Name, &f.Size, &f.SHA256, &f.declared,
-		&f.State, &f.Reason, &f.Width, &f.Height, &milliseconds, &f.Thumbnail, &f.UploadedID, &f.uploadedFor, &until, &f.At)
+		&f.State, &f.Reason, &f.Width, &f.Height, &milliseconds, &f.Thumbnail, &f.UploadedID, &f.uploadedFor, &until, &f.At,
+		&f.Description.Text, &f.Description.By, &described)
 	f.Duration, f.At = time.Duration(milliseconds)*time.Millisecond, f.At.UTC()
 	if until != nil {
 		f.uploadedUntil = until.UTC()
+	}
+	if described != nil {
+		f.Description.At = described.UTC()
 	}
 	return f, err
 }

@@ -59,6 +59,7 @@ type host struct {
 	asked    map[string]int // how often a file's address was asked for
 	fetched  int
 	uploaded int
+	received []byte                                            // of the last upload
 	fetch    func(w http.ResponseWriter, r *http.Request) bool // answers in place of the host when it says so
 	answer   func(w http.ResponseWriter)                       // answers in place of Graph
 }
@@ -105,7 +106,7 @@ func newHost(t *testing.T) *host {
 	})
 	mux.HandleFunc("POST /v26.0/1001/media", func(w http.ResponseWriter, r *http.Request) {
 		h.uploaded++
-		_, _ = io.Copy(io.Discard, r.Body)
+		h.received, _ = io.ReadAll(r.Body)
 		_, _ = io.WriteString(w, `{"id":"up1"}`)
 	})
 	h.Server = httptest.NewServer(mux)
@@ -415,7 +416,7 @@ func TestServedSafely(t *testing.T) {
 	if err := os.WriteFile(content, []byte("0123456789"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for mime, disposition := range map[string]string{"image/jpeg": "inline", "audio/ogg": "inline", "application/pdf": "attachment", "text/html": "attachment", "image/svg+xml": "attachment"} {
+	for mime, disposition := range map[string]string{"image/jpeg": "attachment", "video/mp4": "inline", "audio/ogg": "inline", "application/pdf": "attachment", "text/html": "attachment", "image/svg+xml": "attachment"} {
 		file, err := os.Open(content)
 		if err != nil {
 			t.Fatal(err)

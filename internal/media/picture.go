@@ -62,15 +62,20 @@ func look(content io.ReadSeeker, mime string) (p picture, ok bool, err error) {
 	if err := rewind(content); err != nil {
 		return picture{}, false, err
 	}
-	if mime == "image/jpeg" {
+	switch mime {
+	case "image/jpeg":
 		h := readJPEGHeader(content)
 		p.turn = h.orientation
 		if h.progressive {
 			p.cost *= 5 // its coefficients are kept until the last scan
 		}
-		if p.turn.sideways() {
-			p.width, p.height = p.height, p.width
-		}
+	case "image/png":
+		p.turn = pngOrientation(content)
+	case "image/webp":
+		p.turn = webpOrientation(content)
+	}
+	if p.turn.sideways() {
+		p.width, p.height = p.height, p.width
 	}
 	return p, true, rewind(content)
 }
@@ -92,19 +97,27 @@ func pixelBytes(m color.Model) int64 {
 	return 4
 }
 
-// thumbnail makes a small upright copy of a picture: a JPEG, or a PNG if one sees through it.
-func thumbnail(content io.Reader, mime string, p picture) (small []byte, err error) {
+// decode reads a whole picture, if that takes no more memory than it may.
+func decode(content io.Reader, mime string, p picture) (whole image.Image, err error) {
 	if p.cost > maxPixelBytes {
 		return nil, fmt.Errorf("decoding a picture would take %d bytes", p.cost)
 	}
 	defer func() { // what a stranger sends must not be able to end a worker, whatever a decoder thinks of it
 		if r := recover(); r != nil {
-			small, err = nil, fmt.Errorf("decode a picture of %s: panic: %v", mime, r)
+			whole, err = nil, fmt.Errorf("decode a picture of %s: panic: %v", mime, r)
 		}
 	}()
-	whole, err := decoders[mime].decode(content)
-	if err != nil {
+	if whole, err = decoders[mime].decode(content); err != nil {
 		return nil, fmt.Errorf("decode a picture of %s: %w", mime, err)
+	}
+	return whole, nil
+}
+
+// thumbnail makes a small upright copy of a picture: a JPEG, or a PNG if one sees through it.
+func thumbnail(content io.Reader, mime string, p picture) (small []byte, err error) {
+	whole, err := decode(content, mime, p)
+	if err != nil {
+		return nil, err
 	}
 	width, height := fit(whole.Bounds().Dx(), whole.Bounds().Dy())
 	if width == 0 || height == 0 {

@@ -14,34 +14,42 @@ import (
 )
 
 // ServeContent answers with the content of a file, or its thumbnail. What came from outside never runs
-// in the desk's pages: no type is guessed, only pictures, sounds and films are shown, everything else is
-// saved, and whatever it is stands in a sandbox of its own. The caller has checked who asks, may have
+// in the desk's pages: no type is guessed, only thumbnails, sounds and films are shown, everything else is
+// saved (a picture is shown by ServeShown), and whatever it is stands in a sandbox of its own. The caller has checked who asks, may have
 // set Cache-Control, and closes content.
 func ServeContent(w http.ResponseWriter, r *http.Request, f File, content *os.File, thumbnail bool) {
-	contentType, tag := f.MIME, f.SHA256
 	if thumbnail {
-		contentType, tag = thumbnailType(content), tag+"-thumbnail"
+		answer(w, r, content, pictureType(content), f.SHA256+"-thumbnail", "inline")
+		return
 	}
-	contentType = harmless(contentType)
+	contentType := harmless(f.MIME)
 	disposition := "attachment"
-	if shown(contentType) {
+	if class(contentType) == "audio" || class(contentType) == "video" {
 		disposition = "inline"
 	}
+	answer(w, r, content, contentType, f.SHA256, mime.FormatMediaType(disposition, map[string]string{"filename": f.filename()}))
+}
+
+// ServeShown answers with what OpenShown opened, as ServeContent does.
+func ServeShown(w http.ResponseWriter, r *http.Request, f File, content *os.File) {
+	answer(w, r, content, pictureType(content), f.SHA256+shownSuffix, "inline")
+}
+
+// ServeSound answers with what OpenSound opened, as ServeContent does.
+func ServeSound(w http.ResponseWriter, r *http.Request, f File, content *os.File) {
+	answer(w, r, content, soundType, f.SHA256+soundSuffix, "inline")
+}
+
+func answer(w http.ResponseWriter, r *http.Request, content *os.File, contentType, tag, disposition string) {
 	h := w.Header()
 	h.Set("Content-Type", contentType)
-	h.Set("Content-Disposition", mime.FormatMediaType(disposition, map[string]string{"filename": f.filename()}))
+	h.Set("Content-Disposition", disposition)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("ETag", `"`+tag+`"`)
 	h.Set("Cache-Control", "private, no-cache") // kept, and shown only to who may still see it
 	http.ServeContent(w, r, "", time.Time{}, content)
-}
-
-// shown are the types a browser may show by itself.
-func shown(contentType string) bool {
-	_, picture := decoders[contentType]
-	return picture || class(contentType) == "audio" || class(contentType) == "video"
 }
 
 // harmless is the type to send. What is written in text may be a page or a script, under whatever name:
@@ -53,11 +61,15 @@ func harmless(contentType string) string {
 	return contentType
 }
 
-// thumbnailType is the type of one of our own thumbnails.
-func thumbnailType(content *os.File) string {
+// pictureType is the type of a picture that we made.
+func pictureType(content *os.File) string {
 	var mark [1]byte
-	if _, err := content.ReadAt(mark[:], 0); err == nil && mark[0] == 0x89 { // PNG's first byte
+	_, _ = content.ReadAt(mark[:], 0) // a broken one shows as such
+	switch mark[0] {
+	case pngSignature[0]:
 		return "image/png"
+	case 'R': // RIFF
+		return "image/webp"
 	}
 	return "image/jpeg"
 }

@@ -3,6 +3,7 @@
 package media_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -34,8 +35,8 @@ func TestFilesOfEveryClassComeAndGo(t *testing.T) {
 		for class, want := range map[string]media.File{
 			"image":    {MIME: "image/jpeg", Thumbnail: true, Width: 960, Height: 640},
 			"voice":    {MIME: "audio/ogg"},
-			"video":    {MIME: "video/mp4"},
-			"document": {MIME: "application/pdf", Name: "modulo-iscrizione.pdf"},
+			"video":    {MIME: "video/mp4", Thumbnail: true, Width: 160, Height: 160},
+			"document": {MIME: "application/pdf", Thumbnail: true, Name: "modulo-iscrizione.pdf"},
 			"sticker":  {MIME: "image/webp", Thumbnail: true},
 		} {
 			sent := write(t, server.URL, "/simulator/citizens/393331234567/messages", `{"number":"100000000000001","`+class+`":{}}`)
@@ -51,11 +52,36 @@ func TestFilesOfEveryClassComeAndGo(t *testing.T) {
 			if want.Width != 0 && (f.Width != want.Width || f.Height != want.Height) || (class == "voice") != (f.Duration > 0) {
 				t.Errorf("%s: got %dx%d, %v", class, f.Width, f.Height, f.Duration)
 			}
+			if class == "voice" {
+				k.playsEverywhere(f)
+			}
 			if uploaded, err := k.service.UploadForSending(t.Context(), account, k.m, id); err != nil || uploaded == "" {
 				t.Errorf("%s sent on: %q, %v", class, uploaded, err)
 			}
 		}
 	})
+}
+
+// playsEverywhere wants a voice note as AAC in MP4, made once.
+func (k *desk) playsEverywhere(f media.File) {
+	k.t.Helper()
+	var lengths []int
+	for range 2 {
+		sound, err := k.store.OpenSound(k.t.Context(), k.m, f)
+		if err != nil {
+			k.t.Fatal(err)
+		}
+		w := httptest.NewRecorder()
+		media.ServeSound(w, httptest.NewRequest(http.MethodGet, "/", nil), f, sound)
+		_ = sound.Close()
+		if b := w.Body.Bytes(); w.Header().Get("Content-Type") != "audio/mp4" || len(b) < 500 || string(b[4:8]) != "ftyp" || !bytes.Contains(b, []byte("mp4a")) {
+			k.t.Errorf("the sound is %d bytes, %v", len(b), w.Header())
+		}
+		lengths = append(lengths, w.Body.Len())
+	}
+	if lengths[0] != lengths[1] {
+		k.t.Errorf("it has %d bytes", lengths)
+	}
 }
 
 type written struct {

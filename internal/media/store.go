@@ -24,6 +24,9 @@ import (
 type Store struct {
 	dir      string
 	decoding chan struct{} // one picture at a time: decoded ones are large
+
+	tools       Tools
+	transcoding chan struct{} // one program at a time, as nobody knows what it takes
 }
 
 const (
@@ -33,12 +36,12 @@ const (
 )
 
 // NewStore keeps contents under dir, which only this user can read. It removes what was on its way in
-// when a process died.
+// when a process died, and uses the Tools that it finds.
 func NewStore(dir string) (*Store, error) {
 	if err := os.MkdirAll(filepath.Join(dir, incomingDir), 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder of media: %w", err)
 	}
-	s := &Store{dir: dir, decoding: make(chan struct{}, 1)}
+	s := &Store{dir: dir, decoding: make(chan struct{}, 1), tools: FindTools(), transcoding: make(chan struct{}, 1)}
 	if err := s.sweep(time.Now().Add(-abandoned)); err != nil {
 		return nil, fmt.Errorf("tidy the folder of media: %w", err)
 	}
@@ -61,7 +64,7 @@ func (s *Store) sweep(before time.Time) error {
 		if info.ModTime().After(before) {
 			continue
 		}
-		if err := os.Remove(filepath.Join(s.dir, incomingDir, f.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := os.RemoveAll(filepath.Join(s.dir, incomingDir, f.Name())); err != nil { // a program's folder has files in it
 			return err
 		}
 	}
@@ -131,7 +134,25 @@ func (s *Store) Add(ctx context.Context, municipality int64, name string, r io.R
 	if err := sendableAs(f); err != nil {
 		return File{}, err
 	}
-	return f, s.keep(municipality, in, small, &f)
+	if err := s.keep(municipality, in, small, &f); err != nil {
+		return File{}, err
+	}
+	return f, s.showable(ctx, municipality, f)
+}
+
+// showable refuses a picture that can't be freed of its metadata: it would leave the house with them.
+func (s *Store) showable(ctx context.Context, municipality int64, f File) error {
+	if class(f.MIME) != "image" {
+		return nil
+	}
+	shown, err := s.OpenShown(ctx, municipality, f)
+	if fault.KindOf(err) == fault.NotFound {
+		return ErrType.With(err)
+	}
+	if err != nil {
+		return err
+	}
+	return shown.Close()
 }
 
 func sendableAs(f File) error {

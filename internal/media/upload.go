@@ -5,6 +5,7 @@ package media
 import (
 	"context"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/filodiretto/filodiretto/internal/db"
@@ -14,6 +15,15 @@ import (
 
 // uploadLife is how long an upload is used; WhatsApp keeps it for 30 days.
 const uploadLife = 29 * 24 * time.Hour
+
+// openForSending opens what leaves the house: of a picture what is shown of it, so that a photo taken on site
+// does not tell a citizen where, when and by whose phone.
+func (s *Store) openForSending(ctx context.Context, municipality int64, f File) (*os.File, error) {
+	if class(f.MIME) == "image" {
+		return s.OpenShown(ctx, municipality, f)
+	}
+	return s.Open(municipality, f, false)
+}
 
 // UploadForSending brings a stored file to WhatsApp for the number of account, unless it is there
 // already, and returns WhatsApp's id of it. Failures of WhatsApp are those of whatsapp.UploadMedia.
@@ -25,7 +35,7 @@ func (s *Service) UploadForSending(ctx context.Context, account whatsapp.Account
 	if f.Uploaded(account.PhoneNumberID, s.o.DB.Now()) {
 		return f.UploadedID, nil
 	}
-	content, err := s.o.Store.Open(municipality, f, false)
+	content, err := s.o.Store.openForSending(ctx, municipality, f)
 	if err != nil {
 		return "", fmt.Errorf("upload media %d: %w", id, err)
 	}
