@@ -21,6 +21,7 @@ import (
 	"github.com/filodiretto/filodiretto/internal/db"
 	"github.com/filodiretto/filodiretto/internal/journal"
 	"github.com/filodiretto/filodiretto/internal/locale"
+	"github.com/filodiretto/filodiretto/internal/media"
 	"github.com/filodiretto/filodiretto/internal/municipality"
 	"github.com/filodiretto/filodiretto/internal/secret"
 	"github.com/filodiretto/filodiretto/internal/whatsapp"
@@ -80,6 +81,7 @@ func (e *examination) line(mark string, key locale.Key, args ...any) {
 func (e *examination) all(ctx context.Context) {
 	e.publicAddress()
 	e.folder()
+	e.tools()
 	key := e.keyFile()
 	d := e.database(ctx)
 	if d != nil {
@@ -172,6 +174,24 @@ func writable(folder string) (free int64, err error) {
 		return 0, err
 	}
 	return int64(stat.Bavail) * stat.Bsize, nil
+}
+
+// tools tells which of the programs are there that files are shown better with. All works without them.
+func (e *examination) tools() {
+	found := media.FindTools()
+	if found.FFmpeg != "" {
+		e.well("doctor.ffmpeg")
+	} else {
+		e.warn("doctor.ffmpeg_missing")
+	}
+	if found.PDFToPPM != "" {
+		e.well("doctor.pdftoppm")
+	} else {
+		e.warn("doctor.pdftoppm_missing")
+	}
+	if found.Prlimit == "" && found != (media.Tools{}) {
+		e.warn("doctor.prlimit_missing")
+	}
 }
 
 func (e *examination) keyFile() *secret.Key {

@@ -107,6 +107,16 @@ func (in *installation) chmodKey(mode os.FileMode) {
 	}
 }
 
+// Everything works without the programs for previews and sounds, but whoever looks is told.
+func TestDoctorNamesTheProgramsForFiles(t *testing.T) {
+	in := install(t, dbtest.DSNs(t)["sqlite"])
+	in.start()
+	in.try("", "doctor").want(t, 0, "✓ ffmpeg", "✓ pdftoppm")
+	t.Setenv("PATH", t.TempDir())
+	in.try("", "doctor").want(t, 0, "! ffmpeg", "apt-get install ffmpeg", "! pdftoppm", "apt-get install poppler-utils")
+	in.stop()
+}
+
 // The callback is set with serve running, since Meta calls it first.
 func TestDoctorSetsTheCallback(t *testing.T) {
 	in := install(t, dbtest.DSNs(t)["sqlite"])

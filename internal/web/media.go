@@ -8,13 +8,17 @@ import (
 	"fmt"
 	"mime/multipart"
 	"net/http"
+	"os"
 	"path"
 	"strings"
+	"time"
+	"unicode/utf8"
 
 	"github.com/filodiretto/filodiretto/internal/conversation"
 	"github.com/filodiretto/filodiretto/internal/db"
 	"github.com/filodiretto/filodiretto/internal/locale"
 	"github.com/filodiretto/filodiretto/internal/media"
+	"github.com/filodiretto/filodiretto/internal/staff"
 	"github.com/filodiretto/filodiretto/internal/web/page"
 )
 
@@ -35,6 +39,7 @@ func (s *Server) filesOf(ctx context.Context, tx *db.Tx, v *visit, messages []co
 		out[id] = &page.Media{
 			ID: db.FormatID(id), State: mediaState(f.State), Name: f.Name, Format: formatOf(f), Bytes: f.Size,
 			Width: f.Width, Height: f.Height, Length: f.Duration, Thumbnail: f.Thumbnail, MIME: f.MIME, Reason: locale.Key(f.Reason),
+			Sound: s.Media.Transcodes(f), Description: f.Description.Text, DescribedBy: f.Description.By, DescribedAt: f.Description.At,
 		}
 	}
 	return out, nil
@@ -63,7 +68,7 @@ func formatOf(f media.File) string {
 	return strings.ToUpper(kind)
 }
 
-// file serves a file to the staff of its municipality, and nobody else.
+// file serves a file, as it came, to the staff of its municipality, and nobody else.
 func (s *Server) file(w http.ResponseWriter, r *http.Request, v *visit) error {
 	return s.serveFile(w, r, v, false)
 }
@@ -74,20 +79,9 @@ func (s *Server) thumbnail(w http.ResponseWriter, r *http.Request, v *visit) err
 }
 
 func (s *Server) serveFile(w http.ResponseWriter, r *http.Request, v *visit, small bool) error {
-	fileID, err := id(r)
+	f, err := s.readyFile(r, v)
 	if err != nil {
 		return err
-	}
-	var f media.File
-	err = s.DB.View(r.Context(), func(ctx context.Context, tx *db.Tx) error {
-		f, err = media.Get(ctx, tx, v.municipality.ID, fileID)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	if f.State != media.Ready {
-		return errNotFound
 	}
 	small = small && f.Thumbnail
 	content, err := s.Media.Open(v.municipality.ID, f, small)
@@ -97,6 +91,105 @@ func (s *Server) serveFile(w http.ResponseWriter, r *http.Request, v *visit, sma
 	defer func() { _ = content.Close() }() // it was only read
 	media.ServeContent(w, r, f, content, small)
 	return nil
+}
+
+// readyFile is the file that an address names.
+func (s *Server) readyFile(r *http.Request, v *visit) (f media.File, err error) {
+	fileID, err := id(r)
+	if err != nil {
+		return f, err
+	}
+	err = s.DB.View(r.Context(), func(ctx context.Context, tx *db.Tx) error {
+		f, err = media.Get(ctx, tx, v.municipality.ID, fileID)
+		return err
+	})
+	if err == nil && f.State != media.Ready {
+		err = errNotFound
+	}
+	return f, err
+}
+
+// derivedTime is how long a browser waits for what is made of a file: as long as that may take, and its turn.
+const derivedTime = 3 * time.Minute
+
+// shownPicture serves a picture upright and without metadata.
+func (s *Server) shownPicture(w http.ResponseWriter, r *http.Request, v *visit) error {
+	return s.serveDerived(w, r, v, s.Media.OpenShown, media.ServeShown)
+}
+
+// sound serves a sound as every browser plays it.
+func (s *Server) sound(w http.ResponseWriter, r *http.Request, v *visit) error {
+	return s.serveDerived(w, r, v, s.Media.OpenSound, media.ServeSound)
+}
+
+func (s *Server) serveDerived(w http.ResponseWriter, r *http.Request, v *visit, open func(context.Context, int64, media.File) (*os.File, error),
+	serve func(http.ResponseWriter, *http.Request, media.File, *os.File)) error {
+	f, err := s.readyFile(r, v)
+	if err != nil {
+		return err
+	}
+	if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(derivedTime)); err != nil {
+		return err
+	}
+	content, err := open(r.Context(), v.municipality.ID, f)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = content.Close() }() // it was only read
+	serve(w, r, f, content)
+	return nil
+}
+
+func (s *Server) descriptionDialog(w http.ResponseWriter, r *http.Request, v *visit) error {
+	f, err := s.readyFile(r, v)
+	if err != nil {
+		return err
+	}
+	kind := kindOfFile(f.MIME)
+	if strings.HasPrefix(f.MIME, "image/") {
+		kind = conversation.TypeImage
+	}
+	if kind == conversation.TypeDocument {
+		return errNotFound // it speaks for itself
+	}
+	return s.dialog(w, r, v, page.DescriptionDialog(page.DescriptionForm{
+		Media: db.FormatID(f.ID), Type: typeOf(kind), Text: f.Description.Text, Limit: media.MaxDescription,
+	}))
+}
+
+const fileDescribed staff.Action = "file.described"
+
+// describe keeps what a photo shows or a voice note says, and lets whoever has the thread open see it.
+func (s *Server) describe(w http.ResponseWriter, r *http.Request, v *visit) error {
+	fileID, err := id(r)
+	if err != nil {
+		return err
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	var shown int64
+	err = s.DB.Update(r.Context(), func(ctx context.Context, tx *db.Tx) error {
+		f, changed, err := media.Describe(ctx, tx, v.municipality.ID, fileID, media.Author{ID: v.actor.ID, Name: v.actor.Name}, r.PostFormValue("text"))
+		if err != nil {
+			return err
+		}
+		if changed { // the trail outlives what it speaks of: it says how long the text is, never what it says
+			detail := map[string]any{"characters": utf8.RuneCountInString(f.Description.Text)}
+			if err := staff.Record(ctx, tx, v.actor, fileDescribed, "media", db.FormatID(f.ID), detail); err != nil {
+				return err
+			}
+		}
+		m, err := conversation.GetMessage(ctx, tx, v.municipality.ID, f.MessageID)
+		if err != nil {
+			return err
+		}
+		shown = openOr(r, m.ConversationID)
+		tx.Notify(db.Notice{Topic: db.Conversation, Municipality: v.municipality.ID, ID: m.ConversationID})
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return s.acted(w, r, v, shown)
 }
 
 // storedFile is an upload that lies in the store, and whose row is yet to be written.

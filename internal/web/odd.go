@@ -13,6 +13,7 @@ import (
 	"github.com/filodiretto/filodiretto/internal/conversation"
 	"github.com/filodiretto/filodiretto/internal/db"
 	"github.com/filodiretto/filodiretto/internal/locale"
+	"github.com/filodiretto/filodiretto/internal/media"
 	"github.com/filodiretto/filodiretto/internal/web/page"
 	"github.com/filodiretto/filodiretto/internal/whatsapp"
 )
@@ -38,6 +39,7 @@ func oddities(v *visit, out *page.Message, m conversation.Message) {
 	}
 	if m.Direction == conversation.In {
 		out.Problem = whatIsWrong(l, m)
+		out.Ask = askAgain(v.municipality.File.Locale, m, out.Media)
 	}
 	out.Raw = indented(d.Raw)
 }
@@ -105,17 +107,23 @@ const (
 // files are types of which something can be missing that a citizen can send again.
 var files = []string{conversation.TypeImage, conversation.TypeVideo, conversation.TypeAudio, conversation.TypeVoice, conversation.TypeDocument, conversation.TypeSticker}
 
+func has(m conversation.Message, code int) bool {
+	return slices.ContainsFunc(m.Detail.Problems, func(p conversation.Problem) bool { return p.Code == code })
+}
+
+// fileLost tells whether WhatsApp could not bring us the file of a message.
+func fileLost(m conversation.Message) bool {
+	return has(m, codeMedia) || m.Type == conversation.TypeUnsupported && slices.Contains(files, m.Detail.Kind)
+}
+
 // whatIsWrong says in plain words what is wrong with what came in and what to do; "" where nothing is.
 func whatIsWrong(l locale.Language, m conversation.Message) string {
-	has := func(code int) bool {
-		return slices.ContainsFunc(m.Detail.Problems, func(p conversation.Problem) bool { return p.Code == code })
-	}
 	odd := m.Type == conversation.TypeUnsupported
 	own := locale.Key("desk.unsupported." + m.Detail.Kind)
 	switch {
-	case has(codeMedia), odd && slices.Contains(files, m.Detail.Kind):
+	case fileLost(m):
 		return l.T("desk.message.file_lost")
-	case has(codeLost):
+	case has(m, codeLost):
 		return l.T("desk.message.lost")
 	case odd && locale.Has(own):
 		return l.T(own)
@@ -125,6 +133,28 @@ func whatIsWrong(l locale.Language, m conversation.Message) string {
 		return l.T("desk.message.partial", "code", m.Detail.Problems[0].Code)
 	default:
 		return ""
+	}
+}
+
+// askAgain is what to write to a citizen whose file did not come, in the language of the municipality's citizens;
+// "" where nothing is lost.
+func askAgain(l locale.Language, m conversation.Message, file *page.Media) string {
+	if m.RevokedAt != nil {
+		return ""
+	}
+	if fileLost(m) {
+		return l.T("ask_again.not_received")
+	}
+	if file == nil || file.State != page.MediaFailed && file.State != page.MediaRefused {
+		return ""
+	}
+	switch file.Reason {
+	case media.ReasonTooLarge, media.ReasonPixels:
+		return l.T("ask_again.too_large")
+	case media.ReasonMismatch, media.ReasonDangerous:
+		return l.T("ask_again.unsafe")
+	default:
+		return l.T("ask_again.not_received")
 	}
 }
 

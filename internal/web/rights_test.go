@@ -81,6 +81,10 @@ var rules = map[string]rule{
 	"POST /desk/{slug}/citizens/{id}":          {may: converse, things: citizen, leaves: citizenRenamed, form: url.Values{"name": {"Maria Verdi"}, "note": {"Chiamare dopo le 15"}}},
 	"GET /desk/{slug}/media/{id}":              {may: converse, things: photoOf},
 	"GET /desk/{slug}/media/{id}/thumbnail":    {may: converse, things: photoOf},
+	"GET /desk/{slug}/media/{id}/shown":        {may: converse, things: photoOf},
+	"GET /desk/{slug}/media/{id}/sound":        {may: converse, things: voiceOf},
+	"GET /desk/{slug}/media/{id}/description":  {may: converse, things: photoOf},
+	"POST /desk/{slug}/media/{id}/description": {may: converse, things: photoOf, leaves: fileDescribed, form: url.Values{"text": {"La sorella di Maria"}}},
 
 	"GET /desk/{slug}/banners":                        {may: everybody},
 	"GET /desk/{slug}/broadcasts":                     {may: seers},
@@ -332,6 +336,13 @@ func photoOf(b *browser, m *municipality.Municipality) things {
 	b.Helper()
 	c := chat(b, m)
 	b.upload("/conversations/"+c.id+"/messages", map[string]string{"draft": "made-" + c.id, "mode": "reply"}, map[string][]byte{"foto.jpg": photo(b.T)}).want(http.StatusOK)
+	return things{db.FormatID(b.message(m, c.id, conversation.Out).MediaID)}
+}
+
+func voiceOf(b *browser, m *municipality.Municipality) things {
+	b.Helper()
+	c := chat(b, m)
+	b.upload("/conversations/"+c.id+"/messages", map[string]string{"draft": "made-" + c.id, "mode": "reply"}, map[string][]byte{"nota.ogg": voiceNote(b.T)}).want(http.StatusOK)
 	return things{db.FormatID(b.message(m, c.id, conversation.Out).MediaID)}
 }
 

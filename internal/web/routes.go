@@ -68,6 +68,10 @@ func (s *Server) routes() http.Handler {
 	member("GET /desk/{slug}/citizens/{id}/consents.csv", staff.Converse, s.consentsFile)
 	member("GET /desk/{slug}/media/{id}", staff.Converse, s.file)
 	member("GET /desk/{slug}/media/{id}/thumbnail", staff.Converse, s.thumbnail)
+	member("GET /desk/{slug}/media/{id}/shown", staff.Converse, s.shownPicture)
+	member("GET /desk/{slug}/media/{id}/sound", staff.Converse, s.sound)
+	member("GET /desk/{slug}/media/{id}/description", staff.Converse, s.descriptionDialog)
+	member("POST /desk/{slug}/media/{id}/description", staff.Converse, s.describe)
 
 	member("GET /desk/{slug}/banners", anyRight, s.showBanners)
 	member("GET /desk/{slug}/broadcasts", staff.SeeFigures, s.broadcasts)

@@ -39,6 +39,8 @@ export function startComposer() {
     const quote = e.target.closest("[data-quote]")
     if (quote) quoted(quote.dataset)
     if (e.target.closest("[data-unquote]")) unquote()
+    const ask = e.target.closest("[data-ask]")
+    if (ask) suggest(ask.dataset.ask)
     const remove = e.target.closest("[data-remove-file]")
     if (remove) removeFile(Number(remove.dataset.removeFile))
   })
@@ -235,6 +237,14 @@ export function write(wanted) {
   if (!form()) return
   form().querySelector(`[name="mode"][value="${wanted}"]`).checked = true
   modeChanged()
+}
+
+// suggest puts a ready text behind what is written already, once; a person reads it before it goes.
+function suggest(words) {
+  const field = text()
+  if (!field.value.includes(words)) field.value = [field.value.trimEnd(), words].filter(Boolean).join("\n\n")
+  field.setSelectionRange(field.value.length, field.value.length)
+  changed()
 }
 
 // Files

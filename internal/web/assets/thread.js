@@ -51,7 +51,7 @@ export function refreshThread() {
 function describe(e) {
   const { path, parameters, elt, boosted } = e.detail
   const messages = document.getElementById("messages")
-  if (boosted || !messages || !/\/(conversations|messages|citizens)\//.test(path)) return
+  if (boosted || !messages || !/\/(conversations|messages|citizens|media)\//.test(path)) return
   parameters.shown = messages.querySelectorAll(".bubble").length
   parameters.open = thread().dataset.conversation
   parameters.last = [...messages.querySelectorAll(".bubble-in")].at(-1)?.dataset.message ?? ""

@@ -3,6 +3,7 @@
 package page
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"regexp"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"github.com/a-h/templ"
+
+	"github.com/filodiretto/filodiretto/internal/locale"
 )
 
 // together is how long after another a message of the same author still belongs to its group.
@@ -116,7 +119,7 @@ func statusClass(s Status) string {
 
 // bareClass marks content that needs no bubble around it.
 func bareClass(m Message) string {
-	if m.Text == "" && m.Quote == nil && m.Media != nil && m.Media.State == MediaReady {
+	if m.Text == "" && m.Quote == nil && ready(m) && m.Media.Description == "" {
 		switch m.Type {
 		case Sticker:
 			return "bubble-bare"
@@ -264,10 +267,42 @@ func closing(ctx context.Context, closes time.Time) bool {
 	return closes.Sub(setting(ctx).Now) < soon
 }
 
-// pictureAddress is the thumbnail, but for a sticker: only the original is transparent.
+// pictureAddress is the thumbnail, but for a sticker: a thumbnail does not move.
 func pictureAddress(ctx context.Context, m Message) string {
 	if m.Type == Sticker {
-		return at(ctx, "media", m.Media.ID)
+		return at(ctx, "media", m.Media.ID, "shown")
 	}
 	return at(ctx, "media", m.Media.ID, "thumbnail")
+}
+
+// ready tells whether a message's file is there.
+func ready(m Message) bool { return m.Media != nil && m.Media.State == MediaReady }
+
+// describeKey names what can be written of a file; "" where its own words say enough.
+func describeKey(kind Type) locale.Key {
+	switch kind {
+	case Image:
+		return "desk.media.describe_photo"
+	case Video:
+		return "desk.media.describe_video"
+	case Audio, Voice:
+		return "desk.media.describe_sound"
+	}
+	return ""
+}
+
+func pictureAlt(ctx context.Context, m *Media) string {
+	return cmp.Or(m.Description, t(ctx, "desk.media.picture_alt"))
+}
+
+func videoLabel(ctx context.Context, m *Media) string {
+	return cmp.Or(m.Description, t(ctx, "desk.type.video"))
+}
+
+// soundType tells a browser what it would play, so that one that can't takes the next source.
+func soundType(m *Media) string {
+	if m.MIME == "audio/ogg" {
+		return "audio/ogg; codecs=opus"
+	}
+	return m.MIME
 }

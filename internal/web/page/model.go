@@ -231,6 +231,7 @@ type Message struct {
 	Revoked   time.Time // when the citizen took it back
 	Earlier   []Version // what it said before, oldest first
 	Problem   string    // what is wrong with what came in, and what to do
+	Ask       string    // a text that asks for a lost file again, in the citizens' language
 	Raw       string    // what can't be shown whole, as it came
 }
 
@@ -256,6 +257,11 @@ type Media struct {
 	Thumbnail bool
 	MIME      string
 	Reason    locale.Key // why it is not there
+	Sound     bool       // also to be had as every browser plays it
+
+	Description string // what somebody of the office wrote of it
+	DescribedBy string
+	DescribedAt time.Time
 }
 
 // MediaState is how far a file is.
