@@ -249,6 +249,22 @@ func standings(ctx context.Context, tx *db.Tx, municipality int64, contacts []in
 	return out, nil
 }
 
+// Hold makes other instances wait for all that a transaction is going to change of contacts, in one pass in their
+// order: one pass for merges, another for what Meta was told and a third for words would wait for each other.
+func Hold(ctx context.Context, tx *db.Tx, municipality int64, contacts []int64) error {
+	if tx.Engine != db.PostgreSQL {
+		return nil
+	}
+	var rows [][]any
+	for _, id := range slices.Compact(slices.Sorted(slices.Values(contacts))) {
+		rows = append(rows, []any{municipality, id})
+	}
+	if _, err := tx.Exec(ctx, `SELECT 1 FROM subscriber WHERE municipality_id = $1 AND contact_id = $2 FOR UPDATE`, rows); err != nil {
+		return fmt.Errorf("hold subscribers: %w", err)
+	}
+	return nil
+}
+
 func with(rows [][]any, more ...any) [][]any {
 	out := make([][]any, len(rows))
 	for i, r := range rows {

@@ -301,13 +301,23 @@ func (p *Processor) store(ctx context.Context, tx *db.Tx, s *sorted) error {
 	if err != nil {
 		return err
 	}
+	preferred := s.preferred(contacts)
+	if len(merges)+len(preferred) > 0 {
+		everybody := slices.Clone(contacts)
+		for _, merge := range merges {
+			everybody = append(everybody, merge.From, merge.Into)
+		}
+		if err := broadcast.Hold(ctx, tx, s.m.ID, everybody); err != nil {
+			return err
+		}
+	}
 	if err := conversation.Merge(ctx, tx, s.m.ID, merges); err != nil {
 		return err
 	}
 	if err := broadcast.Merge(ctx, tx, s.m, merges); err != nil {
 		return err
 	}
-	if err := broadcast.Prefer(ctx, tx, s.m, s.preferred(contacts)); err != nil {
+	if err := broadcast.Prefer(ctx, tx, s.m, preferred); err != nil {
 		return err
 	}
 	if err := p.storeMessages(ctx, tx, s, contacts[:len(s.messages)]); err != nil {
