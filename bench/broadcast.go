@@ -32,7 +32,7 @@ const (
 // measureBroadcast sends a broadcast over two numbers while its statuses and other messages come in and an
 // operator keeps replying, in turns with the same client that sends to the same Graph and does nothing else.
 func measureBroadcast(ctx context.Context, b bench) (results []result, err error) {
-	return b.broadcast(ctx, 2, 1, b.many(100_000, 15_000))
+	return b.broadcast(ctx, 2, 1, b.many(100_000, 10_000))
 }
 
 // measureInstances lets several instances share one PostgreSQL and the broadcasts of several numbers.
@@ -41,7 +41,7 @@ func measureInstances(ctx context.Context, b bench) (results []result, err error
 		return nil, nil
 	}
 	for _, instances := range []int{2, 3} {
-		found, err := b.broadcast(ctx, 4, instances, b.many(40_000, 10_000))
+		found, err := b.broadcast(ctx, 4, instances, b.many(40_000, 6_000))
 		results = append(results, found...)
 		if err != nil {
 			return results, err
@@ -52,7 +52,7 @@ func measureInstances(ctx context.Context, b bench) (results []result, err error
 
 func (b bench) broadcast(ctx context.Context, numbers, instances, people int) (results []result, err error) {
 	err = b.withNumbers(ctx, numbers, func(in *installation) error {
-		limit, err := in.sendLimit(ctx, min(people, 15_000))
+		limit, err := in.sendLimit(ctx, min(people, 10_000))
 		if err != nil {
 			return err
 		}
@@ -101,7 +101,7 @@ func (in *installation) scene(ctx context.Context, instances, people int) (*scen
 		}
 		s.instances = append(s.instances, other)
 	}
-	if s.talks, err = in.openConversations(ctx, repliesPerSecond*150); err != nil {
+	if s.talks, err = in.openConversations(ctx, repliesPerSecond*max(20, people/1000)); err != nil {
 		return s, err
 	}
 	if s.anna, err = in.signIn(ctx, operators[0]); err != nil {

@@ -3,7 +3,7 @@
 // Command bench measures Filodiretto on the machine it runs on and prints each figure beside its target.
 //
 //	go run ./bench                          everything, on both databases; make bench does this
-//	go run ./bench -quick                   the same in less than three minutes, with wider spread
+//	go run ./bench -quick                   the same in less than five minutes, with wider spread
 //	go run ./bench -full -rows pages        the pages at 1,000,000 messages
 //	go run ./bench -engine sqlite -rows intake,road
 //
@@ -49,7 +49,7 @@ func main() {
 		return
 	}
 	var o options
-	flag.BoolVar(&o.quick, "quick", false, "measure less, in less than three minutes")
+	flag.BoolVar(&o.quick, "quick", false, "measure less, in less than five minutes")
 	flag.BoolVar(&o.full, "full", false, "measure the pages at 1,000,000 messages and 100,000 citizens")
 	flag.BoolVar(&o.markdown, "markdown", false, "print the table as docs/performance.md has it")
 	flag.StringVar(&o.engine, "engine", "both", "sqlite, postgresql or both")
