@@ -30,6 +30,8 @@ func TestAnEmergencyFromKeywordToFigures(t *testing.T) {
 	giulia.Go(demo.desk + "/broadcasts/new")
 	giulia.Click(`[name=list][value=EMERGENZE]`)
 	giulia.WaitText("#preview-count", "persone")
+	giulia.Select("[name=template]", "allerta_arancione/it")
+	giulia.WaitFor("#blank-evento")
 	for id, text := range map[string]string{"#blank-evento": "temporali forti", "#blank-zona": "tutto il territorio", "#blank-periodo": "dalle 20 di oggi", "#blank-link": "https://www.comune.rimini.it/allerta"} {
 		giulia.Type(id, text)
 	}
