@@ -24,7 +24,12 @@ type Conductor struct {
 	log       *slog.Logger
 	counted   time.Time // when reach was last counted
 	left      map[limited]allowance
+	resent    map[resending]int64
 }
+
+// resending is one wish to send again what stayed uncertain. The conductor remembers the last copy that got its
+// second, so as not to walk past all before it each time; after a restart it does once.
+type resending struct{ broadcast, since int64 }
 
 // limited is who is bound by Meta's daily limit.
 type limited struct {
@@ -40,7 +45,7 @@ type allowance struct {
 
 // NewConductor makes a conductor.
 func NewConductor(d *db.DB, directory *municipality.Directory, log *slog.Logger) *Conductor {
-	return &Conductor{d: d, directory: directory, log: log, left: make(map[limited]allowance)}
+	return &Conductor{d: d, directory: directory, log: log, left: make(map[limited]allowance), resent: make(map[resending]int64)}
 }
 
 const (
@@ -254,15 +259,18 @@ func (c *Conductor) send(ctx context.Context, m *municipality.Municipality, w wo
 	if err != nil {
 		return false, err
 	}
+	var again resending
+	var last int64
 	err = c.d.UpdateLater(ctx, func(ctx context.Context, tx *db.Tx) error {
-		goesOn = false
+		goesOn, again = false, resending{}
 		b, ok, err := take(ctx, tx, w)
 		if err != nil || !ok {
 			return err
 		}
 		if b.resendSince != nil {
-			goesOn = true
-			return b.resend(ctx, tx, m)
+			goesOn, again = true, resending{b.ID, b.resendSince.UnixMicro()}
+			last, err = b.resend(ctx, tx, m, c.resent[again])
+			return err
 		}
 		if may, err = b.exactly(ctx, tx, m, may); err != nil {
 			return err
@@ -270,6 +278,13 @@ func (c *Conductor) send(ctx context.Context, m *municipality.Municipality, w wo
 		goesOn, err = release(ctx, tx, m, b, may)
 		return err
 	})
+	switch {
+	case err != nil || again == resending{}:
+	case last == 0:
+		delete(c.resent, again)
+	default:
+		c.resent[again] = last
+	}
 	return goesOn, err
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/filodiretto/filodiretto/internal/broadcast"
 	"github.com/filodiretto/filodiretto/internal/contact"
@@ -198,6 +199,39 @@ func TestTwoInstancesKeepTheDailyLimit(t *testing.T) {
 			if people > 225 {
 				t.Fatalf("%d people of a limit of 250, of which a tenth is kept", people)
 			}
+		}
+	})
+}
+
+// What stayed uncertain of a large broadcast is sent again in several steps: each once, but for those who left.
+func TestManyUncertainAreSentAgainOnce(t *testing.T) {
+	each(t, func(t *testing.T, o *office) {
+		const people = 1207
+		o.crowd(people)
+		left := o.subscribed(number, "AVVISI")
+		b := o.sent(plan("AVVISI"))
+		o.conduct()
+		o.exec(`UPDATE message SET status = 30, sending_at = $1 WHERE broadcast_id = $2`, o.now, b.ID)
+		o.exec(`UPDATE subscription SET state = 0 WHERE contact_id = $1`, left)
+		o.now = o.now.Add(11 * time.Minute)
+		o.update(func(ctx context.Context, tx *db.Tx) error {
+			n, err := broadcast.ResendUncertain(ctx, tx, o.anna(), o.m, b.ID)
+			if n != people+1 {
+				t.Errorf("%d are offered", n)
+			}
+			return err
+		})
+		got := o.deliver()
+		for id, texts := range got {
+			if len(texts) != 1 {
+				t.Errorf("contact %d got %d", id, len(texts))
+			}
+		}
+		if len(got) != people || got[left] != nil {
+			t.Errorf("%d got it again", len(got))
+		}
+		if b = o.get(b.ID); b.State != broadcast.Completed {
+			t.Errorf("it is %s", b.State)
 		}
 	})
 }

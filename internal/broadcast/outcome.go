@@ -142,12 +142,13 @@ func ResendUncertain(ctx context.Context, tx *db.Tx, actor staff.Actor, m *munic
 	return n, record(ctx, tx, actor, m, Resent, b)
 }
 
-// resend parks second copies for the next citizens whose first stayed uncertain and who still want it.
-func (b *Broadcast) resend(ctx context.Context, tx *db.Tx, m *municipality.Municipality) error {
+// resend parks second copies for the next citizens, after a copy, whose first stayed uncertain and who still want it.
+// It returns the last that got one: 0 when all have.
+func (b *Broadcast) resend(ctx context.Context, tx *db.Tx, m *municipality.Municipality, after int64) (last int64, err error) {
 	stay, args := b.stays("m", conversation.ResendArgs)
-	n, err := conversation.ResendCopies(ctx, tx, m.ID, b.ID, *b.resendSince, b.resender, slice, stay, args)
-	if err != nil || n > 0 {
-		return err
+	last, err = conversation.ResendCopies(ctx, tx, m.ID, b.ID, *b.resendSince, b.resender, after, slice, stay, args)
+	if err != nil || last > 0 {
+		return last, err
 	}
-	return set(ctx, tx, m.ID, b.ID, `resend_since = NULL`)
+	return 0, set(ctx, tx, m.ID, b.ID, `resend_since = NULL`)
 }

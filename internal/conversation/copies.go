@@ -515,24 +515,30 @@ func CountSilent(ctx context.Context, tx *db.Tx, municipality, broadcast int64) 
 }
 
 // ResendArgs are the arguments that ResendCopies puts before those of the condition.
-const ResendArgs = 10
+const ResendArgs = 11
 
 // ResendCopies parks a second copy for the first limit citizens whose copy was silent at a time, each once, whoever
-// asks; the first keeps its state. stay is a condition on m.contact_id, its arguments numbered from ResendArgs+1.
-// It returns how many it parked: none when nothing is left.
-func ResendCopies(ctx context.Context, tx *db.Tx, municipality, broadcast int64, since time.Time, a Author, limit int, stay string, stayArgs []any) (int, error) {
-	args := append([]any{municipality, broadcast, since, tx.NewIDs(limit), Again(broadcast), a.Kind, a.ID, a.Name, tx.Now(), limit}, stayArgs...)
-	n, err := tx.Exec(ctx, `INSERT INTO message (municipality_id, message_id, contact_id, number, direction, type, status, lane, broadcast_id, client_key, reply_to,
+// asks, beginning after a copy; the first keeps its state. stay is a condition on m.contact_id, its arguments numbered
+// from ResendArgs+1. It returns the last copy that got a second: 0 when nothing is left.
+func ResendCopies(ctx context.Context, tx *db.Tx, municipality, broadcast int64, since time.Time, a Author, after int64, limit int, stay string, stayArgs []any) (last int64, err error) {
+	args := append([]any{municipality, broadcast, since, tx.NewIDs(limit), Again(broadcast), a.Kind, a.ID, a.Name, tx.Now(), limit, after}, stayArgs...)
+	err = tx.Query(ctx, `INSERT INTO message (municipality_id, message_id, contact_id, number, direction, type, status, lane, broadcast_id, client_key, reply_to,
 		author_kind, author_id, author_name, at, created_at, next_at)
 		SELECT $1, CAST($4 AS bigint) + ((r.n - 1) / `+perMillisecond+`) * `+millisecond+` + (r.n - 1) % `+perMillisecond+`, r.contact_id, r.number, 'out', r.type, 10, -1,
-			CAST($5 AS bigint), 'resend:' || r.message_id, r.reply_to, $6, CAST($7 AS bigint), $8, $9, $9, $9
-		FROM (SELECT m.message_id, m.contact_id, m.number, m.type, m.reply_to, row_number() OVER (ORDER BY m.message_id) AS n`+silent+` AND `+stay+`
-			ORDER BY m.message_id LIMIT $10) r
-		WHERE true ON CONFLICT DO NOTHING`, [][]any{args})
+			CAST($5 AS bigint), '`+resendPrefix+`' || r.message_id, r.reply_to, $6, CAST($7 AS bigint), $8, $9, $9, $9
+		FROM (SELECT f.message_id, f.contact_id, f.number, f.type, f.reply_to, row_number() OVER (ORDER BY f.message_id) AS n
+			FROM (SELECT m.message_id, m.contact_id, m.number, m.type, m.reply_to`+silent+` AND m.message_id > $11 AND `+stay+` ORDER BY m.message_id LIMIT $10) f) r
+		WHERE true ON CONFLICT DO NOTHING RETURNING client_key`, [][]any{args}, func(_ int, row db.Scanner) error {
+		var key string
+		err := row.Scan(&key)
+		first, _ := db.ParseID(strings.TrimPrefix(key, resendPrefix))
+		last = max(last, first)
+		return err
+	})
 	if err != nil {
 		return 0, fmt.Errorf("send the silent copies of broadcast %d again: %w", broadcast, err)
 	}
-	return int(n[0]), nil
+	return last, nil
 }
 
 // ResentOf finds what was sent again of some messages, by the id of the first.
