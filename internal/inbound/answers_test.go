@@ -196,7 +196,7 @@ func TestLongNamesLeaveTheQuestionWhole(t *testing.T) {
 		c := newClock()
 		o.says(c, citizen, "Iscrivimi", "lista a, lista b, lista c, lista d", "ISCRIZIONE ON #LISTAE #LISTAF #LISTAG", "LISTE")
 		a := o.answer(citizen)
-		for _, part := range []string{"Rispondi SÌ", "https://comune.example.it/privacy", "scrivendo ISCRIZIONE OFF", "/lists/"} {
+		for _, part := range []string{"Ricevi questi avvisi", "Rispondi SÌ", "https://comune.example.it/privacy", "scrivendo ISCRIZIONE OFF", "/lists/"} {
 			if !strings.Contains(a.Text, part) {
 				t.Errorf("no %q in %d letters: %s", part, len([]rune(a.Text)), a.Text)
 			}
