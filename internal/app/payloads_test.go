@@ -17,6 +17,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/tidwall/gjson"
@@ -691,4 +692,31 @@ func TestAChangeWithoutItsNumber(t *testing.T) {
 	if got.Get("number").Str != "100000000000001" {
 		t.Errorf("it is a conversation of %s", got)
 	}
+}
+
+// The log comes in pages, the newest first, and one page goes on where the other ended.
+func TestTheLogComesInPages(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		w := openWindows(t, d)
+		var told []municipality.News
+		for i := range 70 { // several at once: the id decides
+			told = append(told, municipality.News{Key: fmt.Sprint("k", i), Field: "account_update", Event: fmt.Sprintf("EVENT_%03d_", i), At: d.Now().Add(time.Duration(i/10) * time.Second)})
+		}
+		for _, n := range told {
+			w.update(func(ctx context.Context, tx *db.Tx) error {
+				_, err := municipality.AddNews(ctx, tx, w.m.ID, []municipality.News{n})
+				return err
+			})
+		}
+		source := w.ask(w.desk, http.MethodGet, "/desk/prova/settings/log", "", "text/html")
+		_, next, _ := strings.Cut(source, "/desk/prova/settings/log?cursor=")
+		next, _, _ = strings.Cut(next, `"`)
+		first, second := w.page("/settings/log"), w.page("/settings/log?cursor="+next)
+		for i := range 70 {
+			event := fmt.Sprintf("EVENT_%03d_", i)
+			if got := [2]bool{strings.Contains(first, event), strings.Contains(second, event)}; got != [2]bool{i >= 20, i < 20} {
+				t.Errorf("%s is on pages %v", event, got)
+			}
+		}
+	})
 }
