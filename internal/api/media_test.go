@@ -79,7 +79,7 @@ func TestMedia(t *testing.T) {
 			t.Errorf("%d bytes are not the %d of the picture", len(a.raw), len(want))
 		}
 		for name, value := range map[string]string{"Content-Type": "image/png", "X-Content-Type-Options": "nosniff",
-			"Content-Security-Policy": "default-src 'none'; sandbox", "Content-Disposition": "inline; filename=buca.png"} {
+			"Content-Security-Policy": "default-src 'none'; sandbox", "Content-Disposition": "attachment; filename=buca.png"} {
 			equal(t, name, a.header.Get(name), value)
 		}
 		if c := a.header.Get("Cache-Control"); !strings.HasPrefix(c, "private") {
