@@ -22,7 +22,9 @@ lists:
 func TestImportAndProof(t *testing.T) {
 	each(t, func(t *testing.T, in *installation) {
 		in.try("", "apply", in.file("prova.yaml", withLists)).want(t, 0, "prova: updated")
-		take := func(file string) result { return in.try("", "lists", "import", "--municipality", "prova", "--list", "EMERGENZE", file) }
+		take := func(file string) result {
+			return in.try("", "lists", "import", "--municipality", "prova", "--list", "EMERGENZE", file)
+		}
 		bad := "phone;basis;date;reference;name\n+39 347 1234567;modulo;2025-09-14;prot. 1;Anna\n347;modulo;2025-09-14;prot. 2;\n" +
 			"+39 347 1234568;;2025-09-14;prot. 3;\n+39 347 1234569;modulo;14/9/2025;prot. 4;\n+39 347 1234560;modulo;2999-01-01;prot. 5;\n" +
 			"+39 347 1234561;modulo;2025-09-14;;\n3471234567;modulo;2025-09-14;prot. 7;\n"

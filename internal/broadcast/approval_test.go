@@ -229,13 +229,7 @@ func TestTheStatesAlarm(t *testing.T) {
 // an index knows.
 func TestEveryPageAsksByAnIndex(t *testing.T) {
 	var seen statements
-	o := &office{}
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
-		if d.Engine != db.SQLite {
-			t.Skip("PostgreSQL reads a few broadcasts as a whole")
-		}
-		*o = office{t: t, d: d, now: time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)}
-		o.open()
+	alone(t, dbtest.SQLite, func(o *office) { // PostgreSQL reads a few broadcasts as a whole
 		ran := seen.during(func() {
 			o.update(func(ctx context.Context, tx *db.Tx) error {
 				if _, err := broadcast.AwaitingSecond(ctx, tx, o.m.ID); err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/filodiretto/filodiretto/internal/contact"
 	"github.com/filodiretto/filodiretto/internal/conversation"
 	"github.com/filodiretto/filodiretto/internal/db"
+	"github.com/filodiretto/filodiretto/internal/dbtest"
 	"github.com/filodiretto/filodiretto/internal/municipality"
 )
 
@@ -165,10 +166,7 @@ func TestARetiredNumbersShareGoesFromAnother(t *testing.T) {
 
 // Two instances that release two broadcasts at once stay within Meta's daily limit together.
 func TestTwoInstancesKeepTheDailyLimit(t *testing.T) {
-	each(t, func(t *testing.T, o *office) {
-		if o.d.Engine == db.SQLite {
-			t.Skip("there is one instance")
-		}
+	alone(t, dbtest.Postgres, func(o *office) {
 		o.limit("TIER_250")
 		o.crowd(300)
 		for range 2 {

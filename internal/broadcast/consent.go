@@ -123,7 +123,9 @@ func VerifyConsents(ctx context.Context, tx *db.Tx, municipality int64) (Verifie
 		return v, err
 	}
 	err = contact.EachConsent(ctx, tx, municipality, func(c contact.Consent) error {
-		sound[c.PolicyHash] = sound[c.PolicyHash] // false where it is gone
+		if _, kept := sound[c.PolicyHash]; !kept {
+			sound[c.PolicyHash] = false
+		}
 		hash, known := recorded[c.ID]
 		delete(recorded, c.ID)
 		switch {

@@ -69,6 +69,15 @@ func each(t *testing.T, f func(t *testing.T, o *office)) {
 	}, func(options *db.Options) { options.Now = func() time.Time { return o.now } })
 }
 
+// alone runs f on one engine only, for what only that one does.
+func alone(t *testing.T, open func(testing.TB, ...dbtest.Option) *db.DB, f func(o *office), options ...dbtest.Option) {
+	t.Helper()
+	o := &office{t: t, now: time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)}
+	o.d = open(t, append(options, func(options *db.Options) { options.Now = func() time.Time { return o.now } })...)
+	o.open()
+	f(o)
+}
+
 func (o *office) open() {
 	key, err := secret.Load(filepath.Join(o.t.TempDir(), "key"))
 	if err != nil {

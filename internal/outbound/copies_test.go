@@ -135,7 +135,9 @@ func (o *office) until(id int64, as func(broadcast.Broadcast, broadcast.Outcomes
 // types are those of the messages that reached Meta.
 func (o *office) types() (types []string) {
 	o.t.Helper()
-	var all struct{ Items []struct{ Body struct{ Type string } } }
+	var all struct {
+		Items []struct{ Body struct{ Type string } }
+	}
 	o.control("GET", "requests?path=/messages&method=POST", nil, &all)
 	for _, r := range all.Items {
 		types = append(types, r.Body.Type)

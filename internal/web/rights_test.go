@@ -99,7 +99,7 @@ var rules = map[string]rule{
 	"POST /desk/{slug}/broadcasts/{id}/submit":        {may: managers, things: draft, leaves: broadcast.Submitted},
 	"POST /desk/{slug}/broadcasts/{id}/approve":       {may: managers, things: awaiting, leaves: broadcast.Approved},
 	"POST /desk/{slug}/broadcasts/{id}/glass":         {may: managers, things: awaiting, leaves: broadcast.Broken, form: url.Values{"reason": {"Il dirigente non risponde"}}},
-	"POST /desk/{slug}/broadcasts/{id}/return":        {may: managers, things: awaiting, leaves: broadcast.Edited},
+	"POST /desk/{slug}/broadcasts/{id}/return":        {may: managers, things: awaiting, leaves: broadcast.Returned},
 	"POST /desk/{slug}/broadcasts/{id}/pause":         {may: managers, things: going, leaves: broadcast.Stopped},
 	"POST /desk/{slug}/broadcasts/{id}/resume":        {may: managers, things: paused, leaves: broadcast.Resumed},
 	"POST /desk/{slug}/broadcasts/{id}/cancel":        {may: managers, things: draft, leaves: broadcast.Withdrawn},

@@ -163,16 +163,6 @@ func (f BroadcastForm) excludes() bool {
 	return f.problem("exclude") != ""
 }
 
-// emergency tells whether a chosen list is for emergencies.
-func (f BroadcastForm) emergency() bool {
-	for _, topic := range f.Lists {
-		if topic.Chosen && topic.Emergency {
-			return true
-		}
-	}
-	return false
-}
-
 // BroadcastPreview is what is known of a broadcast before it is sent.
 type BroadcastPreview struct {
 	Missing   string // what to fill in first, "" when nothing is missing
