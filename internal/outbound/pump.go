@@ -33,6 +33,7 @@ type pump struct {
 	giveUp       chan struct{} // closed a while after the stop: the database is gone
 	leasedUntil  atomic.Int64  // real time in ns until which requests may start
 	uploading    sync.Map      // media ids on their way to Meta
+	toMany       time.Time     // when what goes to many was last claimed; only run uses it
 	noted        int           // the stop the desk was told of; only settle uses it
 }
 
@@ -186,7 +187,12 @@ func (p *pump) claim(ctx context.Context, n int) (parcels []parcel, uploads []up
 	// A stop in the very moment of the commit must not hide that it took effect: what is claimed is sent.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTimeout)
 	defer cancel()
-	broadcasts := min(n, p.room(time.Now(), true))
+	// A reply that wakes the pump doesn't wait until a broadcast's next rows are claimed with it.
+	now, broadcasts := time.Now(), 0
+	wait := busy - now.Sub(p.toMany)
+	if wait <= 0 {
+		p.toMany, broadcasts = now, min(n, p.room(now, true))
+	}
 	err = p.s.d.Update(ctx, func(ctx context.Context, tx *db.Tx) error {
 		claimed, err := p.claimLanes(ctx, tx, n, broadcasts)
 		if err != nil {
@@ -195,6 +201,9 @@ func (p *pump) claim(ctx context.Context, n int) (parcels []parcel, uploads []up
 		parcels, uploads, err = p.pack(ctx, tx, claimed)
 		if err != nil || len(claimed) == n {
 			return err
+		}
+		if next = wait; wait > 0 {
+			return nil
 		}
 		due, waiting, err := conversation.NextDue(ctx, tx, p.municipality, p.number)
 		next = idle
