@@ -228,7 +228,7 @@ func TestRestoreBringsEverythingBack(t *testing.T) {
 		before := in.inside()
 		before.fill()
 		file := filepath.Join(t.TempDir(), "backup.tar")
-		in.try("", "backup", file).want(t, 0, "2 files of media", "The key is not in it")
+		in.try("", "backup", file).want(t, 0, "3 files of media", "The key is not in it")
 		if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("the backup is %v, %v", info.Mode(), err)
 		}
@@ -316,7 +316,7 @@ func (o *office) checkPictures(from *office) {
 		return out
 	}
 	a, b := pictures(from), pictures(o)
-	if len(a) != 2 || len(b) != 2 {
+	if len(a) != 3 || len(b) != 3 { // the picture, its thumbnail and how it is shown
 		o.t.Errorf("%d files of media before, %d after", len(a), len(b))
 	}
 	for name, content := range a {

@@ -32,10 +32,10 @@ func TestDemoMorning(t *testing.T) {
 	anna.Fill(`input[name="password"]`, demo.operator.password)
 	anna.Click(`button[type="submit"]`)
 
-	anna.WaitText("#rows", "posizione")
+	anna.WaitText("#rows", ", Rimini")
 	anna.Screenshot("inbox")
 	anna.Until("open the conversation with a place", `(() => {
-		const row = [...document.querySelectorAll("#rows li")].find(r => r.textContent.includes("posizione"));
+		const row = [...document.querySelectorAll("#rows li")].find(r => /\d, Rimini/.test(r.textContent));
 		row?.querySelector(".row-link").click();
 		return Boolean(row);
 	})()`)
