@@ -249,11 +249,20 @@ func TestAReactionIsToldOf(t *testing.T) {
 		news := k.d.Hub.Subscribe(func(n db.Notice) bool { return n.Topic == db.Conversation && n.ID == id })
 		defer news.Close()
 		k.receives("393331234567", conversation.Message{ExternalID: "wamid.2", Type: conversation.TypeReaction, Text: "👍", At: k.now, Number: number})
-		if len(news.C) != 1 {
-			t.Errorf("%d notices", len(news.C))
+		told := func() (n int) { // beside the Refresh of a listener that has just connected
+			for len(news.C) > 0 {
+				if notice := <-news.C; notice.Topic == db.Conversation {
+					n++
+				}
+			}
+			return n
 		}
-		if again := k.receives("393331234567", conversation.Message{ExternalID: "wamid.2", Type: conversation.TypeReaction, Text: "👍", At: k.now, Number: number}); again.Stored || len(news.C) != 1 {
-			t.Errorf("a duplicate was told of: %d notices", len(news.C))
+		if n := told(); n != 1 {
+			t.Errorf("%d notices", n)
+		}
+		again := k.receives("393331234567", conversation.Message{ExternalID: "wamid.2", Type: conversation.TypeReaction, Text: "👍", At: k.now, Number: number})
+		if n := told(); again.Stored || n != 0 {
+			t.Errorf("a duplicate was told of: %d notices", n)
 		}
 	})
 }
