@@ -5,7 +5,6 @@ package broadcast
 import (
 	"context"
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -119,25 +118,15 @@ func Look(ctx context.Context, tx *db.Tx, m *municipality.Municipality, p Plan) 
 	if e.Refused, err = b.leftOut(ctx, tx, m, func(o *Broadcast) { o.Category = "" }, e.Recipients); err != nil {
 		return Estimate{}, err
 	}
-	if e.Limit, err = reachable(ctx, tx, m, b.Emergency && !b.Exercise); err != nil {
+	if e.Limit, err = reachable(ctx, tx, m, b.urgent()); err != nil {
 		return Estimate{}, err
 	}
 	e.Duration, e.Days = b.duration(m, e), 1
-	if daily := b.aDay(m); daily > 0 && e.Recipients-e.Free > e.Limit {
-		e.Days += (e.Recipients - e.Free - e.Limit + daily - 1) / daily
+	if a := daily(m, b.urgent()); a > 0 && e.Recipients-e.Free > e.Limit {
+		e.Days += (e.Recipients - e.Free - e.Limit + a - 1) / a
 	}
 	e.Price = b.price(m, e)
 	return e, nil
-}
-
-// aDay is how many people b may reach in a day to itself, without what is kept for emergencies; -1 is no limit, or
-// one that Meta has not told yet.
-func (b *Broadcast) aDay(m *municipality.Municipality) int {
-	daily := m.PeopleADay()
-	if daily < 0 || b.Emergency && !b.Exercise {
-		return daily
-	}
-	return int(math.Ceil(float64(daily) * (1 - kept)))
 }
 
 // count counts the recipients by number, and those whose window is open.
@@ -180,8 +169,8 @@ func (b *Broadcast) leftOut(ctx context.Context, tx *db.Tx, m *municipality.Muni
 	return max(0, e.Recipients-have), err
 }
 
-// share is what broadcasts may take of a number's rate: the rest is for replies.
-const share = 0.9
+// share is what broadcasts get of a number's rate, as measured: sends keep below it, and leave room to replies.
+const share = 0.86
 
 func (b *Broadcast) duration(m *municipality.Municipality, e Estimate) (longest time.Duration) {
 	for number, n := range e.ByNumber {

@@ -19,15 +19,21 @@ const limitDay = 24 * time.Hour
 // kept is the share of the daily limit that only an emergency may use.
 const kept = 0.1
 
-// reachable is how many more people the limit lets be reached now; -1 is no limit, or one that Meta has not
-// told yet.
-func reachable(ctx context.Context, tx *db.Tx, m *municipality.Municipality, emergency bool) (int, error) {
+// daily is how many people a broadcast may reach in a day to itself: an urgent one the whole limit. -1 is no
+// limit, or one that Meta has not told yet.
+func daily(m *municipality.Municipality, urgent bool) int {
 	limit := m.PeopleADay()
+	if limit < 0 || urgent {
+		return limit
+	}
+	return int(math.Ceil(float64(limit) * (1 - kept)))
+}
+
+// reachable is how many more people the limit lets be reached now; -1 as in daily.
+func reachable(ctx context.Context, tx *db.Tx, m *municipality.Municipality, urgent bool) (int, error) {
+	limit := daily(m, urgent)
 	if limit < 0 {
 		return -1, nil
-	}
-	if !emergency {
-		limit = int(math.Ceil(float64(limit) * (1 - kept)))
 	}
 	reached, err := reachedSince(ctx, tx, m.ID, tx.Now().Add(-limitDay))
 	return max(0, limit-reached), err

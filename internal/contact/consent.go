@@ -225,16 +225,3 @@ func EachPolicy(ctx context.Context, tx *db.Tx, municipality int64, f func(hash 
 	}
 	return nil
 }
-
-// PolicyByHash is the privacy notice that consents were given under; ok is false if the hash is unknown.
-func PolicyByHash(ctx context.Context, tx *db.Tx, municipality int64, hash string) (p Policy, ok bool, err error) {
-	err = tx.Query(ctx, `SELECT version, url, text FROM policy WHERE municipality_id = $1 AND hash = $2`, [][]any{{municipality, hash}},
-		func(_ int, row db.Scanner) error {
-			ok = true
-			return row.Scan(&p.Version, &p.URL, &p.Text)
-		})
-	if err != nil {
-		return p, false, fmt.Errorf("read a privacy notice: %w", err)
-	}
-	return p, ok, nil
-}

@@ -229,8 +229,9 @@ func TestJoining(t *testing.T) {
 			}
 		}
 		o.view(func(ctx context.Context, tx *db.Tx) error {
-			p, ok, err := contact.PolicyByHash(ctx, tx, o.m.ID, rows[0].PolicyHash)
-			if !ok || p.URL != "https://comune.example.it/privacy" || p.Version != "7" {
+			kept := make(map[string]contact.Policy)
+			err := contact.EachPolicy(ctx, tx, o.m.ID, func(hash string, p contact.Policy) { kept[hash] = p })
+			if p := kept[rows[0].PolicyHash]; p.URL != "https://comune.example.it/privacy" || p.Version != "7" {
 				t.Errorf("the policy kept is %+v", p)
 			}
 			return err
