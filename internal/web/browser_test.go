@@ -123,6 +123,24 @@ func TestADraftSurvivesTheTab(t *testing.T) {
 	}
 }
 
+// Quoting starts a reply, but not with what was written for colleagues.
+func TestANoteDoesNotBecomeAReply(t *testing.T) {
+	d := newDesk(t, dbtest.SQLite(t))
+	d.hire(d.rimini, "Luca Neri", staff.Operator)
+	id := d.writes(d.rimini, "Maria Bianchi", "393471234567", "Buongiorno")
+	p := d.enter("luca")
+	p.Click(row(id))
+	p.WaitFor("#text")
+	p.Press("n")
+	p.Until("write a note", `document.querySelector('[name="mode"]:checked').value === "note"`)
+	p.Type("#text", "È la solita.")
+	browsertest.Eval[bool](p, `(document.querySelector("#messages [data-quote]").click(), true)`)
+	p.WaitText("#draft-state", "aggiungi prima la nota")
+	if mode := browsertest.Eval[string](p, `document.querySelector('[name="mode"]:checked').value`); mode != "note" {
+		t.Errorf("the note became a %s", mode)
+	}
+}
+
 func TestNothingMovesUnderAHand(t *testing.T) {
 	d := newDesk(t, dbtest.SQLite(t))
 	d.hire(d.rimini, "Luca Neri", staff.Operator)

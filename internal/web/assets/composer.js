@@ -37,6 +37,11 @@ export function startComposer() {
   })
   document.addEventListener("click", (e) => {
     const quote = e.target.closest("[data-quote]")
+    if (quote && mode() === "note" && text().value.trim()) { // what is for colleagues must not become a reply
+      state("note_first")
+      text().focus()
+      return
+    }
     if (quote) quoted(quote.dataset)
     if (e.target.closest("[data-unquote]")) unquote()
     const ask = e.target.closest("[data-ask]")
