@@ -13,6 +13,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -500,15 +501,17 @@ func (d *desk) left(r rule, rows []trace) {
 	}
 }
 
+// ofAPerson finds the names, telephones and words of this test's people. Names are whole words: the trail also holds
+// hashes, and among their letters is an "ada" now and then.
+var ofAPerson = regexp.MustCompile(`(?i)\b(maria|bianchi|verdi|olga|sara|ada)\b|39347\d{7}|segret|sorella|@|doppione|chiamare`)
+
 // impersonal fails where the trail holds anything of a person, or is not whole once sealed.
 func (d *desk) impersonal() {
 	d.Helper()
 	rows := d.trail(d.rimini)
 	for _, w := range rows {
-		for _, word := range []string{"Maria", "Bianchi", "Verdi", "39347", "segret", "sorella", "Olga", "Sara", "Ada", "@", "Doppione", "Chiamare"} {
-			if strings.Contains(strings.ToLower(w.all), strings.ToLower(word)) {
-				d.Errorf("the trail says %q: %s", word, w.all)
-			}
+		if personal := ofAPerson.FindString(w.all); personal != "" {
+			d.Errorf("the trail says %q: %s", personal, w.all)
 		}
 	}
 	if _, err := staff.Seal(d.Context(), d.db); err != nil {
