@@ -4,12 +4,13 @@
 # make test     everything that CI runs: linters, generated code, all tests on both databases, the browser
 # make build    bin/filodiretto
 # make bench    the figures of the design, with their targets
+# make fuzz     ten minutes of every fuzz test, some hours in all
 # make lint     gofmt, go vet, staticcheck
 # make generate the generated code anew, after a change to *.sql or *.templ
 #
 # A machine needs Go, Node with npm, and make; scripts/require.sh says which is missing.
 
-.PHONY: run test build bench lint generate assets
+.PHONY: run test build bench fuzz lint generate assets
 
 run: build
 	bin/filodiretto demo
@@ -26,6 +27,9 @@ test: assets
 
 bench: build
 	scripts/bench.sh
+
+fuzz: assets
+	scripts/fuzz.sh
 
 lint: assets
 	scripts/lint.sh

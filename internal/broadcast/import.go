@@ -82,11 +82,14 @@ func ReadImport(r io.Reader, now time.Time) ([]ImportRow, error) {
 		if errors.Is(err, io.EOF) {
 			break
 		}
-		line, _ := in.FieldPos(0)
-		if err != nil {
-			bad[line] = err.Error()
+		if wrong, ok := errors.AsType[*csv.ParseError](err); ok {
+			bad[wrong.StartLine] = wrong.Err.Error()
 			break // what follows can't be told apart
 		}
+		if err != nil {
+			return nil, fmt.Errorf("read the file: %w", err)
+		}
+		line, _ := in.FieldPos(0)
 		row, trouble := importRow(record, at, now)
 		if first := phones[row.Phone]; first != 0 && trouble == "" {
 			trouble = fmt.Sprintf("the phone is in line %d already", first)
