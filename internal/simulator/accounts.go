@@ -96,6 +96,8 @@ type numberState struct {
 	Automation    map[string]any            `json:"automation,omitempty"`
 	Blocked       map[string]blockedCitizen `json:"blocked,omitempty"` // by citizen code
 	Links         []link                    `json:"links,omitempty"`   // message_qrdls
+	Picture       string                    `json:"picture,omitempty"` // file id of the profile's
+	Username      string                    `json:"username,omitempty"`
 	FreeMonth     string                    `json:"free_month,omitempty"`
 	FreeUsed      int                       `json:"free_used,omitempty"`
 }

@@ -84,6 +84,9 @@ var knownErrors = map[int]knownError{
 	134011: {http.StatusBadRequest, "WhatsApp Payments terms of service not accepted"},
 	135000: {http.StatusBadRequest, "Generic user error"},
 	136024: {http.StatusBadRequest, "Verify code error"},
+	139101: {http.StatusBadRequest, "Block list is full"},
+	147001: {http.StatusBadRequest, "Username is not available"},
+	147002: {http.StatusBadRequest, "Messaging limit too low for a username"},
 	139100: {http.StatusBadRequest, "Failed to block/unblock users"},
 	139200: {http.StatusBadRequest, "Direct Send access blocked"},
 }

@@ -69,6 +69,9 @@ func readGraphBody(w http.ResponseWriter, r *http.Request) ([]byte, *graphError)
 		r.Body = http.MaxBytesReader(w, r.Body, maxUpload+1<<20)
 		return nil, nil
 	}
+	if isUpload(r) {
+		return readUpload(w, r)
+	}
 	limit := int64(maxGraphBody)
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	if err != nil {
@@ -158,6 +161,12 @@ func (s *Server) graphAnswer(r *http.Request, body []byte) (any, *graphError) {
 	}
 	if f := s.media.get(g.object); f != nil && s.seesFile(g, f) && g.edge == "" {
 		return s.mediaNode(g, f)
+	}
+	if g.object == "app" || g.object == appID {
+		return s.appNode(g)
+	}
+	if strings.HasPrefix(g.object, uploadPrefix) {
+		return s.uploadNode(g)
 	}
 	if g.object == "debug_token" {
 		return s.debugToken(g)
@@ -298,8 +307,13 @@ func (s *Server) accountNode(g *graphRequest, a *account) (any, *graphError) {
 }
 
 func (s *Server) numberNode(g *graphRequest, n *number) (any, *graphError) {
-	if g.edge == "message_qrdls" {
+	switch g.edge {
+	case "message_qrdls":
 		return s.links(g, n)
+	case "username", "username_suggestions":
+		return s.usernames(g, n)
+	case "contact_book":
+		return s.contactBook(g)
 	}
 	switch g.Method + " " + g.edge {
 	case "POST messages":
@@ -319,7 +333,7 @@ func (s *Server) numberNode(g *graphRequest, n *number) (any, *graphError) {
 	case "POST deregister":
 		return s.deregister(n)
 	case "GET whatsapp_business_profile":
-		return n.profile(g.query.Get("fields")), nil
+		return s.profileWithPicture(g, n), nil
 	case "POST whatsapp_business_profile":
 		return s.setProfile(n, g.body)
 	case "GET settings":
@@ -329,7 +343,7 @@ func (s *Server) numberNode(g *graphRequest, n *number) (any, *graphError) {
 	case "POST conversational_automation":
 		return s.setAutomation(n, g.body)
 	case "GET block_users":
-		return s.listBlocked(n), nil
+		return s.listBlocked(g, n)
 	case "POST block_users":
 		return s.blockUsers(n, g.body)
 	case "DELETE block_users":

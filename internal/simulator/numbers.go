@@ -248,7 +248,7 @@ func (s *Server) changeNumber(g *graphRequest, n *number) (any, *graphError) {
 // profileLimits are the profile's texts with their greatest length.
 var profileLimits = map[string]int{"about": 139, "address": 256, "description": 512, "email": 128}
 
-func (n *number) profile(fields string) any {
+func (n *number) profile(fields string) map[string]any {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	profile := map[string]any{"messaging_product": "whatsapp"}
@@ -278,8 +278,22 @@ func (s *Server) setProfile(n *number, body []byte) (any, *graphError) {
 	if sites, ok := in["websites"].([]any); ok && len(sites) > 2 {
 		return nil, refuse(100, "Param websites may have two addresses at most.")
 	}
+	if about, ok := in["about"].(string); ok && about == "" {
+		return nil, refuse(100, "Param about may not be empty.")
+	}
+	picture := ""
+	if handle, ok := in["profile_picture_handle"]; ok {
+		var err *graphError
+		if picture, err = s.picture(handle); err != nil {
+			return nil, err
+		}
+		delete(in, "profile_picture_handle")
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if picture != "" {
+		n.state.Picture = picture
+	}
 	if n.state.Profile == nil {
 		n.state.Profile = map[string]any{}
 	}
@@ -340,6 +354,16 @@ func (s *Server) setAutomation(n *number, body []byte) (any, *graphError) {
 	if len(in.Prompts) > 4 || len(in.Commands) > 30 {
 		return nil, refuse(100, "At most 4 prompts and 30 commands.")
 	}
+	for _, p := range in.Prompts {
+		if n := utf8.RuneCountInString(p); n == 0 || n > 80 {
+			return nil, refuse(100, "A prompt has 1 to 80 characters.")
+		}
+	}
+	for _, c := range in.Commands {
+		if n := utf8.RuneCountInString(c.Name); n == 0 || n > 32 || utf8.RuneCountInString(c.Description) > 256 {
+			return nil, refuse(100, "A command has 1 to 32 characters, its description 256 at most.")
+		}
+	}
 	var kept map[string]any
 	if err := json.Unmarshal(body, &kept); err != nil {
 		return nil, badJSON(err)
@@ -385,11 +409,17 @@ func (s *Server) blockUsers(n *number, body []byte) (any, *graphError) {
 	added, failed := []any{}, []any{}
 	for _, user := range in.Users {
 		input := cmp.Or(user.UserID, string(user.User))
+		if isParent(input) {
+			return nil, refuse(100, "A parent business-scoped user id can't be blocked.")
+		}
 		c, ok := s.byAddress(input)
 		if !ok || !c.wroteTo(n.id, s.clock.Now().Add(-window)) {
 			failed = append(failed, map[string]any{"input": input, "errors": []any{map[string]any{
 				"code": 131047, "message": "Re-engagement message", "error_data": map[string]any{"details": "The user has not written in the last 24 hours."}}}})
 			continue
+		}
+		if n.blockedFull() {
+			return nil, refuse(139101, "The block list has %d users already.", maxBlocked)
 		}
 		entry := c.blockEntry(n.account)
 		n.block(c.snapshot().Code, entry)
@@ -402,6 +432,18 @@ func (s *Server) blockUsers(n *number, body []byte) (any, *graphError) {
 	}
 	return map[string]any{"messaging_product": "whatsapp", "block_users": map[string]any{"added_users": added}}, nil
 }
+
+// maxBlocked is how many users a number's block list holds.
+const maxBlocked = 64000
+
+func (n *number) blockedFull() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return len(n.state.Blocked) >= maxBlocked
+}
+
+// isParent tells a parent BSUID, "IT.ENT.…", by its second part.
+func isParent(id string) bool { return len(id) > 7 && id[2:7] == ".ENT." }
 
 func (c *citizen) blockEntry(a *account) blockedCitizen {
 	c.mu.Lock()
@@ -438,14 +480,26 @@ func (s *Server) unblockUsers(n *number, body []byte) (any, *graphError) {
 	return map[string]any{"messaging_product": "whatsapp", "block_users": map[string]any{"removed_users": removed}}, nil
 }
 
-func (s *Server) listBlocked(n *number) any {
+// listBlocked is GET /{phone_number_id}/block_users, page by page. An entry has no id of its own.
+func (s *Server) listBlocked(g *graphRequest, n *number) (any, *graphError) {
+	var items []listed
 	n.mu.Lock()
-	defer n.mu.Unlock()
-	users := []any{}
-	for _, entry := range n.state.Blocked {
-		users = append(users, map[string]any{"messaging_product": "whatsapp", "wa_id": entry.WaID, "user_id": entry.UserID})
+	for code, entry := range n.state.Blocked {
+		items = append(items, listed{key: code, node: map[string]any{"messaging_product": "whatsapp", "wa_id": entry.WaID, "user_id": entry.UserID}})
 	}
-	return map[string]any{"data": users}
+	n.mu.Unlock()
+	slices.SortFunc(items, func(a, b listed) int { return cmp.Compare(a.key, b.key) })
+	page, err := paginate(items, g.query, s.baseURL(g.Request)+g.URL.Path, []string{"messaging_product", "wa_id", "user_id"})
+	if err != nil {
+		return nil, err
+	}
+	for _, entry := range page["data"].([]map[string]any) {
+		delete(entry, "id")
+		if entry["wa_id"] == "" { // left out, not empty, as everywhere
+			delete(entry, "wa_id")
+		}
+	}
+	return page, nil
 }
 
 // subscriptions is GET /{waba_id}/subscribed_apps.

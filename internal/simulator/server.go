@@ -100,6 +100,7 @@ type Server struct {
 	codes     *index[*citizen] // by code
 	messages  *index[*message] // by wamid
 	media     *mediaStore
+	uploads   uploads
 	faults    faultBox
 	recorder  recorder
 	events    pageEvents
