@@ -39,11 +39,11 @@ var read = sync.OnceValues(func() ([]file, error) {
 			return err
 		}
 		path = filepath.ToSlash(path)
-		if d.IsDir() {
-			if slices.Contains(notOurs, path) {
-				return fs.SkipDir
-			}
+		switch ours := !slices.Contains(notOurs, path); {
+		case d.IsDir() && ours, !d.IsDir() && !ours: // a working copy's .git is a file, its node_modules may be a link
 			return nil
+		case d.IsDir():
+			return fs.SkipDir
 		}
 		text, err := os.ReadFile(name)
 		if err != nil {

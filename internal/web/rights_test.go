@@ -120,6 +120,17 @@ var rules = map[string]rule{
 	"GET /desk/{slug}/figures/{table}":                 {may: seers},
 
 	"GET /desk/{slug}/settings/staff":                   {may: admins},
+	"GET /desk/{slug}/settings/staff/new":               {may: admins},
+	"POST /desk/{slug}/settings/staff/new":              {may: admins, leaves: staff.MemberAdded, form: url.Values{"name": {"Maria Verdi"}, "email": {"sorella@comune.example"}, "role": {"operator"}}},
+	"GET /desk/{slug}/settings/staff/{id}":              {may: admins, things: employee},
+	"POST /desk/{slug}/settings/staff/{id}":             {may: admins, things: employee, leaves: staff.RoleChanged, form: url.Values{"role": {"auditor"}}},
+	"POST /desk/{slug}/settings/staff/{id}/link":        {may: admins, things: employee, leaves: staff.StaffInvited},
+	"POST /desk/{slug}/settings/staff/{id}/disable":     {may: admins, things: employee, leaves: staff.StaffDisabled},
+	"POST /desk/{slug}/settings/staff/{id}/enable":      {may: admins, things: employee, leaves: staff.StaffEnabled},
+	"POST /desk/{slug}/settings/staff/{id}/remove":      {may: admins, things: employee, leaves: staff.MemberRemoved},
+	"GET /desk/{slug}/settings/tokens":                  {may: admins},
+	"POST /desk/{slug}/settings/tokens":                 {may: admins, leaves: staff.TokenCreated, form: url.Values{"name": {"Gestionale di Maria"}}},
+	"POST /desk/{slug}/settings/tokens/{id}/revoke":     {may: admins, things: program, leaves: staff.TokenRevoked},
 	"GET /desk/{slug}/settings/numbers":                 {may: admins},
 	"GET /desk/{slug}/settings/quarantine":              {may: admins},
 	"POST /desk/{slug}/settings/quarantine/{id}/replay": {may: admins, things: heldBack, leaves: replayAsked},
@@ -283,6 +294,22 @@ func TestLongestReply(t *testing.T) {
 }
 
 // ---- the things that rules are about, of m, made by b
+
+func employee(b *browser, m *municipality.Municipality) things {
+	b.Helper()
+	name := "nino" + db.FormatID(b.desk.db.IDs.New()) + " Cinque"
+	return things{db.FormatID(b.hire(m, name, staff.Operator).ID)}
+}
+
+func program(b *browser, m *municipality.Municipality) (t things) {
+	b.Helper()
+	b.update(func(ctx context.Context, tx *db.Tx) error {
+		_, token, err := staff.CreateToken(ctx, tx, staff.System("test"), m.ID, "gestionale", nil)
+		t.id = db.FormatID(token.ID)
+		return err
+	})
+	return t
+}
 
 func chat(b *browser, m *municipality.Municipality) things {
 	b.Helper()

@@ -105,6 +105,18 @@ func (s *Server) routes() http.Handler {
 
 	member("GET /desk/{slug}/settings", anyRight, s.settings)
 	member("GET /desk/{slug}/settings/staff", staff.ManageStaff, s.staffPage)
+	member("GET /desk/{slug}/settings/staff/new", staff.ManageStaff, s.newMember)
+	member("POST /desk/{slug}/settings/staff/new", staff.ManageStaff, s.addMember)
+	const colleague = "/desk/{slug}/settings/staff/{id}"
+	member("GET "+colleague, staff.ManageStaff, s.member)
+	member("POST "+colleague, staff.ManageStaff, s.setMember)
+	member("POST "+colleague+"/link", staff.ManageStaff, s.inviteMember)
+	member("POST "+colleague+"/disable", staff.ManageStaff, s.memberAct(staff.Disable))
+	member("POST "+colleague+"/enable", staff.ManageStaff, s.memberAct(staff.Enable))
+	member("POST "+colleague+"/remove", staff.ManageStaff, s.removeMember)
+	member("GET /desk/{slug}/settings/tokens", staff.ManageTokens, s.tokensPage)
+	member("POST /desk/{slug}/settings/tokens", staff.ManageTokens, s.createToken)
+	member("POST /desk/{slug}/settings/tokens/{id}/revoke", staff.ManageTokens, s.revokeToken)
 	member("GET /desk/{slug}/settings/numbers", staff.ManageNumbers, s.numbers)
 	member("GET /desk/{slug}/settings/quarantine", staff.SeeQuarantine, s.quarantine)
 	member("POST /desk/{slug}/settings/quarantine/{id}/replay", staff.ReplayQuarantine, s.replay)

@@ -46,25 +46,6 @@ func (s *Server) settingsFrame(v *visit, tab page.Tab) page.Desk {
 	return s.frame(v, page.SectionSettings, v.language.T(page.TabKey(tab)))
 }
 
-func (s *Server) staffPage(w http.ResponseWriter, r *http.Request, v *visit) error {
-	var list []staff.Member
-	err := s.DB.View(r.Context(), func(ctx context.Context, tx *db.Tx) (err error) {
-		list, err = staff.List(ctx, tx, v.municipality.ID)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	members := make([]page.Member, len(list))
-	for i, m := range list {
-		members[i] = page.Member{Name: m.Name, Email: m.Email, Role: string(m.Role), LastSeen: orZero(m.SeenAt), Disabled: m.Disabled}
-		for _, office := range m.Offices {
-			members[i].Offices = append(members[i].Offices, officeName(v.municipality, office))
-		}
-	}
-	return s.draw(w, r, http.StatusOK, page.StaffPage(s.settingsFrame(v, page.TabStaff), members))
-}
-
 func (s *Server) numbers(w http.ResponseWriter, r *http.Request, v *visit) error {
 	var (
 		delivered map[string]int64

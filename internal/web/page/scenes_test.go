@@ -93,6 +93,8 @@ func thread(messages ...Message) Thread {
 
 func at0(minutes int) time.Time { return time.Date(2026, 3, 2, 10, minutes, 0, 0, rome) }
 
+var places = RoleForm{Role: "operator", Roles: []string{"operator", "supervisor", "administrator", "auditor"}, Offices: []Choice{{ID: "urp", Label: "Ufficio Relazioni con il Pubblico"}, {ID: "tributi", Label: "Ufficio Tributi"}}, Ticked: []string{"urp"}}
+
 var everyday = []Message{
 	{ID: "101", Side: In, Type: Text, At: ago(26 * time.Hour), Text: "Buongiorno, a che ora chiude oggi lo sportello?"},
 	{ID: "102", Side: Out, Type: Text, Author: "Luca Neri", At: ago(25*time.Hour + 50*time.Minute), Text: "Buongiorno Maria, oggi siamo aperti fino alle 13:00. Gli orari completi sono qui: https://www.comune.rimini.it/orari.", Status: Read},
@@ -199,6 +201,9 @@ func scenes(ctx context.Context) map[string]templ.Component {
 		"search-none":     SearchPage(box, Found{Query: "unicorno"}),
 		"preferences":     PreferencesPage(settings, true),
 		"staff":           StaffPage(settings, []Member{{Name: "Anna Fabbri", Email: anna.Email, Role: "administrator", LastSeen: now}, {Name: "Luca Neri", Email: "luca.neri@comune.rimini.it", Role: "operator", Offices: []string{"Ufficio Tributi", "URP"}, LastSeen: ago(20 * time.Hour)}, {Name: "Chiara Zanni", Email: "chiara@comune.rimini.it", Role: "supervisor"}, {Name: "Ugo Rossi", Email: "ugo@comune.rimini.it", Role: "auditor", Disabled: true}}),
+		"staff-new":       NewMemberPage(settings, NewMember{Name: "Nina", Email: "nina", RoleForm: places, Problem: language(ctx).T("error.staff_email")}),
+		"staff-member":    MemberPage(settings, MemberFile{Member: Member{ID: "12", Name: "Nina Quattro", Email: "nina@comune.rimini.it", Role: "operator", Invited: true}, RoleForm: places, Hours: 72, Link: "https://filodiretto.comune.rimini.it/desk/rimini/invitation/mZ3kP0dXq8sT1vY5wLrB7nC2hJ6gF9aE4uKiOoQe0Rt"}),
+		"tokens":          TokensPage(settings, Tokens{Made: "Gestionale", Secret: "fd_mZ3kP0dXq8sT1vY5wLrB7nC2hJ6gF9aE4uKiOoQe0Rt", Offices: places.Offices, List: []Token{{ID: "1", Name: "Gestionale", Created: now}, {ID: "2", Name: "Protocollo", Offices: []string{"URP"}, Created: ago(900 * time.Hour), Used: ago(time.Hour), Revoked: now}}}),
 		"numbers":         NumbersPage(settings, []Line{{Display: "+39 331 643 2314", Office: "URP", Quality: "GREEN", Month: now, Replies: 812, Allowance: 1000, Costs: []Priced{{Category: "Utilità", Price: "a pagamento", Count: 4120}, {Category: "Risposte libere", Price: "gratuiti", Count: 812}}, Checked: ago(10 * time.Minute)}, {Display: "+39 0541 704704", Quality: "", Month: now, Replies: 12, Stopped: language(ctx).T("graph.token_invalid")}}),
 		"quarantine":      QuarantinePage(settings, []HeldBack{{ID: "7311", At: ago(3 * time.Hour), Reason: "Non è JSON", Excerpt: `{"object":"whatsapp_business_account","entry":[{"id":`, Bytes: 2048}}, "next"),
 		"quarantine-none": QuarantinePage(settings, nil, ""),
