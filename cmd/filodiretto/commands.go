@@ -18,10 +18,11 @@ func (c demoCommand) Run(t *terminal) error {
 
 type simulateCommand struct {
 	Listen string `name:"simulator-listen" env:"FILODIRETTO_SIMULATOR_LISTEN" default:"127.0.0.1:8090" help:"Address of the simulator."`
+	Seed   uint64 `name:"simulator-seed" env:"FILODIRETTO_SIMULATOR_SEED" help:"Seed of its ids and delays, so that the same calls give the same results; 0: another one each time."`
 }
 
 func (c simulateCommand) Run(t *terminal) error {
-	return app.Simulate(t.ctx, t.settings, c.Listen, t.out, t.log())
+	return app.Simulate(t.ctx, t.settings, c.Listen, c.Seed, t.out, t.log())
 }
 
 type applyCommand struct {

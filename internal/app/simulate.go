@@ -11,13 +11,13 @@ import (
 	"github.com/filodiretto/filodiretto/internal/simulator"
 )
 
-// Simulate runs the simulator of Meta on the address listen until ctx ends. Its state lasts in the
+// Simulate runs the simulator of Meta on the address listen, with a seed unless it is 0, until ctx ends. Its state lasts in the
 // data folder.
-func Simulate(ctx context.Context, s Settings, listen string, out io.Writer, log *slog.Logger) error {
+func Simulate(ctx context.Context, s Settings, listen string, seed uint64, out io.Writer, log *slog.Logger) error {
 	if err := s.prepare(); err != nil {
 		return err
 	}
-	server, err := simulator.New(simulator.Options{Listen: listen, Data: filepath.Join(s.Data, "simulator"), Log: log})
+	server, err := simulator.New(simulator.Options{Listen: listen, Seed: seed, Data: filepath.Join(s.Data, "simulator"), Log: log})
 	if err != nil {
 		return err
 	}

@@ -5,10 +5,8 @@ package simulator
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
-	"math/big"
 	"net/http"
 	"slices"
 	"strings"
@@ -65,6 +63,7 @@ type accountState struct {
 	Verified    bool     `json:"verified"`
 	Creations   []int64  `json:"creations,omitempty"` // unix seconds of the last hour's template creations
 
+	ContactBookOff bool               `json:"contact_book_off,omitempty"`
 	MessagingLimit string             `json:"messaging_limit,omitempty"`
 	Pacing         map[string]*pacing `json:"pacing,omitempty"` // by template id
 }
@@ -186,10 +185,10 @@ func (d *directory) addNumber(n *number) {
 // addAccount makes the account and its number, or brings those that exist up to date.
 func (s *Server) addAccount(spec Account) (*number, error) {
 	if spec.WABA == "" {
-		spec.WABA = newID()
+		spec.WABA = s.dice.id("account")
 	}
 	if spec.PhoneNumberID == "" {
-		spec.PhoneNumberID = newID()
+		spec.PhoneNumberID = s.dice.id("number")
 	}
 	digits, err := numberDigits(spec.DisplayNumber)
 	if err != nil {
@@ -312,15 +311,6 @@ func (b *bucket) take(now time.Time, rate float64, force bool) bool {
 	return true
 }
 
-// newID makes an id that looks like Meta's: fifteen digits, to be treated as text.
-func newID() string {
-	n, err := rand.Int(rand.Reader, big.NewInt(900_000_000_000_000))
-	if err != nil {
-		panic(err) // crypto/rand does not fail on a running system
-	}
-	return fmt.Sprint(n.Int64() + 100_000_000_000_000)
-}
-
 // ---- control: POST and GET /simulator/accounts, PUT /simulator/numbers/{id}, PUT /simulator/webhook
 
 func (s *Server) postAccount(r *http.Request) (int, any, error) {
@@ -409,6 +399,15 @@ func setIf[T any](target *T, value *T) {
 	}
 }
 
+// accountNamed is the account of a control call: the default one unless another is told.
+func (s *Server) accountNamed(waba string) (*account, error) {
+	a := s.dir.account(cmp.Or(waba, DefaultAccount().WABA))
+	if a == nil {
+		return nil, notFound("account %s is not known", waba)
+	}
+	return a, nil
+}
+
 func (s *Server) putWebhook(r *http.Request) (int, any, error) {
 	var hook struct {
 		WABA        string  `json:"waba_id"`
@@ -419,9 +418,9 @@ func (s *Server) putWebhook(r *http.Request) (int, any, error) {
 	if err := readControl(r, &hook); err != nil {
 		return 0, nil, err
 	}
-	a := s.dir.account(cmp.Or(hook.WABA, DefaultAccount().WABA))
-	if a == nil {
-		return 0, nil, notFound("account %s is not known", hook.WABA)
+	a, err := s.accountNamed(hook.WABA)
+	if err != nil {
+		return 0, nil, err
 	}
 	if err := checkCallback(hook.URL); hook.URL != "" && err != nil {
 		return 0, nil, badRequest("%v", err)

@@ -13,22 +13,52 @@ import (
 	"time"
 )
 
-// clock is the time everything here runs by: the real one plus what tests have advanced it.
+// clock is the time everything here runs by: the real one plus what tests have advanced it, or one that stands still.
 type clock struct {
 	base   func() time.Time
 	offset atomic.Int64
+	frozen atomic.Pointer[time.Time]
 }
 
 func (c *clock) Now() time.Time {
+	if at := c.frozen.Load(); at != nil {
+		return *at
+	}
 	return c.base().Add(time.Duration(c.offset.Load()))
 }
 
-func (c *clock) advance(d time.Duration) { c.offset.Add(int64(d)) }
+// set puts the clock to a time, from which it goes on unless it stands still.
+func (c *clock) set(at time.Time) {
+	if c.frozen.Load() != nil {
+		c.freeze(at)
+		return
+	}
+	c.offset.Store(int64(at.Sub(c.base())))
+}
+
+// freeze makes the clock stand still at a time, but for what tests advance it.
+func (c *clock) freeze(at time.Time) { c.frozen.Store(&at) }
+
+// thaw lets the clock go on from where it stands.
+func (c *clock) thaw() {
+	if at := c.frozen.Swap(nil); at != nil {
+		c.set(*at)
+	}
+}
+
+// frozenAt is where the clock stands still; the zero time while it goes.
+func (c *clock) frozenAt() time.Time {
+	if at := c.frozen.Load(); at != nil {
+		return *at
+	}
+	return time.Time{}
+}
 
 // schedule runs functions when the virtual clock reaches their time, one after another in time order.
 type schedule struct {
-	clock *clock
-	wake  chan struct{}
+	clock   *clock
+	wake    chan struct{}
+	running sync.Mutex // held while something runs: one thing after another
 
 	mu    sync.Mutex
 	queue events
@@ -104,21 +134,54 @@ func (s *schedule) run(ctx context.Context) {
 
 // runDue runs what is due and returns how long until the next.
 func (s *schedule) runDue() time.Duration {
+	s.running.Lock()
+	defer s.running.Unlock()
 	for {
-		now := s.clock.Now().UnixNano()
-		s.mu.Lock()
-		if len(s.queue) == 0 {
-			s.mu.Unlock()
-			return time.Hour
+		due, wait := s.next(s.clock.Now())
+		if due == nil {
+			return wait
 		}
-		if next := s.queue[0].at; next > now {
-			s.mu.Unlock()
-			return time.Duration(next - now)
-		}
-		due := heap.Pop(&s.queue).(event)
-		s.mu.Unlock()
 		due.run()
 	}
+}
+
+// next takes the first thing due at a time out of the queue, or says how long until there is one.
+func (s *schedule) next(now time.Time) (*event, time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.queue) == 0 {
+		return nil, time.Hour
+	}
+	if wait := s.queue[0].at - now.UnixNano(); wait > 0 {
+		return nil, time.Duration(wait)
+	}
+	due := heap.Pop(&s.queue).(event)
+	return &due, 0
+}
+
+// advance moves the clock on by d and stops at everything that is due on the way: what follows from one thing comes
+// at its own time too, as if the time had passed.
+// settle is called before each step.
+func (s *schedule) advance(d time.Duration, settle func()) {
+	s.running.Lock()
+	defer s.running.Unlock()
+	target, offset := s.clock.Now().Add(d), s.clock.offset.Load()
+	for {
+		settle()
+		due, _ := s.next(target)
+		if due == nil {
+			break
+		}
+		if at := time.Unix(0, due.at); at.After(s.clock.Now()) {
+			s.clock.set(at)
+		}
+		due.run()
+	}
+	if s.clock.frozen.Load() != nil {
+		s.clock.freeze(target)
+		return
+	}
+	s.clock.offset.Store(offset + int64(d))
 }
 
 // parseDuration reads Go durations ("90s", "24h") and whole days ("7d").

@@ -3,6 +3,7 @@
 package simulator
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -69,23 +70,30 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 }
 
 // postReset forgets citizens, messages, media, requests, faults, waiting webhooks and the advanced clock.
-// Accounts, their templates and callbacks stay, unless {"accounts": true}.
+// Accounts, their templates and callbacks stay, unless {"accounts": true}. Ids begin anew, from {"seed": n} if it is told.
 func (s *Server) postReset(r *http.Request) (int, any, error) {
 	var in struct {
-		Accounts bool `json:"accounts"`
+		Accounts bool    `json:"accounts"`
+		Seed     *uint64 `json:"seed"`
 	}
 	if err := readControl(r, &in); err != nil {
 		return 0, nil, err
 	}
-	if err := s.reset(in.Accounts); err != nil {
+	if err := s.reset(in.Accounts, cmp.Or(in.Seed, &s.opts.Seed)); err != nil {
 		return 0, nil, err
 	}
 	return http.StatusOK, map[string]any{"reset": true}, nil
 }
 
-func (s *Server) reset(accountsToo bool) error {
+func (s *Server) reset(accountsToo bool, seed *uint64) error {
 	s.schedule.clear()
+	s.clock.frozen.Store(nil)
 	s.clock.offset.Store(0)
+	taken := []string{"account", "number", "template"} // there are some already
+	if accountsToo {
+		taken = nil
+	}
+	s.dice.begin(*seed, taken...)
 	s.faults.set(Faults{})
 	s.setDelays(s.opts.Delays)
 	s.recorder.clear()
@@ -130,23 +138,33 @@ func (d *directory) clear() {
 	d.accounts, d.numbers, d.tokens = map[string]*account{}, map[string]*number{}, map[string][]*account{}
 }
 
-// postClock advances the virtual clock: what was due in between happens now, in order.
+// postClock sets the virtual clock, lets it stand still or go, and advances it: what was due in between happens now, in order.
 func (s *Server) postClock(r *http.Request) (int, any, error) {
 	var in struct {
-		Advance span `json:"advance"`
+		Set     time.Time `json:"set"`
+		Frozen  *bool     `json:"frozen"`
+		Advance span      `json:"advance"`
 	}
 	if err := readControl(r, &in); err != nil {
 		return 0, nil, err
 	}
 	if in.Advance < 0 {
-		return 0, nil, badRequest("advance must not be negative: time goes forward")
+		return 0, nil, badRequest("advance must not be negative: set takes an earlier time")
 	}
-	s.clock.advance(time.Duration(in.Advance))
+	if in.Frozen != nil && *in.Frozen {
+		s.clock.freeze(s.clock.Now())
+	} else if in.Frozen != nil {
+		s.clock.thaw()
+	}
+	if !in.Set.IsZero() {
+		s.clock.set(in.Set)
+	}
+	s.schedule.advance(time.Duration(in.Advance), s.settled(r.Context()))
 	s.schedule.nudge()
 	s.saver.touch()
 	return s.getClock(r)
 }
 
 func (s *Server) getClock(*http.Request) (int, any, error) {
-	return http.StatusOK, map[string]any{"now": s.clock.Now().UTC(), "advanced": span(s.clock.offset.Load())}, nil
+	return http.StatusOK, map[string]any{"now": s.clock.Now().UTC(), "frozen": !s.clock.frozenAt().IsZero(), "advanced": span(s.clock.offset.Load())}, nil
 }

@@ -4,7 +4,6 @@ package simulator
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 )
 
@@ -81,6 +80,7 @@ var knownErrors = map[int]knownError{
 	133006: {http.StatusBadRequest, "Phone number re-verification needed"},
 	133010: {http.StatusBadRequest, "Phone number not registered"},
 	133016: {http.StatusBadRequest, "Account register deregister rate limit exceeded"},
+	137000: {http.StatusBadRequest, "Recipient identity key hash mismatch"},
 	134011: {http.StatusBadRequest, "WhatsApp Payments terms of service not accepted"},
 	135000: {http.StatusBadRequest, "Generic user error"},
 	136024: {http.StatusBadRequest, "Verify code error"},
@@ -163,8 +163,8 @@ type errorData struct {
 	Details          string `json:"details"`
 }
 
-func (e *graphError) body() errorBody {
-	f := errorFields{Message: e.message(), Type: e.Kind, Code: e.Code, Subcode: e.Subcode, TraceID: traceID()}
+func (e *graphError) body(trace string) errorBody {
+	f := errorFields{Message: e.message(), Type: e.Kind, Code: e.Code, Subcode: e.Subcode, TraceID: trace}
 	if f.Type == "" {
 		f.Type = "OAuthException"
 	}
@@ -194,15 +194,4 @@ func (e *graphError) webhook() webhookError {
 	}
 	return webhookError{Code: e.Code, Title: e.title(), Message: e.title(), ErrorData: errorData{Details: details},
 		Href: "https://developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes"}
-}
-
-const traceAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-
-func traceID() string {
-	b := make([]byte, 23)
-	b[0] = 'A'
-	for i := 1; i < len(b); i++ {
-		b[i] = traceAlphabet[rand.IntN(len(traceAlphabet))]
-	}
-	return string(b)
 }

@@ -4,7 +4,6 @@ package simulator
 
 import (
 	"context"
-	"math/rand/v2"
 	"net/http"
 	"reflect"
 	"slices"
@@ -168,7 +167,7 @@ func (b *faultBox) release() (status, time.Duration) {
 }
 
 // holdWebhook is how long the next webhook waits before it is posted.
-func (b *faultBox) holdWebhook() time.Duration {
+func (b *faultBox) holdWebhook(d *dice, name string) time.Duration {
 	f := b.get()
 	wait := time.Duration(f.WebhookDelay)
 	if f.WebhookReorder {
@@ -176,7 +175,7 @@ func (b *faultBox) holdWebhook() time.Duration {
 		if within <= 0 {
 			within = 8 * time.Second
 		}
-		wait += rand.N(within)
+		wait += d.within(within, name)
 	}
 	return wait
 }

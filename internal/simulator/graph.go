@@ -54,13 +54,13 @@ func (s *Server) graph(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		answer, err = s.graphAnswer(r, body)
 	}
-	raw, status := encodeAnswer(answer, err)
+	raw, status := s.encodeAnswer(answer, err)
 	if breach != nil {
 		rec.status = s.breakAnswer(w, r, breach, raw)
 		return
 	}
 	rec.status = status
-	writeGraph(w, status, raw)
+	s.writeGraph(w, status, raw)
 }
 
 // readGraphBody reads what is no upload; uploads are read part by part.
@@ -90,19 +90,19 @@ func keptBody(body []byte) []byte {
 	return body
 }
 
-func encodeAnswer(answer any, err *graphError) ([]byte, int) {
+func (s *Server) encodeAnswer(answer any, err *graphError) ([]byte, int) {
 	if err != nil {
-		answer = err.body()
+		answer = err.body(s.dice.trace())
 	}
 	return marshal(answer), answerStatus(err)
 }
 
-func writeGraph(w http.ResponseWriter, status int, raw []byte) {
+func (s *Server) writeGraph(w http.ResponseWriter, status int, raw []byte) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json; charset=UTF-8")
 	h.Set("Cache-Control", "private, no-cache, no-store, must-revalidate")
 	h.Set("Facebook-Api-Version", "v"+strconv.Itoa(latestVersion)+".0")
-	h.Set("X-Fb-Trace-Id", traceID())
+	h.Set("X-Fb-Trace-Id", s.dice.trace())
 	h.Set("X-App-Usage", `{"call_count":1,"total_cputime":1,"total_time":1}`)
 	if status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `OAuth "Facebook Platform" "invalid_token" "Invalid OAuth access token"`)
@@ -342,6 +342,8 @@ func (s *Server) numberNode(g *graphRequest, n *number) (any, *graphError) {
 		return s.setSettings(n, g.body)
 	case "POST conversational_automation":
 		return s.setAutomation(n, g.body)
+	case "DELETE contact_book":
+		return s.deleteContact(g, n)
 	case "GET block_users":
 		return s.listBlocked(g, n)
 	case "POST block_users":

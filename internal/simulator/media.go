@@ -81,8 +81,9 @@ func (f *file) expired(now time.Time) bool { return !now.Before(f.Expires) }
 
 // mediaStore keeps files in a folder, or in memory when there is none.
 type mediaStore struct {
-	dir string
-	key []byte // of the download urls' hash
+	dir  string
+	key  []byte // of the download urls' hash
+	dice *dice
 
 	mu    sync.RWMutex
 	files map[string]*file
@@ -99,7 +100,7 @@ func (ms *mediaStore) path(id string) string { return filepath.Join(ms.dir, id) 
 
 func (ms *mediaStore) add(f *file, data []byte) error {
 	sum := sha256.Sum256(data)
-	f.ID, f.SHA256, f.Size = newID(), hex.EncodeToString(sum[:]), int64(len(data))
+	f.ID, f.SHA256, f.Size = ms.dice.id("media"), hex.EncodeToString(sum[:]), int64(len(data))
 	if ms.dir != "" {
 		if err := os.WriteFile(ms.path(f.ID), data, 0o600); err != nil {
 			return fmt.Errorf("store media %s: %w", f.ID, err)

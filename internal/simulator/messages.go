@@ -4,8 +4,6 @@ package simulator
 
 import (
 	"cmp"
-	"crypto/rand"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -47,6 +45,7 @@ type message struct {
 	Voice    bool            `json:"voice,omitempty"`
 	Template string          `json:"template,omitempty"` // id of the template it is made from
 	Paced    bool            `json:"paced,omitempty"`    // held until its template's pacing is settled
+	TTL      time.Duration   `json:"ttl,omitempty"`      // how long WhatsApp tries to deliver it; 30 days unless set
 	Failure  *graphError     `json:"failure,omitempty"`  // why it fails, known before it is said
 
 	citizen *citizen
@@ -73,6 +72,7 @@ type sendRequest struct {
 	} `json:"context"`
 	Callback string `json:"biz_opaque_callback_data"`
 	Category string `json:"category"`
+	Identity string `json:"recipient_identity_key_hash"`
 
 	Status    string `json:"status"`
 	MessageID string `json:"message_id"`
@@ -161,7 +161,7 @@ func (s *Server) send(n *number, req *sendRequest) (any, *graphError) {
 	if err != nil {
 		return nil, err
 	}
-	m := &message{ID: newMessageID(cmp.Or(to.phone, to.userID)), Number: n.id, Out: true, Type: req.Type, Callback: req.Callback,
+	m := &message{ID: s.dice.messageID(cmp.Or(to.phone, to.userID)), Number: n.id, Out: true, Type: req.Type, Callback: req.Callback,
 		Status: statusAccepted, ByUserID: to.userID != "", citizen: to.citizen, Category: "service"}
 	if req.Context != nil && req.Type != "reaction" {
 		m.ReplyTo = req.Context.MessageID
@@ -171,6 +171,9 @@ func (s *Server) send(n *number, req *sendRequest) (any, *graphError) {
 	}
 	if to.toNumber == n {
 		return nil, refuse(131021, "Sender and recipient phone number must be different.")
+	}
+	if current := to.citizen.snapshot(); req.Identity != "" && req.Identity != current.identityHash() {
+		m.Failure = refuse(137000, "The recipient's identity is not the one of recipient_identity_key_hash.")
 	}
 	if refusal := s.faults.refusal(to.input); refusal != nil {
 		if !refusal.later {
@@ -294,7 +297,7 @@ func (s *Server) accept(n *number, to recipient, m *message, now time.Time) *gra
 		return refuse(131056, "Too many messages sent from this phone number to the same recipient in a short period of time.")
 	}
 	if to.phone != "" {
-		ch.Addressed = now
+		c.usePhone(n.account, ch, now)
 	}
 	if m.Failure == nil {
 		m.Failure = c.state.failure(n, ch, to, m)
@@ -393,15 +396,6 @@ func (s *Server) readUpTo(m *message, now time.Time) {
 		}
 	}
 	s.saver.touch()
-}
-
-// newMessageID makes an id like Meta's, opaque to everybody.
-func newMessageID(address string) string {
-	raw := make([]byte, 3+len(address)+16)
-	copy(raw, "\x1d\x18\x0c")
-	copy(raw[3:], address)
-	_, _ = rand.Read(raw[3+len(address):]) // never fails
-	return "wamid." + base64.RawURLEncoding.EncodeToString(raw)
 }
 
 func badJSON(err error) *graphError {

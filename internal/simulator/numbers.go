@@ -111,7 +111,7 @@ func (s *Server) createNumber(a *account, body []byte) (any, *graphError) {
 	case s.dir.byDigits(digits) != nil:
 		return nil, refuse(100, "+%s is registered already.", digits)
 	}
-	n := &number{id: newID(), account: a, state: numberState{
+	n := &number{id: s.dice.id("number"), account: a, state: numberState{
 		Digits: digits, Display: phonenumbers.Format(parsed, phonenumbers.INTERNATIONAL), Name: in.Name,
 		Status: "PENDING", Verification: "NOT_VERIFIED", Throughput: "STANDARD", Quality: "UNKNOWN"}}
 	s.dir.addNumber(n)

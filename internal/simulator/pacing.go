@@ -2,6 +2,11 @@
 
 package simulator
 
+import (
+	"cmp"
+	"slices"
+)
+
 // pacing holds a template's messages back until it is known how the first ones are taken.
 // Source: https://developers.facebook.com/documentation/business-messaging/whatsapp/templates/template-pacing
 type pacing struct {
@@ -78,7 +83,9 @@ func (s *Server) settleHeld(a *account, templateID string, drop bool) {
 	if drop {
 		to = statusFailed
 	}
-	for _, m := range s.messages.values() {
+	waiting := s.messages.values()
+	slices.SortFunc(waiting, func(a, b *message) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.ID, b.ID)) })
+	for _, m := range waiting {
 		m.citizen.mu.Lock()
 		due := m.Paced && m.Template == templateID && m.Status == statusHeld && a.hasNumber(s.dir.number(m.Number))
 		m.citizen.mu.Unlock()

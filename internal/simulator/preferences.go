@@ -29,14 +29,14 @@ func (s *Server) preferenceUpdate(c *citizen, n *number, ch *chat, now time.Time
 	if ch.MarketingStopped {
 		preference["value"], preference["detail"] = "stop", "User requested to stop marketing messages"
 	}
-	phone := c.state.shownPhone(ch, now)
+	phone := c.state.shownPhone(n.account, ch, now)
 	if phone != "" {
 		preference["wa_id"] = phone
 	}
 	return update{Number: n.id, Field: "user_preferences", At: now.Unix(), Value: marshal(map[string]any{
 		"messaging_product": "whatsapp",
 		"metadata":          map[string]any{"display_phone_number": n.digits(), "phone_number_id": n.id},
-		"contacts":          []any{c.state.contactEntry(n.account, phone, true)},
+		"contacts":          []any{c.state.contactEntry(n, phone, true)},
 		"user_preferences":  []any{preference},
 	})}
 }

@@ -3,8 +3,6 @@
 package simulator
 
 import (
-	"crypto/rand"
-	"encoding/base32"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -67,17 +65,11 @@ func (s *Server) putLink(n *number, body []byte) (any, *graphError) {
 	case len(n.state.Links) >= maxLinks:
 		return nil, refuse(100, "A number has %d codes at most.", maxLinks)
 	default:
-		in.Code = newLinkCode()
+		in.Code = s.dice.letters("link", 14)
 		n.state.Links = append(slices.Clip(n.state.Links), in.link)
 	}
 	s.saver.touch()
 	return in.node(), nil
-}
-
-func newLinkCode() string {
-	raw := make([]byte, 9)
-	_, _ = rand.Read(raw) // never fails
-	return base32.StdEncoding.EncodeToString(raw)[:14]
 }
 
 func (n *number) listLinks(code string) (any, *graphError) {

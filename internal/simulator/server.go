@@ -46,6 +46,7 @@ type Options struct {
 	Accounts []Account        // beside the default account
 	Log      *slog.Logger     // nil: nothing is logged
 	Now      func() time.Time // the clock; nil is the real one
+	Seed     uint64           // of ids and of how much delays vary; 0: another one each time. With a seed webhooks go one by one
 
 	Delays          *Delays // nil: DefaultDelays
 	WebhookBatch    int     // updates in one POST at most, 1000 unless set
@@ -64,15 +65,18 @@ type Delays struct {
 	Read      time.Duration // delivered → read
 	Played    time.Duration // read → played, voice notes only
 	Review    time.Duration // template PENDING → APPROVED
+	Upgrade   time.Duration // of the throughput: sends are refused with 131057 meanwhile
 	Batch     time.Duration // how long updates gather before a POST
 	Retry     time.Duration // before the first repetition of a webhook; doubles each time
 	RetryMax  time.Duration // between repetitions at most
+	RetryFor  time.Duration // how long a webhook is repeated before it is given up; 7 days unless set
 }
 
 // DefaultDelays are those of a quick day at Meta, with citizens who look at their phones.
 func DefaultDelays() *Delays {
 	return &Delays{Sent: 150 * time.Millisecond, Delivered: 600 * time.Millisecond, Read: 3 * time.Second, Played: 3 * time.Second,
-		Review: 5 * time.Second, Batch: 5 * time.Millisecond, Retry: time.Second, RetryMax: 10 * time.Minute}
+		Review: 5 * time.Second, Batch: 5 * time.Millisecond, Retry: time.Second, RetryMax: 10 * time.Minute,
+		RetryFor: keepTrying, Upgrade: time.Minute}
 }
 
 // backoff is how long to wait after a webhook has failed so many times.
@@ -91,6 +95,7 @@ type Server struct {
 	opts     Options
 	log      *slog.Logger
 	clock    *clock
+	dice     *dice
 	schedule *schedule
 	handler  http.Handler
 
@@ -119,6 +124,9 @@ type Server struct {
 // New makes a simulator and continues from the state in Options.Data. Close it, or Run it, which closes it.
 func New(opts Options) (*Server, error) {
 	opts.Listen = cmp.Or(opts.Listen, "127.0.0.1:8090")
+	if opts.Seed != 0 {
+		opts.WebhookBatch, opts.WebhookParallel = cmp.Or(opts.WebhookBatch, 1), cmp.Or(opts.WebhookParallel, 1)
+	}
 	opts.WebhookBatch = min(cmp.Or(opts.WebhookBatch, maxUpdatesPerPost), maxUpdatesPerPost)
 	opts.WebhookParallel = cmp.Or(opts.WebhookParallel, 8)
 	if opts.Log == nil {
@@ -130,7 +138,7 @@ func New(opts Options) (*Server, error) {
 	if opts.Delays == nil {
 		opts.Delays = DefaultDelays()
 	}
-	s := &Server{opts: opts, log: opts.Log, clock: &clock{base: opts.Now}, dir: newDirectory(), draining: make(chan struct{}),
+	s := &Server{opts: opts, log: opts.Log, clock: &clock{base: opts.Now}, dice: newDice(opts.Seed), dir: newDirectory(), draining: make(chan struct{}),
 		templates: newIndex[*account](), phones: newIndex[*citizen](), codes: newIndex[*citizen](), messages: newIndex[*message](),
 		callbacks: &http.Client{Timeout: callbackTimeout, Transport: &http.Transport{MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
@@ -250,28 +258,31 @@ func (s *Server) Close() error {
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	for route, f := range map[string]controlFunc{
-		"POST /simulator/accounts":                       s.postAccount,
-		"GET /simulator/accounts":                        s.getAccounts,
-		"PUT /simulator/numbers/{number}":                s.putNumber,
-		"PUT /simulator/templates":                       s.putTemplate,
-		"PUT /simulator/webhook":                         s.putWebhook,
-		"POST /simulator/webhook":                        s.postWebhook,
-		"POST /simulator/citizens":                       s.postCitizen,
-		"GET /simulator/citizens":                        s.getCitizens,
-		"GET /simulator/citizens/{phone}":                s.getCitizen,
-		"POST /simulator/citizens/{phone}/messages":      s.postCitizenMessage,
-		"GET /simulator/citizens/{phone}/messages":       s.getCitizenMessages,
-		"POST /simulator/citizens/{phone}/read":          s.postRead,
-		"POST /simulator/citizens/{phone}/change_number": s.postChangeNumber,
-		"POST /simulator/citizens/{phone}/preferences":   s.postPreferences,
-		"POST /simulator/messages/{id}/played":           s.postPlayed,
-		"GET /simulator/faults":                          s.getFaults,
-		"PUT /simulator/faults":                          s.putFaults,
-		"GET /simulator/delays":                          s.getDelays,
-		"PUT /simulator/delays":                          s.putDelays,
-		"POST /simulator/reset":                          s.postReset,
-		"POST /simulator/clock":                          s.postClock,
-		"GET /simulator/clock":                           s.getClock,
+		"POST /simulator/accounts":                         s.postAccount,
+		"GET /simulator/accounts":                          s.getAccounts,
+		"PUT /simulator/numbers/{number}":                  s.putNumber,
+		"PUT /simulator/templates":                         s.putTemplate,
+		"PUT /simulator/webhook":                           s.putWebhook,
+		"POST /simulator/webhook":                          s.postWebhook,
+		"POST /simulator/citizens":                         s.postCitizen,
+		"GET /simulator/citizens":                          s.getCitizens,
+		"GET /simulator/citizens/{phone}":                  s.getCitizen,
+		"POST /simulator/citizens/{phone}/messages":        s.postCitizenMessage,
+		"GET /simulator/citizens/{phone}/messages":         s.getCitizenMessages,
+		"POST /simulator/citizens/{phone}/read":            s.postRead,
+		"POST /simulator/citizens/{phone}/change_number":   s.postChangeNumber,
+		"POST /simulator/citizens/{phone}/change_user_id":  s.postChangeUserID,
+		"POST /simulator/citizens/{phone}/change_identity": s.postChangeIdentity,
+		"PUT /simulator/contact_book":                      s.putContactBook,
+		"POST /simulator/citizens/{phone}/preferences":     s.postPreferences,
+		"POST /simulator/messages/{id}/played":             s.postPlayed,
+		"GET /simulator/faults":                            s.getFaults,
+		"PUT /simulator/faults":                            s.putFaults,
+		"GET /simulator/delays":                            s.getDelays,
+		"PUT /simulator/delays":                            s.putDelays,
+		"POST /simulator/reset":                            s.postReset,
+		"POST /simulator/clock":                            s.postClock,
+		"GET /simulator/clock":                             s.getClock,
 	} {
 		mux.Handle(route, s.control(f))
 	}
@@ -352,6 +363,8 @@ type delaysView struct {
 	Batch     *span `json:"batch,omitempty"`
 	Retry     *span `json:"retry,omitempty"`
 	RetryMax  *span `json:"retry_max,omitempty"`
+	RetryFor  *span `json:"retry_for,omitempty"`
+	Upgrade   *span `json:"upgrade,omitempty"`
 }
 
 func (v *delaysView) pairs(d *Delays) []struct {
@@ -362,7 +375,8 @@ func (v *delaysView) pairs(d *Delays) []struct {
 		view **span
 		real *time.Duration
 	}{{&v.Sent, &d.Sent}, {&v.Delivered, &d.Delivered}, {&v.Read, &d.Read}, {&v.Played, &d.Played}, {&v.Review, &d.Review},
-		{&v.Batch, &d.Batch}, {&v.Retry, &d.Retry}, {&v.RetryMax, &d.RetryMax}}
+		{&v.Batch, &d.Batch}, {&v.Retry, &d.Retry}, {&v.RetryMax, &d.RetryMax}, {&v.RetryFor, &d.RetryFor},
+		{&v.Upgrade, &d.Upgrade}}
 }
 
 func (s *Server) getDelays(*http.Request) (int, any, error) {

@@ -44,6 +44,12 @@ func start(t *testing.T, opts simulator.Options) *sim {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return running(t, server)
+}
+
+// running puts a simulator on an address and ends it with the test.
+func running(t *testing.T, server *simulator.Server) *sim {
+	t.Helper()
 	web := httptest.NewServer(server.Handler())
 	t.Cleanup(func() {
 		web.CloseClientConnections()
@@ -134,6 +140,13 @@ func (s *sim) sent(content map[string]any) string {
 		s.t.Fatalf("send answered %d: %v", status, answer)
 	}
 	return answer["messages"].([]any)[0].(map[string]any)["id"].(string)
+}
+
+// sentTo sends an approved template with one variable to a phone.
+func (s *sim) sentTo(phone, template string) string {
+	s.t.Helper()
+	return s.sent(map[string]any{"to": phone, "type": "template", "template": map[string]any{"name": template, "language": map[string]any{"code": "it"},
+		"components": []any{map[string]any{"type": "body", "parameters": []any{map[string]any{"type": "text", "text": "x"}}}}}})
 }
 
 func text(body string) map[string]any {

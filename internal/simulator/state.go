@@ -5,7 +5,6 @@ package simulator
 import (
 	"bufio"
 	"context"
-	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -82,15 +81,17 @@ func (v *saver) waitForQuiet(ctx context.Context) {
 
 // savedState is everything that lasts.
 type savedState struct {
-	Version  int            `json:"version"`
-	Offset   time.Duration  `json:"clock_offset"`
-	MediaKey string         `json:"media_key"`
-	Base     string         `json:"base,omitempty"`
-	Faults   Faults         `json:"faults"`
-	Delays   Delays         `json:"delays"`
-	Accounts []savedAccount `json:"accounts"`
-	Media    []*file        `json:"media"`
-	Citizens []savedCitizen `json:"citizens"`
+	Version  int               `json:"version"`
+	Offset   time.Duration     `json:"clock_offset"`
+	MediaKey string            `json:"media_key"`
+	Frozen   time.Time         `json:"clock_frozen,omitzero"`
+	Drawn    map[string]uint64 `json:"drawn,omitempty"`
+	Base     string            `json:"base,omitempty"`
+	Faults   Faults            `json:"faults"`
+	Delays   Delays            `json:"delays"`
+	Accounts []savedAccount    `json:"accounts"`
+	Media    []*file           `json:"media"`
+	Citizens []savedCitizen    `json:"citizens"`
 }
 
 type savedAccount struct {
@@ -123,8 +124,9 @@ const stateVersion = 1
 
 func (s *Server) openStore() error {
 	s.saver = &saver{s: s, touched: make(chan struct{}, 1)}
-	s.media = &mediaStore{files: map[string]*file{}, bytes: map[string][]byte{}, key: make([]byte, 32)}
-	_, _ = rand.Read(s.media.key) // never fails
+	s.media = &mediaStore{files: map[string]*file{}, bytes: map[string][]byte{}, dice: s.dice}
+	key := s.dice.draw("media key")
+	s.media.key = key[:]
 	if s.opts.Data == "" {
 		return nil
 	}
@@ -163,7 +165,7 @@ func (s *Server) save() (err error) {
 }
 
 func (s *Server) savedState() *savedState {
-	state := &savedState{Version: stateVersion, Offset: time.Duration(s.clock.offset.Load()), MediaKey: hex.EncodeToString(s.media.key),
+	state := &savedState{Version: stateVersion, Offset: time.Duration(s.clock.offset.Load()), Frozen: s.clock.frozenAt(), Drawn: s.dice.saved(), MediaKey: hex.EncodeToString(s.media.key),
 		Base: s.knownBase(), Faults: s.faults.get(), Delays: *s.delays(), Media: s.media.all()}
 	for _, a := range s.dir.allAccounts() {
 		state.Accounts = append(state.Accounts, a.saved())
@@ -227,6 +229,10 @@ func (s *Server) load() error {
 
 func (s *Server) restore(state *savedState) error {
 	s.clock.offset.Store(int64(state.Offset))
+	if !state.Frozen.IsZero() {
+		s.clock.freeze(state.Frozen)
+	}
+	s.dice.restore(state.Drawn)
 	if key, err := hex.DecodeString(state.MediaKey); err == nil && len(key) == 32 {
 		s.media.key = key
 	}

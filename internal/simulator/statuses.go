@@ -3,8 +3,10 @@
 package simulator
 
 import (
+	"cmp"
 	"encoding/json"
-	"math/rand/v2"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -20,14 +22,19 @@ const (
 	statusRead      status = "read"
 	statusPlayed    status = "played"
 	statusFailed    status = "failed"
+
+	statusExpired status = "expired" // ours: dropped when its time to live ended, of which WhatsApp says nothing
 )
 
 var statusRank = map[status]int{statusHeld: 0, statusAccepted: 1, statusSent: 2, statusDelivered: 3, statusRead: 4, statusPlayed: 5}
 
 // movesTo says whether a message may still come to this status: forward only, and nothing follows a failure.
 func (m *message) movesTo(to status) bool {
-	if m.Status == statusFailed {
+	if m.Status == statusFailed || m.Status == statusExpired {
 		return false
+	}
+	if to == statusExpired {
+		return m.Status == statusSent
 	}
 	if to == statusFailed {
 		return statusRank[m.Status] < statusRank[statusDelivered]
@@ -41,7 +48,10 @@ func (s *Server) forward(m *message) {
 	if next == "" || wait < 0 {
 		return
 	}
-	s.schedule.after(jitter(wait), func() { s.progress(m, next) })
+	if next != statusExpired {
+		wait = s.dice.jitter(wait, m.ID+string(next))
+	}
+	s.schedule.after(wait, func() { s.progress(m, next) })
 }
 
 func (s *Server) nextStatus(m *message) (status, time.Duration) {
@@ -58,8 +68,11 @@ func (s *Server) nextStatus(m *message) (status, time.Duration) {
 		}
 		return statusSent, d.Sent
 	case statusSent:
-		if m.Type == "reaction" || c.BlockedUs || c.Offline {
+		switch {
+		case m.Type == "reaction" || c.BlockedUs:
 			return "", 0
+		case c.Offline:
+			return statusExpired, max(0, m.expires().Sub(s.clock.Now()))
 		}
 		if c.ChatOpen {
 			return statusRead, d.Delivered
@@ -78,13 +91,11 @@ func (s *Server) nextStatus(m *message) (status, time.Duration) {
 	return "", 0
 }
 
-// jitter spreads a delay by up to a quarter either way.
-func jitter(d time.Duration) time.Duration {
-	if d <= 0 {
-		return d
-	}
-	return d*3/4 + rand.N(d/2+1)
-}
+// longestTTL is how long WhatsApp tries to deliver what has no time to live of its own.
+// Source: https://developers.facebook.com/documentation/business-messaging/whatsapp/templates/time-to-live
+const longestTTL = 30 * 24 * time.Hour
+
+func (m *message) expires() time.Time { return m.At.Add(cmp.Or(m.TTL, longestTTL)) }
 
 // progress moves an outgoing message to a status, tells the business and plans what follows.
 func (s *Server) progress(m *message, to status) bool {
@@ -93,6 +104,15 @@ func (s *Server) progress(m *message, to status) bool {
 	m.citizen.mu.Lock()
 	defer m.citizen.mu.Unlock()
 	if n == nil || !m.movesTo(to) {
+		return false
+	}
+	if m.Status == statusSent && to != statusFailed && !now.Before(m.expires()) {
+		to = statusExpired
+	}
+	if to == statusExpired {
+		m.Status = to
+		s.events.status(m)
+		s.saver.touch()
 		return false
 	}
 	if to == statusAccepted { // released from holding: no webhook says so
@@ -117,7 +137,7 @@ func (s *Server) progress(m *message, to status) bool {
 // statusUpdate is the status as the webhook tells it; the citizen must be locked.
 func (s *Server) statusUpdate(n *number, m *message, to status, now time.Time) update {
 	c := &m.citizen.state
-	phone := c.shownPhone(m.citizen.chat(n.id), now)
+	phone := c.shownPhone(n.account, m.citizen.chat(n.id), now)
 	b := append(make([]byte, 0, 400), '{')
 	b = appendField(b, "id", m.ID)
 	b = appendField(b, "status", string(to))
@@ -140,7 +160,7 @@ func (s *Server) statusUpdate(n *number, m *message, to status, now time.Time) u
 	}
 	u := update{Number: n.id, Field: messagesField, At: now.Unix(), Status: json.RawMessage(append(b, '}'))}
 	if to != statusFailed {
-		u.Contact = c.contactEntry(n.account, phone, to == statusDelivered || to == statusRead)
+		u.Contact = c.contactEntry(n, phone, to == statusDelivered || to == statusRead)
 	}
 	return u
 }
@@ -213,8 +233,8 @@ func (s *Server) markIncoming(id string, to status) {
 func (s *Server) continueStatuses(c *citizen) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, ch := range c.chats {
-		for _, m := range ch.Messages {
+	for _, id := range slices.Sorted(maps.Keys(c.chats)) {
+		for _, m := range c.chats[id].Messages {
 			if m.Out {
 				s.forward(m)
 			}

@@ -85,7 +85,7 @@ func (s *Server) fillTemplate(n *number, raw json.RawMessage, to recipient, m *m
 	if err != nil {
 		return err
 	}
-	m.Template = t.ID
+	m.Template, m.TTL = t.ID, t.timeToLive()
 	m.Category, m.Text, m.Content = strings.ToLower(t.Category), shown.Body, marshal(shown)
 	return nil
 }

@@ -90,6 +90,9 @@ func (t *template) prepare() error {
 	for i := range t.parts {
 		part := &t.parts[i]
 		part.Type, part.Format = strings.ToUpper(part.Type), strings.ToUpper(part.Format)
+		if part.Type == "BODY" && t.Category == "AUTHENTICATION" && part.Text == "" {
+			part.Text = "{{1}} is your verification code."
+		}
 		part.vars = variables(part.Text)
 		for j := range part.Buttons {
 			part.Buttons[j].Type = strings.ToUpper(part.Buttons[j].Type)
@@ -120,7 +123,7 @@ func (t *template) named() bool { return t.ParameterFormat == "NAMED" }
 // ensureTemplate adds a template unless the account has it already.
 func (s *Server) ensureTemplate(a *account, spec Template) error {
 	t := &template{Template: spec, Quality: "UNKNOWN", Created: s.clock.Now()}
-	t.ID = cmp.Or(t.ID, newID())
+	t.ID = cmp.Or(t.ID, s.dice.id("template"))
 	t.Status = cmp.Or(t.Status, "APPROVED")
 	t.ParameterFormat = cmp.Or(t.ParameterFormat, "POSITIONAL")
 	if err := t.prepare(); err != nil {
@@ -160,7 +163,7 @@ func (s *Server) createTemplate(a *account, body []byte) (any, *graphError) {
 	if err := json.Unmarshal(body, &spec); err != nil {
 		return nil, badJSON(err)
 	}
-	spec.ID, spec.Status = newID(), "PENDING"
+	spec.ID, spec.Status = s.dice.id("template"), "PENDING"
 	spec.Category = strings.ToUpper(spec.Category)
 	spec.ParameterFormat = cmp.Or(strings.ToUpper(spec.ParameterFormat), "POSITIONAL")
 	t := &template{Template: spec, Quality: "UNKNOWN", Created: s.clock.Now()}
@@ -287,8 +290,8 @@ func (t *template) checkPart(part *templateComponent) *graphError {
 	case "HEADER":
 		return t.checkHeader(part)
 	case "BODY":
-		if t.Category == "AUTHENTICATION" && part.Text == "" {
-			return nil
+		if t.Category == "AUTHENTICATION" {
+			return nil // its text is WhatsApp's own
 		}
 		if err := limitField(part.Text, 1024); err != nil {
 			return err
@@ -598,6 +601,17 @@ func (t *template) node() map[string]any {
 	return n
 }
 
+// timeToLive is how long a message of the template is tried to be delivered.
+func (t *template) timeToLive() time.Duration {
+	switch {
+	case t.TTL > 0:
+		return time.Duration(t.TTL) * time.Second
+	case t.TTL == 0 && t.Category == "AUTHENTICATION":
+		return 10 * time.Minute
+	}
+	return longestTTL
+}
+
 func (t *template) sendability() string {
 	if t.Status == "APPROVED" {
 		return "AVAILABLE"
@@ -639,9 +653,9 @@ func (s *Server) putTemplate(r *http.Request) (int, any, error) {
 	if in.Held == "drop" {
 		in.Status = new("PAUSED")
 	}
-	a := s.dir.account(cmp.Or(in.WABA, DefaultAccount().WABA))
-	if a == nil {
-		return 0, nil, notFound("account %s is not known", in.WABA)
+	a, err := s.accountNamed(in.WABA)
+	if err != nil {
+		return 0, nil, err
 	}
 	a.mu.Lock()
 	t := a.findTemplate(in.Name, in.Language)

@@ -4,6 +4,7 @@ package simulator
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -13,7 +14,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"sync"
@@ -38,8 +38,10 @@ type hooks struct {
 
 	mu      sync.Mutex
 	pending []update
+	ready   []*delivery         // whose time has come, first come first
 	open    map[int64]*delivery // posted or waiting for the next try
 	seq     int64
+	busy    int // deliveries that are being posted, or about to be
 	done    hookFigures
 	asked   time.Time // when the callback last answered a verification, rightly or not
 }
@@ -131,34 +133,92 @@ func (h *hooks) postNext(ctx context.Context) bool {
 	case <-ctx.Done():
 		return false
 	}
+	if d := h.takeReady(); d != nil {
+		h.spawnTry(d)
+		return true
+	}
 	d := h.take()
 	if d == nil {
 		<-h.slot
 		return false
 	}
-	if hold := h.s.faults.holdWebhook(); hold > 0 {
+	if hold := h.s.faults.holdWebhook(h.s.dice, fmt.Sprintf("hold %s %d", h.a.id, d.ID)); hold > 0 {
 		<-h.slot
 		h.s.schedule.after(hold, func() { h.start(d) })
+		h.leave()
 		return true
 	}
+	h.spawnTry(d)
+	return true
+}
+
+// spawnTry posts d in the slot that has been taken.
+func (h *hooks) spawnTry(d *delivery) {
 	h.s.spawn(func(ctx context.Context) {
-		defer func() { <-h.slot }()
+		defer func() {
+			<-h.slot
+			h.leave()
+		}()
 		h.try(ctx, d)
 	})
-	return true
 }
 
 // start posts d as soon as a slot is free.
 func (h *hooks) start(d *delivery) {
-	h.s.spawn(func(ctx context.Context) {
-		select {
-		case h.slot <- struct{}{}:
-		case <-ctx.Done():
-			return
+	h.mu.Lock()
+	h.ready = append(h.ready, d)
+	h.mu.Unlock()
+	h.nudge()
+}
+
+func (h *hooks) takeReady() *delivery {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.ready) == 0 {
+		return nil
+	}
+	d := h.ready[0]
+	h.ready = h.ready[1:]
+	h.busy++
+	return d
+}
+
+func (h *hooks) leave() {
+	h.mu.Lock()
+	h.busy--
+	h.mu.Unlock()
+}
+
+// idle says whether everything that could be posted has been.
+func (h *hooks) idle() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.busy == 0 && len(h.ready) == 0 && (len(h.pending) == 0 || h.target(h.pending[0].Number) == "")
+}
+
+// longestSettling bounds how long a clock that stands still waits for callbacks before it moves.
+const longestSettling = 30 * time.Second
+
+// settled returns what waits until all webhooks have been posted, where the clock stands still: then it is certain what
+// comes before what. A clock that goes does not wait.
+func (s *Server) settled(ctx context.Context) func() {
+	deadline := time.Now().Add(longestSettling)
+	return func() {
+		for s.clock.frozen.Load() != nil && time.Now().Before(deadline) && !s.allIdle() {
+			if !pause(ctx, 500*time.Microsecond) {
+				return
+			}
 		}
-		defer func() { <-h.slot }()
-		h.try(ctx, d)
-	})
+	}
+}
+
+func (s *Server) allIdle() bool {
+	for _, a := range s.dir.allAccounts() {
+		if !a.hooks.idle() {
+			return false
+		}
+	}
+	return true
 }
 
 // take makes one delivery of pending updates for the same callback; nil when there is nothing to post or nowhere to post it.
@@ -191,6 +251,7 @@ func (h *hooks) take() *delivery {
 
 func (h *hooks) newDelivery(batch []update) *delivery {
 	h.seq++
+	h.busy++
 	d := &delivery{ID: h.seq, Number: batch[0].Number, Body: webhookBody(h.a, batch), First: h.s.clock.Now(), Updates: len(batch)}
 	for _, u := range batch {
 		if u.Incoming != "" {
@@ -268,7 +329,7 @@ func (h *hooks) retry(d *delivery, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.done.Failures++
-	if h.s.clock.Now().Sub(d.First) > keepTrying {
+	if h.s.clock.Now().Sub(d.First) > cmp.Or(h.s.delays().RetryFor, keepTrying) {
 		delete(h.open, d.ID)
 		h.done.Dropped += int64(d.Updates)
 		return
@@ -310,7 +371,7 @@ func (h *hooks) retryNow() {
 func (h *hooks) forget() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.pending, h.open, h.done = nil, map[int64]*delivery{}, hookFigures{}
+	h.pending, h.ready, h.open, h.done = nil, nil, map[int64]*delivery{}, hookFigures{}
 }
 
 func (h *hooks) figures() hookFigures {
@@ -398,7 +459,7 @@ func (s *Server) verifyCallback(ctx context.Context, callback, token string) err
 	if err != nil {
 		return fmt.Errorf("verify callback %q: %w", callback, err)
 	}
-	challenge := fmt.Sprint(1_000_000_000 + rand.IntN(1_000_000_000))
+	challenge := s.dice.id("challenge")[:10]
 	q := u.Query()
 	q.Set("hub.mode", "subscribe")
 	q.Set("hub.challenge", challenge)
@@ -447,12 +508,9 @@ func (s *Server) postWebhook(r *http.Request) (int, any, error) {
 	if err := readControl(r, &in); err != nil {
 		return 0, nil, err
 	}
-	if in.WABA == "" {
-		in.WABA = DefaultAccount().WABA
-	}
-	a := s.dir.account(in.WABA)
-	if a == nil {
-		return 0, nil, notFound("account %s is not known", in.WABA)
+	a, err := s.accountNamed(in.WABA)
+	if err != nil {
+		return 0, nil, err
 	}
 	if in.Field == "" || len(in.Value) == 0 {
 		return 0, nil, badRequest("field and value are needed")

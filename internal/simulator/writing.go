@@ -31,6 +31,7 @@ type writeInput struct {
 	ButtonReply *choiceInput    `json:"button_reply"` // tap on a reply button
 	ListReply   *choiceInput    `json:"list_reply"`   // choice from a list
 	Button      *buttonInput    `json:"button"`       // tap on a template's quick reply
+	SharePhone  bool            `json:"share_phone"`  // the phone, as a contact request asks for it
 	Raw         json.RawMessage `json:"raw"`          // a whole message object; id, from and timestamp are added where missing
 }
 
@@ -103,6 +104,8 @@ type writtenMessage struct {
 	text    string
 	voice   bool
 	raw     map[string]json.RawMessage // keys of a raw message beside those set here
+
+	sharesPhone bool // the content is the citizen's own card
 }
 
 // postCitizenMessage is POST /simulator/citizens/{phone}/messages: the citizen writes.
@@ -149,7 +152,9 @@ func (s *Server) written(n *number, in *writeInput) (*writtenMessage, error) {
 	case in.Location != nil:
 		return &writtenMessage{kind: "location", content: in.Location, text: strings.TrimSpace(in.Location.Name + " " + in.Location.Address)}, nil
 	case in.Contacts != nil:
-		return &writtenMessage{kind: "contacts", content: in.Contacts}, nil
+		return &writtenMessage{kind: "contacts", content: othersCards(in.Contacts)}, nil
+	case in.SharePhone:
+		return &writtenMessage{kind: "contacts", sharesPhone: true}, nil
 	case in.Reaction != nil:
 		return &writtenMessage{kind: "reaction", content: in.Reaction, text: in.Reaction.Emoji}, nil
 	case in.ButtonReply != nil:
@@ -177,7 +182,7 @@ func writtenRaw(raw json.RawMessage) (*writtenMessage, error) {
 func (s *Server) writtenMedia(n *number, in *writeInput) (*writtenMessage, error) {
 	kind, media := in.media()
 	if media == nil {
-		return nil, badRequest("one of text, image, audio, voice, video, document, sticker, location, contacts, reaction, button_reply, list_reply, button or raw is needed")
+		return nil, badRequest("one of text, image, audio, voice, video, document, sticker, location, contacts, share_phone, reaction, button_reply, list_reply, button or raw is needed")
 	}
 	if kind == "voice" {
 		isVoice := true
@@ -253,14 +258,21 @@ func (s *Server) write(c *citizen, n *number, w *writtenMessage, replyTo string)
 	n.take(now, true)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if w.sharesPhone && c.state.Phone == "" {
+		return nil, badRequest("this citizen has no phone to share")
+	}
+	if w.sharesPhone {
+		w.content, w.text = []any{c.state.ownCard()}, displayed(c.state.Phone)
+		c.usePhone(n.account, c.chat(n.id), now)
+	}
 	code := c.state.Code
-	m := &message{ID: newMessageID(cmp.Or(c.state.Phone, code)), Number: n.id, Type: w.kind, Text: w.text, Voice: w.voice, ReplyTo: replyTo, At: now,
+	m := &message{ID: s.dice.messageID(cmp.Or(c.state.Phone, code)), Number: n.id, Type: w.kind, Text: w.text, Voice: w.voice, ReplyTo: replyTo, At: now,
 		Status: statusSent, citizen: c}
 	if w.content != nil {
 		m.Content = marshal(w.content)
 	}
 	ch := c.chat(n.id)
-	phone := c.state.shownPhone(ch, now)
+	phone := c.state.shownPhone(n.account, ch, now)
 	body := s.incomingBody(c, n, ch, m, w, phone)
 	if id := textOf(body["id"]); id != "" {
 		m.ID = id
@@ -274,9 +286,12 @@ func (s *Server) write(c *citizen, n *number, w *writtenMessage, replyTo string)
 		return m, nil
 	}
 	ch.LastIn = now
+	if phone != "" {
+		c.usePhone(n.account, ch, now)
+	}
 	s.keep(ch, m)
 	n.account.hooks.add(update{Number: n.id, Field: messagesField, At: now.Unix(), Message: marshal(body), Incoming: m.ID,
-		Contact: c.state.contactEntry(n.account, phone, true)})
+		Contact: c.state.contactEntry(n, phone, true)})
 	return m, nil
 }
 
@@ -309,7 +324,7 @@ func (s *Server) authorOf(id string, n *number, citizenPhone string) string {
 
 // asked finds the message whose button was tapped or list chosen from, for callers that do not name it.
 func (ch *chat) asked(w *writtenMessage) string {
-	if w.kind != "interactive" && w.kind != "button" {
+	if w.kind != "interactive" && w.kind != "button" && !w.sharesPhone {
 		return ""
 	}
 	for i := len(ch.Messages) - 1; i >= 0; i-- {
