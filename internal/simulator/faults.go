@@ -234,6 +234,7 @@ func (s *Server) putFaults(r *http.Request) (int, any, error) {
 	if f.WebhookSignature != "" && f.WebhookSignature != "wrong" && f.WebhookSignature != "missing" {
 		return 0, nil, badRequest("webhook_signature must be wrong or missing")
 	}
+	s.settled(r.Context())() // what has happened before comes as it was to come
 	s.faults.set(f)
 	s.saver.touch()
 	s.events.publish(pageEvent{Kind: "faults"})

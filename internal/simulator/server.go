@@ -394,6 +394,7 @@ func (s *Server) putDelays(r *http.Request) (int, any, error) {
 	if err := readControl(r, &v); err != nil {
 		return 0, nil, err
 	}
+	s.settled(r.Context())() // what has happened before comes as it was to come
 	d := *s.delays()
 	for _, pair := range v.pairs(&d) {
 		if *pair.view != nil {
