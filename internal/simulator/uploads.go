@@ -73,7 +73,7 @@ func (s *Server) openUpload(g *graphRequest) (any, *graphError) {
 	case !slices.Contains(uploadTypes, q.Get("file_type")):
 		return nil, refuse(100, "Param file_type must be one of {%s}.", strings.Join(uploadTypes, ", "))
 	}
-	session := &uploadSession{id: hexOf(newID()), account: g.granted[0].id, name: q.Get("file_name"), mime: q.Get("file_type"), length: length}
+	session := &uploadSession{id: hexOf(s.dice.id("upload")), account: g.granted[0].id, name: q.Get("file_name"), mime: q.Get("file_type"), length: length}
 	s.uploads.mu.Lock()
 	defer s.uploads.mu.Unlock()
 	s.uploads.sessions = append(s.uploads.sessions, session)
