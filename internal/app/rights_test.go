@@ -21,6 +21,7 @@ import (
 	"github.com/filodiretto/filodiretto/internal/dbtest"
 	"github.com/filodiretto/filodiretto/internal/media"
 	"github.com/filodiretto/filodiretto/internal/outbound"
+	"github.com/filodiretto/filodiretto/internal/retention"
 	"github.com/filodiretto/filodiretto/internal/staff"
 )
 
@@ -69,6 +70,7 @@ func TestJobsStayInTheirMunicipality(t *testing.T) {
 				"fetch_media":   media.FetchArgs{Municipality: ours, Media: file, Conversation: in.id(d, `SELECT conversation_id FROM conversation`)},
 				"outbound.read": outbound.ReadArgs{Municipality: ours, Message: message},
 				"outbound.sync": outbound.SyncArgs{Municipality: message}, // no municipality at all
+				"retention.run": retention.Args{Municipality: message},    // none either
 				"app.upkeep":    nil,                                      // it names none
 			}
 			if kinds := jobKinds(t); !slices.Equal(kinds, slices.Sorted(maps.Keys(trials))) {

@@ -31,6 +31,7 @@ import (
 	"github.com/filodiretto/filodiretto/internal/media"
 	"github.com/filodiretto/filodiretto/internal/municipality"
 	"github.com/filodiretto/filodiretto/internal/outbound"
+	"github.com/filodiretto/filodiretto/internal/retention"
 	"github.com/filodiretto/filodiretto/internal/staff"
 	"github.com/filodiretto/filodiretto/internal/web"
 	"github.com/filodiretto/filodiretto/internal/whatsapp"
@@ -112,7 +113,8 @@ func newDesk(ctx context.Context, g *ground) (*desk, error) {
 	k.sender = outbound.New(g.d, k.directory, client, files, k.metrics, g.log.With("part", "outbound"))
 	k.sender.GiveWay(k.journal.Lag)
 	k.conductor = broadcast.NewConductor(g.d, k.directory, g.log.With("part", "broadcast"))
-	if err := k.openWorkers(files); err != nil {
+	keeper := retention.New(g.d, k.directory, store, k.journal.Lag, g.log.With("part", "retention"))
+	if err := k.openWorkers(files, keeper); err != nil {
 		return nil, err
 	}
 	k.pages, err = web.New(web.Options{DB: g.d, Directory: k.directory, Media: store, Key: g.key, Sender: k.sender, Journal: k.journal, PublicURL: g.Public(), Log: g.log.With("part", "web"),
@@ -209,9 +211,10 @@ func (k *desk) serveMetrics(failed chan<- error) *http.Server {
 }
 
 // openWorkers registers every background job and how often the periodic ones run.
-func (k *desk) openWorkers(files *media.Service) error {
+func (k *desk) openWorkers(files *media.Service, keeper *retention.Keeper) error {
 	workers := river.NewWorkers()
 	files.Workers(workers)
+	keeper.Workers(workers)
 	k.sender.Workers(workers)
 	river.AddWorker(workers, &upkeepWorker{k: k})
 	var err error
@@ -238,7 +241,7 @@ func (w *upkeepWorker) Work(ctx context.Context, _ *river.Job[upkeepArgs]) error
 	var errs []error
 	for _, m := range w.k.directory.All() {
 		errs = append(errs, w.k.d.Update(ctx, func(ctx context.Context, tx *db.Tx) error {
-			return tx.Enqueue(ctx, outbound.SyncArgs{Municipality: m.ID}, nil)
+			return errors.Join(tx.Enqueue(ctx, outbound.SyncArgs{Municipality: m.ID}, nil), tx.Enqueue(ctx, retention.Args{Municipality: m.ID}, nil))
 		}))
 		_, err := w.k.journal.Drop(ctx, m.ID)
 		errs = append(errs, err, w.k.d.UpdateLater(ctx, func(ctx context.Context, tx *db.Tx) error {

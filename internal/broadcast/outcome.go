@@ -36,6 +36,11 @@ func CountReach(ctx context.Context, tx *db.Tx, municipality, id int64) (Reach, 
 	if r.Outcomes, err = Count(ctx, tx, municipality, id); err != nil || b.StartedAt == nil {
 		return r, err
 	}
+	gone, err := conversation.CopiesDeleted(ctx, tx, municipality, id)
+	if err != nil || gone { // those that are left tell no longer how fast it was
+		r.P50, r.P90, r.P99 = b.Reach.P50, b.Reach.P90, b.Reach.P99
+		return r, err
+	}
 	times, err := conversation.CopyTimes(ctx, tx, municipality, id, *b.StartedAt, []float64{.5, .9, .99})
 	if err == nil && times != nil {
 		r.P50, r.P90, r.P99 = times[0], times[1], times[2]
@@ -46,11 +51,12 @@ func CountReach(ctx context.Context, tx *db.Tx, municipality, id int64) (Reach, 
 // Failures counts the messages that did not arrive by Graph's code.
 func Failures(ctx context.Context, tx *db.Tx, municipality, id int64) (map[int]int, error) {
 	out := make(map[int]int)
-	err := tx.Query(ctx, `SELECT error_code, count(*) FROM message WHERE municipality_id = $1 AND broadcast_id = $2 AND broadcast_id <> 0 AND status = 60 GROUP BY error_code`,
+	err := tx.Query(ctx, `SELECT error_code, count(*) FROM message WHERE municipality_id = $1 AND broadcast_id = $2 AND broadcast_id <> 0 AND status = 60 GROUP BY error_code
+		UNION ALL SELECT error_code, count FROM copies_deleted WHERE municipality_id = $1 AND broadcast_id = $2 AND status = 60`,
 		[][]any{{municipality, id}}, func(_ int, row db.Scanner) error {
 			var code, n int
 			err := row.Scan(&code, &n)
-			out[code] = n
+			out[code] += n
 			return err
 		})
 	if err != nil {

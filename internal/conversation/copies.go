@@ -299,21 +299,31 @@ func SkipCopies(ctx context.Context, tx *db.Tx, municipality int64, ids []int64,
 	return nil
 }
 
-// CountCopies counts the copies of a broadcast by state.
+// CountCopies counts the copies of a broadcast by state, also those that were deleted since.
 func CountCopies(ctx context.Context, tx *db.Tx, municipality, broadcast int64) (map[Status]int, error) {
 	out := make(map[Status]int)
-	err := tx.Query(ctx, `SELECT status, count(*) FROM message WHERE municipality_id = $1 AND broadcast_id = $2 AND broadcast_id <> 0 GROUP BY status`,
+	err := tx.Query(ctx, `SELECT status, count(*) FROM message WHERE municipality_id = $1 AND broadcast_id = $2 AND broadcast_id <> 0 GROUP BY status
+		UNION ALL SELECT status, count FROM copies_deleted WHERE municipality_id = $1 AND broadcast_id = $2`,
 		[][]any{{municipality, broadcast}}, func(_ int, row db.Scanner) error {
 			var s Status
 			var n int
 			err := row.Scan(&s, &n)
-			out[s] = n
+			out[s] += n
 			return err
 		})
 	if err != nil {
 		return nil, fmt.Errorf("count the copies of broadcast %d: %w", broadcast, err)
 	}
 	return out, nil
+}
+
+// CopiesDeleted reports whether copies of a broadcast are no more: only their outcome is known.
+func CopiesDeleted(ctx context.Context, tx *db.Tx, municipality, broadcast int64) (some bool, err error) {
+	err = tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM copies_deleted WHERE municipality_id = $1 AND broadcast_id = $2)`, municipality, broadcast).Scan(&some)
+	if err != nil {
+		return false, fmt.Errorf("look for deleted copies of broadcast %d: %w", broadcast, err)
+	}
+	return some, nil
 }
 
 // CopiesOf lists copies of a broadcast in some states, after an id, in the order of ids.

@@ -33,6 +33,9 @@ func (d *DB) openJobs() error {
 // jobTimeout bounds a job; one that was at work when its process was killed is taken up again a minute later.
 const jobTimeout = 13 * time.Minute
 
+// SlowQueue is for jobs that take minutes and are in no hurry: one at a time in each process.
+const SlowQueue = "slow"
+
 // Workers makes a client that works background jobs (media, schedules, retention): what may wait.
 // The road of a message does not go through it.
 func (d *DB) Workers(workers *river.Workers, periodic []*river.PeriodicJob) (*river.Client[*sql.Tx], error) {
@@ -40,7 +43,7 @@ func (d *DB) Workers(workers *river.Workers, periodic []*river.PeriodicJob) (*ri
 		Logger:               d.log,
 		Workers:              workers,
 		PeriodicJobs:         periodic,
-		Queues:               map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 8}},
+		Queues:               map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 8}, SlowQueue: {MaxWorkers: 1}},
 		FetchPollInterval:    200 * time.Millisecond,
 		FetchCooldown:        50 * time.Millisecond,
 		JobTimeout:           jobTimeout,

@@ -21,7 +21,7 @@ var layers = [][]string{
 	{"calendar", "contact", "journal", "media", "municipality", "staff"},
 	{"conversation"},
 	{"dialogue"},
-	{"broadcast"},
+	{"broadcast", "retention"},
 	{"api", "inbound", "outbound", "web"},
 	{"demo"},
 	{"app"},

@@ -23,6 +23,7 @@ var realTime = map[string]string{
 	"internal/db/ids.go":          "leases are of real time, whatever clock tests set",
 	"internal/inbound/process.go": "how long a batch holds the writer is measured",
 	"internal/outbound/parcel.go": "Meta's rates are of real time",
+	"internal/retention/slice.go": "how long a slice holds the writer is measured",
 }
 
 // Nothing that runs inside a transaction reaches out of it: no function with a Tx in its hands, declared

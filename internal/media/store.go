@@ -222,17 +222,16 @@ func (s *Store) keep(municipality int64, in *incoming, small []byte, f *File) er
 	if err := s.makeFolder(filepath.Dir(name)); err != nil {
 		return fmt.Errorf("make a folder for media: %w", err)
 	}
+	if !touch(name, in.size) {
+		if err := s.move(in.file, name); err != nil {
+			return fmt.Errorf("keep media: %w", err)
+		}
+	}
 	f.Thumbnail = len(small) > 0
 	if f.Thumbnail {
 		if err := s.write(name+thumbnailSuffix, small); err != nil {
 			return fmt.Errorf("keep a thumbnail: %w", err)
 		}
-	}
-	if have, err := os.Stat(name); err == nil && have.Size() == in.size {
-		return nil
-	}
-	if err := s.move(in.file, name); err != nil {
-		return fmt.Errorf("keep media: %w", err)
 	}
 	return nil
 }

@@ -205,17 +205,25 @@ type Period string
 
 // Before is the instant so long before t, by the calendar.
 func (p Period) Before(t time.Time) (time.Time, error) {
-	unit := p[max(0, len(p)-1):]
-	n, err := strconv.Atoi(strings.TrimSuffix(string(p), string(unit)))
-	switch {
-	case err == nil && n > 0 && unit == "d":
+	switch n, unit := p.Parts(); {
+	case n > 0 && unit == "d":
 		return t.AddDate(0, 0, -n), nil
-	case err == nil && n > 0 && unit == "m":
+	case n > 0 && unit == "m":
 		return t.AddDate(0, -n, 0), nil
-	case err == nil && n > 0 && unit == "y":
+	case n > 0 && unit == "y":
 		return t.AddDate(-n, 0, 0), nil
 	}
 	return time.Time{}, fmt.Errorf("%q is not a period such as 30d, 24m or 5y", string(p))
+}
+
+// Parts are the number and the unit of a period: 24 and "m". The number of what is none is 0.
+func (p Period) Parts() (n int, unit string) {
+	unit = string(p[max(0, len(p)-1):])
+	n, err := strconv.Atoi(strings.TrimSuffix(string(p), unit))
+	if err != nil {
+		return 0, unit
+	}
+	return n, unit
 }
 
 // UnmarshalJSON reads a file and fills in its defaults, so that nobody meets a

@@ -149,6 +149,8 @@ func askAgain(l locale.Language, m conversation.Message, file *page.Media) strin
 		return ""
 	}
 	switch file.Reason {
+	case media.ReasonOld: // it did come
+		return ""
 	case media.ReasonTooLarge, media.ReasonPixels:
 		return l.T("ask_again.too_large")
 	case media.ReasonMismatch, media.ReasonDangerous:

@@ -108,7 +108,7 @@ func TestRightsOfEveryAddress(t *testing.T) {
 			people[staff.Administrator].get(path).want(http.StatusOK)
 		}
 		people[staff.Operator].get("/settings/audit").want(http.StatusForbidden)
-		people[staff.Auditor].get("/settings/audit").want(http.StatusOK)
+		people[staff.Auditor].get("/settings/audit").want(http.StatusOK).contains("per 24 mesi", "per 6 mesi", "prima cancellazione")
 		for _, path := range append(open, admin...) {
 			d.browser(d.rimini).get(path).want(http.StatusSeeOther).lacks("Maria")
 			if a := foreign.get(path); a.status == http.StatusOK || strings.Contains(a.body, "Maria") {

@@ -14,6 +14,8 @@ import (
 	"github.com/filodiretto/filodiretto/internal/db"
 	"github.com/filodiretto/filodiretto/internal/journal"
 	"github.com/filodiretto/filodiretto/internal/locale"
+	"github.com/filodiretto/filodiretto/internal/municipality"
+	"github.com/filodiretto/filodiretto/internal/retention"
 	"github.com/filodiretto/filodiretto/internal/staff"
 	"github.com/filodiretto/filodiretto/internal/web/page"
 )
@@ -183,8 +185,12 @@ func (s *Server) replay(w http.ResponseWriter, r *http.Request, v *visit) error 
 func (s *Server) audit(w http.ResponseWriter, r *http.Request, v *visit) error {
 	before, _ := db.ParseID(r.URL.Query().Get("cursor"))
 	var entries []staff.Entry
+	var ran *time.Time
 	trail := page.Trail{Verified: r.URL.Query().Has("verify")} // only when asked: a long one takes its time
 	err := s.DB.View(r.Context(), func(ctx context.Context, tx *db.Tx) (err error) {
+		if ran, err = retention.LastRun(ctx, tx, v.municipality.ID); err != nil {
+			return err
+		}
 		if entries, err = staff.AuditPage(ctx, tx, v.municipality.ID, before, itemsAtOnce+1); err != nil || !trail.Verified {
 			return err
 		}
@@ -207,7 +213,16 @@ func (s *Server) audit(w http.ResponseWriter, r *http.Request, v *visit) error {
 	for i, e := range entries {
 		acts[i] = actOf(v, e)
 	}
-	return s.draw(w, r, http.StatusOK, page.AuditPage(s.settingsFrame(v, page.TabAudit), acts, more, trail))
+	return s.draw(w, r, http.StatusOK, page.AuditPage(s.settingsFrame(v, page.TabAudit), acts, more, trail, keptOf(v.municipality.File.Retention, orZero(ran))))
+}
+
+func keptOf(r municipality.Retention, ran time.Time) page.Kept {
+	return page.Kept{Messages: spanOf(r.Messages), Media: spanOf(r.Media), Ran: ran}
+}
+
+func spanOf(p municipality.Period) page.Span {
+	n, unit := p.Parts()
+	return page.Span{Count: n, Unit: unit}
 }
 
 func actOf(v *visit, e staff.Entry) page.Act {

@@ -5,6 +5,7 @@ package page
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/filodiretto/filodiretto/internal/locale"
 )
@@ -44,6 +45,23 @@ func qualityClass(quality string) string {
 	default:
 		return ""
 	}
+}
+
+// Kept is how long what citizens send is kept, and when it was last deleted.
+type Kept struct {
+	Messages Span
+	Media    Span
+	Ran      time.Time // zero before the first time
+}
+
+// Span is a length of time in days (d), months (m) or years (y).
+type Span struct {
+	Count int
+	Unit  string
+}
+
+func span(ctx context.Context, s Span) string {
+	return language(ctx).N(locale.Key("desk.audit.period."+s.Unit), s.Count)
 }
 
 // Trail is what following the audit trail from its first row found.
