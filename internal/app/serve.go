@@ -117,7 +117,7 @@ func newDesk(ctx context.Context, g *ground) (*desk, error) {
 	if err := k.openWorkers(files, keeper); err != nil {
 		return nil, err
 	}
-	k.pages, err = web.New(web.Options{DB: g.d, Directory: k.directory, Media: store, Key: g.key, Sender: k.sender, Journal: k.journal, PublicURL: g.Public(), Log: g.log.With("part", "web"),
+	k.pages, err = web.New(web.Options{DB: g.d, Directory: k.directory, Media: store, Key: g.key, Sender: k.sender, Journal: k.journal, Client: client, PublicURL: g.Public(), Log: g.log.With("part", "web"),
 		ReadJob: func(municipality, message int64) river.JobArgs {
 			return outbound.ReadArgs{Municipality: municipality, Message: message}
 		}})

@@ -387,6 +387,9 @@ func (r *resolver) saveMerges(ctx context.Context, tx *db.Tx, municipality int64
 		if err := q.MoveAddresses(ctx, store.MoveAddressesParams{MunicipalityID: municipality, ContactID: m.From, Target: m.Into}); err != nil {
 			return err
 		}
+		if err := moveBlocks(ctx, tx, municipality, m); err != nil {
+			return err
+		}
 		if err := q.MarkMerged(ctx, store.MarkMergedParams{MunicipalityID: municipality, ContactID: m.From, Target: m.Into, UpdatedAt: tx.Now()}); err != nil {
 			return err
 		}

@@ -10,6 +10,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/filodiretto/filodiretto/internal/contact"
 	"github.com/filodiretto/filodiretto/internal/db"
 	"github.com/filodiretto/filodiretto/internal/fault"
 	"github.com/filodiretto/filodiretto/internal/staff"
@@ -33,6 +34,7 @@ var (
 	ErrNotSendable   = fault.New(fault.Invalid, "error.message_type")
 	ErrNotResend     = fault.New(fault.Conflict, "error.message_not_resendable")
 	ErrNotCancel     = fault.New(fault.Conflict, "error.message_not_cancellable")
+	ErrBlocked       = fault.New(fault.Conflict, "error.citizen_blocked")
 	ErrNumberRetired = fault.New(fault.Conflict, "error.number_retired")
 	ErrQuoted        = fault.New(fault.Invalid, "error.quoted_not_found")
 	ErrKeyUsed       = fault.New(fault.Conflict, "error.key_used")
@@ -205,6 +207,13 @@ func maySend(ctx context.Context, tx *db.Tx, actor staff.Actor, c Conversation, 
 		return ErrResolved
 	case out.Type != TypeTemplate && !c.WindowOpen(tx.Now()):
 		return ErrWindowClosed
+	}
+	on, err := contact.BlockedOn(ctx, tx, actor.Municipality, c.ContactID)
+	if err != nil {
+		return err
+	}
+	if _, blocked := on[c.Number]; blocked { // Meta would refuse it, and nobody would be told before
+		return ErrBlocked
 	}
 	return inUse(ctx, tx, actor.Municipality, c.Number)
 }

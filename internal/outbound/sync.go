@@ -7,12 +7,13 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/filodiretto/filodiretto/internal/contact"
 	"github.com/filodiretto/filodiretto/internal/db"
 	"github.com/filodiretto/filodiretto/internal/municipality"
 	"github.com/filodiretto/filodiretto/internal/whatsapp"
 )
 
-// Sync reads a municipality's templates and the health of its numbers from Meta and keeps them.
+// Sync reads a municipality's templates, and the health and block lists of its numbers, from Meta and keeps them.
 func (s *Sender) Sync(ctx context.Context, id int64) error {
 	m, ok := s.directory.ByID(id)
 	if !ok {
@@ -22,7 +23,7 @@ func (s *Sender) Sync(ctx context.Context, id int64) error {
 	seen := make(map[string]bool)
 	for _, n := range m.Numbers {
 		account := whatsapp.Account{PhoneNumberID: n.PhoneNumberID, WABAID: n.WABAID, Token: n.AccessToken.Reveal()}
-		errs = append(errs, s.syncNumber(ctx, id, account))
+		errs = append(errs, s.syncNumber(ctx, id, account), contact.RefreshBlocked(ctx, s.d, s.client, id, account))
 		if !seen[n.WABAID] {
 			seen[n.WABAID] = true
 			errs = append(errs, s.syncTemplates(ctx, id, account))

@@ -14,7 +14,7 @@ type Role string
 // The roles.
 const (
 	Operator      Role = "operator"      // converses
-	Supervisor    Role = "supervisor"    // also lists, broadcasts, approval, releasing what others hold
+	Supervisor    Role = "supervisor"    // also lists, broadcasts, approval, blocking, releasing what others hold
 	Administrator Role = "administrator" // also staff, tokens, numbers, quarantine, audit
 	Auditor       Role = "auditor"       // audit and figures only
 )
@@ -39,6 +39,7 @@ const (
 	ReleaseOthers     Right = "release_others"
 	ManageBroadcasts  Right = "manage_broadcasts" // and lists
 	ApproveBroadcasts Right = "approve_broadcasts"
+	BlockCitizens     Right = "block_citizens" // and take them off the block list
 	ManageStaff       Right = "manage_staff"
 	ManageTokens      Right = "manage_tokens"
 	ManageNumbers     Right = "manage_numbers"
@@ -54,7 +55,7 @@ func (r Role) May(right Right) bool {
 	case Operator:
 		return right == Converse
 	case Supervisor:
-		return Operator.May(right) || slices.Contains([]Right{ReleaseOthers, ManageBroadcasts, ApproveBroadcasts, SeeFigures}, right)
+		return Operator.May(right) || slices.Contains([]Right{ReleaseOthers, ManageBroadcasts, ApproveBroadcasts, SeeFigures, BlockCitizens}, right)
 	case Administrator:
 		return Supervisor.May(right) || slices.Contains([]Right{ManageStaff, ManageTokens, ManageNumbers, SeeQuarantine, ReplayQuarantine, SeeAudit}, right)
 	case Auditor:

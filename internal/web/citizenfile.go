@@ -75,7 +75,10 @@ func (s *Server) citizenFile(w http.ResponseWriter, r *http.Request, v *visit) e
 	if err != nil {
 		return err
 	}
-	file := fileOf(v, p)
+	file, err := s.fileWithBlocks(r, v, p)
+	if err != nil {
+		return err
+	}
 	file.Counter.Done = r.URL.Query().Has("done")
 	return s.drawCitizenFile(w, r, v, http.StatusOK, file)
 }
@@ -212,7 +215,11 @@ func (s *Server) setLists(w http.ResponseWriter, r *http.Request, v *visit) erro
 	}
 	reference := shortened(strings.TrimSpace(db.Text(r.PostForm.Get("reference"))), maxReference)
 	if problem := counterProblem(t, reference); problem != "" {
-		return s.drawCitizenFile(w, r, v, http.StatusUnprocessableEntity, withProblem(fileOf(v, p), t, reference, v.language.T(problem)))
+		file, err := s.fileWithBlocks(r, v, p)
+		if err != nil {
+			return err
+		}
+		return s.drawCitizenFile(w, r, v, http.StatusUnprocessableEntity, withProblem(file, t, reference, v.language.T(problem)))
 	}
 	err = s.DB.Update(r.Context(), func(ctx context.Context, tx *db.Tx) error {
 		_, err := broadcast.Apply(ctx, tx, v.actor, v.municipality, counterChange(v, p, t, reference, r.PostForm.Get("key")))

@@ -37,6 +37,7 @@ type desk struct {
 	server  *httptest.Server
 	pages   *Server
 	log     *lines
+	meta    *meta
 	typed   chan int64
 	key     *secret.Key
 	rimini  *municipality.Municipality
@@ -51,7 +52,7 @@ func each(t *testing.T, f func(d *desk)) {
 
 func newDesk(t *testing.T, database *db.DB) *desk {
 	t.Helper()
-	d := &desk{T: t, db: database, log: &lines{}, typed: make(chan int64, 100)}
+	d := &desk{T: t, db: database, log: &lines{}, meta: simulate(t), typed: make(chan int64, 100)}
 	var err error
 	if d.key, err = secret.Load(filepath.Join(t.TempDir(), "key")); err != nil {
 		t.Fatal(err)
@@ -65,7 +66,7 @@ func newDesk(t *testing.T, database *db.DB) *desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.pages, err = New(Options{DB: database, Directory: directory, Media: files, Key: d.key, Sender: d, Journal: journal.New(database, slog.New(slog.DiscardHandler)),
+	d.pages, err = New(Options{DB: database, Directory: directory, Media: files, Key: d.key, Sender: d, Journal: journal.New(database, slog.New(slog.DiscardHandler)), Client: d.meta.client,
 		PublicURL: "http://127.0.0.1", Log: slog.New(slog.NewTextHandler(d.log, nil))})
 	if err != nil {
 		t.Fatal(err)
@@ -112,10 +113,7 @@ func (d *desk) town(slug string) *municipality.Municipality {
 		data = append(data, "lists:\n  - {keyword: EMERGENZE, name: Emergenze, kind: emergency}\n  - {keyword: PUBBLICAUTILITA, name: Pubblica utilità, kind: notice}\n"...)
 	}
 	file, err := municipality.ParseFile(slug+".yaml", data, func(name string) (string, bool) {
-		if strings.HasSuffix(name, "_ID") {
-			return "10000" + map[string]string{"rimini": "1", "pistoia": "2"}[slug], true
-		}
-		return "secret-" + name, true
+		return metaNames(slug, name), true
 	})
 	if err != nil {
 		d.Fatal(err)

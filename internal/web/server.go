@@ -20,6 +20,7 @@ import (
 	"github.com/filodiretto/filodiretto/internal/municipality"
 	"github.com/filodiretto/filodiretto/internal/secret"
 	"github.com/filodiretto/filodiretto/internal/staff"
+	"github.com/filodiretto/filodiretto/internal/whatsapp"
 )
 
 // sessionLife is a working day: who stays longer signs in again, and finds the drafts.
@@ -38,7 +39,8 @@ type Options struct {
 	Key       *secret.Key // seals the links to the citizens' pages
 	Sender    Sender
 	Journal   *journal.Journal
-	PublicURL string // without a final slash; https makes cookies secure
+	Client    *whatsapp.Client // to administer numbers and block citizens
+	PublicURL string           // without a final slash; https makes cookies secure
 	Log       *slog.Logger
 
 	// ReadJob makes the job that tells WhatsApp that a citizen's message was read; nil tells nothing.

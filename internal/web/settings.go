@@ -39,6 +39,8 @@ func (s *Server) settings(w http.ResponseWriter, r *http.Request, v *visit) erro
 		to = "/settings/staff"
 	case v.actor.May(staff.SeeAudit):
 		to = "/settings/audit"
+	case v.actor.May(staff.BlockCitizens):
+		to = "/settings/blocked"
 	}
 	http.Redirect(w, r, "/desk/"+v.municipality.Slug+to, http.StatusSeeOther)
 	return nil

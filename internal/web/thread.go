@@ -166,6 +166,13 @@ func (s *Server) loadThread(ctx context.Context, tx *db.Tx, r *http.Request, v *
 		Composer: composerOf(v, c, draft),
 		Rights:   rightsOf(v, c),
 	}
+	since, err := blockedSince(ctx, tx, v, c.ContactID)
+	if err != nil {
+		return th, err
+	}
+	if on, blocked := since[c.Number]; blocked {
+		th.Composer.Block, th.Composer.Since, th.Citizen = page.BlockCitizen, on, db.FormatID(c.ContactID)
+	}
 	if c.WindowOpen(v.now) {
 		th.Closes = *c.WindowClosesAt()
 	}

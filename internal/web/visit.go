@@ -171,6 +171,7 @@ func (s *Server) frame(v *visit, section page.Section, title string) page.Desk {
 			Broadcasts:    v.actor.May(staff.ManageBroadcasts),
 			Figures:       v.actor.May(staff.SeeFigures),
 			Administers:   v.actor.May(staff.ManageStaff),
+			Blocks:        v.actor.May(staff.BlockCitizens),
 			Audits:        v.actor.May(staff.SeeAudit),
 			Theme:         v.theme,
 			EnterSends:    v.preferences.EnterSends,

@@ -27,6 +27,7 @@ type PhoneNumber struct {
 	Throughput       string // STANDARD (80/s), HIGH (1,000/s)
 	MessagingLimit   string // of the portfolio: TIER_250 … TIER_UNLIMITED
 	AccountMode      string // LIVE, SANDBOX
+	PIN              bool   // a two-step PIN is set
 	Callback         Callback
 	Health           Health
 }
@@ -34,6 +35,13 @@ type PhoneNumber struct {
 // HighThroughput tells whether the number may send 1,000 messages a second
 // rather than 80, inbound counted.
 func (p PhoneNumber) HighThroughput() bool { return p.Throughput == "HIGH" }
+
+// Connected tells that the number sends and receives.
+func (p PhoneNumber) Connected() bool { return p.Status == "CONNECTED" }
+
+// Verified tells that the number's code was told back. It expires once a number is connected, and then no longer
+// matters.
+func (p PhoneNumber) Verified() bool { return p.CodeVerification == "VERIFIED" }
 
 // Callback is where webhooks of a number go: the most special that is set.
 type Callback struct{ Number, WABA, App string }
@@ -71,12 +79,17 @@ type HealthError struct {
 
 // PhoneNumber asks for the state of the account's number.
 func (c *Client) PhoneNumber(ctx context.Context, acc Account) (PhoneNumber, error) {
-	v, err := c.get(ctx, acc, node(acc.PhoneNumberID), "id,display_phone_number,verified_name,status,quality_rating,"+
-		"code_verification_status,name_status,platform_type,throughput,whatsapp_business_manager_messaging_limit,"+
-		"account_mode,webhook_configuration,health_status")
+	v, err := c.get(ctx, acc, node(acc.PhoneNumberID), numberFields+",webhook_configuration,health_status")
 	if err != nil {
 		return PhoneNumber{}, fmt.Errorf("read phone number %s: %w", acc.PhoneNumberID, err)
 	}
+	return readPhoneNumber(v), nil
+}
+
+const numberFields = "id,display_phone_number,verified_name,status,quality_rating,code_verification_status,name_status," +
+	"platform_type,throughput,whatsapp_business_manager_messaging_limit,account_mode,is_pin_enabled"
+
+func readPhoneNumber(v gjson.Result) PhoneNumber {
 	webhooks := v.Get("webhook_configuration")
 	return PhoneNumber{
 		ID:               text(v.Get("id")),
@@ -90,13 +103,14 @@ func (c *Client) PhoneNumber(ctx context.Context, acc Account) (PhoneNumber, err
 		Throughput:       text(v.Get("throughput.level")),
 		MessagingLimit:   text(v.Get("whatsapp_business_manager_messaging_limit")),
 		AccountMode:      text(v.Get("account_mode")),
+		PIN:              truth(v.Get("is_pin_enabled")),
 		Callback: Callback{
 			Number: text(webhooks.Get("phone_number")),
 			WABA:   text(webhooks.Get("whatsapp_business_account")),
 			App:    text(webhooks.Get("application")),
 		},
 		Health: readHealth(v.Get("health_status")),
-	}, nil
+	}
 }
 
 func readHealth(v gjson.Result) Health {

@@ -187,12 +187,12 @@ func TestRegistrationOfANumber(t *testing.T) {
 	m.done(m.RequestCode(ctx, landline, whatsapp.ByVoice, "it"))
 	m.refused(m.VerifyCode(ctx, landline, "000000"), 136024)
 	m.done(m.VerifyCode(ctx, landline, "123-456"))
-	if r, err := m.Registration(ctx, landline); err != nil || !r.Verified() || r.Connected() || r.PIN {
+	if r, err := m.PhoneNumber(ctx, landline); err != nil || !r.Verified() || r.Connected() || r.PIN {
 		t.Errorf("verified: %+v, error %v", r, err)
 	}
 	m.done(m.StoreIn(ctx, landline, "DE"))
 	m.done(m.Register(ctx, landline, "123456"))
-	r, err := m.Registration(ctx, landline)
+	r, err := m.PhoneNumber(ctx, landline)
 	if err != nil || !r.Connected() || !r.PIN || r.DisplayPhone != "+39 0573 123456" || r.VerifiedName != "Comune di Pistoia" {
 		t.Errorf("connected: %+v, error %v", r, err)
 	}
@@ -204,7 +204,7 @@ func TestRegistrationOfANumber(t *testing.T) {
 	m.refused(m.Register(ctx, landline, "123456"), 133005)
 	m.done(m.Register(ctx, landline, "654321"))
 	numbers, err := m.Numbers(ctx, account)
-	if err != nil || len(numbers) != 2 || !slices.ContainsFunc(numbers, func(n whatsapp.Registration) bool { return n.ID == id && n.Connected() }) {
+	if err != nil || len(numbers) != 2 || !slices.ContainsFunc(numbers, func(n whatsapp.PhoneNumber) bool { return n.ID == id && n.Connected() }) {
 		t.Errorf("numbers %+v, error %v", numbers, err)
 	}
 	_, err = m.AddNumber(ctx, account, "39", "0573123456", "Comune di Pistoia")

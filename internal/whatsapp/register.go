@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
-
-	"github.com/tidwall/gjson"
 )
 
 // How Meta may tell the code of a number: for a landline a voice call, which no switchboard may take.
@@ -18,52 +16,16 @@ const (
 	ByVoice = "VOICE"
 )
 
-const numberFields = "id,display_phone_number,verified_name,status,quality_rating,code_verification_status,name_status," +
-	"platform_type,throughput,whatsapp_business_manager_messaging_limit,account_mode,is_pin_enabled"
-
-// Registration is how far a number has come with Meta: added, verified, connected.
-type Registration struct {
-	PhoneNumber
-	PIN bool // a two-step PIN is set
-}
-
-func readRegistration(v gjson.Result) Registration {
-	return Registration{
-		PhoneNumber: PhoneNumber{
-			ID: text(v.Get("id")), DisplayPhone: text(v.Get("display_phone_number")), VerifiedName: text(v.Get("verified_name")),
-			Status: text(v.Get("status")), Quality: text(v.Get("quality_rating")), CodeVerification: text(v.Get("code_verification_status")),
-			NameStatus: text(v.Get("name_status")), Platform: text(v.Get("platform_type")), Throughput: text(v.Get("throughput.level")),
-			MessagingLimit: text(v.Get("whatsapp_business_manager_messaging_limit")), AccountMode: text(v.Get("account_mode")),
-		},
-		PIN: truth(v.Get("is_pin_enabled")),
-	}
-}
-
-// Connected tells that the number sends and receives.
-func (r Registration) Connected() bool { return r.Status == "CONNECTED" }
-
-// Verified tells that the code was told back. It expires once a number is connected, and then no longer matters.
-func (r Registration) Verified() bool { return r.CodeVerification == "VERIFIED" }
-
-// Registration asks how far the account's number has come.
-func (c *Client) Registration(ctx context.Context, acc Account) (Registration, error) {
-	v, err := c.get(ctx, acc, numberPath(acc, ""), numberFields)
-	if err != nil {
-		return Registration{}, fmt.Errorf("read the registration of number %s: %w", acc.PhoneNumberID, err)
-	}
-	return readRegistration(v), nil
-}
-
 // Numbers lists the numbers of the business account, of which there are few: 20 or 25.
-func (c *Client) Numbers(ctx context.Context, acc Account) ([]Registration, error) {
+func (c *Client) Numbers(ctx context.Context, acc Account) ([]PhoneNumber, error) {
 	query := url.Values{"fields": {numberFields}, "limit": {"100"}}
 	v, err := c.call(ctx, request{method: http.MethodGet, path: node(acc.WABAID, "phone_numbers"), query: query, token: acc.Token})
 	if err != nil {
 		return nil, fmt.Errorf("list the numbers of business account %s: %w", acc.WABAID, err)
 	}
-	var numbers []Registration
+	var numbers []PhoneNumber
 	for _, one := range v.Get("data").Array() {
-		numbers = append(numbers, readRegistration(one))
+		numbers = append(numbers, readPhoneNumber(one))
 	}
 	return numbers, nil
 }

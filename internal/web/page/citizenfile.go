@@ -22,7 +22,45 @@ type CitizenFile struct {
 	ConsentsFile  string
 	Conversations []Past
 	Counter       Counter
+	Blocking      Blocking
 }
+
+// Blocking is whether the citizen is on block lists, and the form to change that.
+type Blocking struct {
+	May     bool // the person may block
+	On      []BlockedOn
+	Open    []Choice // our numbers that the citizen wrote to in the last 24 hours
+	Reasons []string
+	Reason  string
+	Note    string
+	Problem string
+}
+
+// BlockedOn is one of our numbers that the citizen can't write to.
+type BlockedOn struct {
+	Number  string // phone number id
+	Display string
+	Since   string // in words
+}
+
+// BlockList is who is blocked.
+type BlockList struct {
+	People  []BlockedPerson
+	Cut     bool // there are more
+	Problem string
+}
+
+// BlockedPerson is one of them.
+type BlockedPerson struct {
+	ID      string
+	Name    string
+	Address string
+	Number  string // phone number id
+	Display string // of it
+	Since   time.Time
+}
+
+func reasonKey(reason string) locale.Key { return locale.Key("desk.block.reason_" + reason) }
 
 // Address is a way to reach a citizen.
 type Address struct {

@@ -780,7 +780,7 @@ func rail(d Desk) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		if d.Person.Administers || d.Person.Audits {
+		if d.Person.Administers || d.Person.Audits || d.Person.Blocks {
 			templ_7745c5c3_Err = railLink(d, SectionSettings, at(ctx, "settings"), iconSettings).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

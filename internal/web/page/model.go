@@ -44,6 +44,7 @@ type Person struct {
 	Email         string
 	Role          string // a role's key: operator, supervisor, administrator, auditor
 	Administers   bool   // may open staff, numbers and quarantine
+	Blocks        bool   // may block citizens
 	Audits        bool   // may open the audit trail
 	Converses     bool   // may open the inbox
 	Broadcasts    bool   // may manage lists and broadcasts
@@ -130,6 +131,7 @@ type Thread struct {
 	Earlier  bool // there are messages before these
 	Composer Composer
 	Rights   Rights
+	Citizen  string // id of their file, where a block is shown
 }
 
 // Rights are what the person may do with a conversation now.
@@ -148,6 +150,7 @@ type Composer struct {
 	Quote        *Quote // what it answers to
 	Note         bool   // the draft is an internal note
 	Block        Block
+	Since        string // of BlockCitizen, in words
 	NoAutomation bool
 	Keywords     bool   // all the same, a citizen's own keyword is answered: there are lists
 	Signature    string // added below each reply, "" for none
@@ -167,6 +170,7 @@ const (
 	BlockSolved  Block = "resolved" // to be reopened first
 	BlockRole    Block = "role"     // the role only reads
 	BlockNoPhone Block = "address"  // nothing to write to
+	BlockCitizen Block = "citizen"  // they are on the number's block list
 )
 
 // Type is the kind of content of a message.

@@ -40,7 +40,7 @@ func sceneContext(l locale.Language) context.Context {
 
 var anna = Person{
 	Name: "Anna Fabbri", Email: "anna.fabbri@comune.rimini.it", Role: "administrator",
-	Administers: true, Audits: true, Converses: true, Broadcasts: true, Figures: true, Theme: "auto", EnterSends: true, SingleKeys: true,
+	Administers: true, Blocks: true, Audits: true, Converses: true, Broadcasts: true, Figures: true, Theme: "auto", EnterSends: true, SingleKeys: true,
 }
 
 func frame(section Section, title string) Desk {

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package web
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/filodiretto/filodiretto/internal/fault"
+	"github.com/filodiretto/filodiretto/internal/locale"
+	"github.com/filodiretto/filodiretto/internal/simulator"
+	"github.com/filodiretto/filodiretto/internal/whatsapp"
+)
+
+// meta is a pretend Meta with the two municipalities' accounts.
+type meta struct {
+	url    string
+	client *whatsapp.Client
+}
+
+// metaNames are what the environment holds for a municipality's file.
+func metaNames(slug, name string) string {
+	one := map[string]string{"rimini": "1", "pistoia": "2"}[slug]
+	switch {
+	case strings.HasSuffix(name, "WABA_ID"):
+		return "20000" + one
+	case strings.HasSuffix(name, "_ID"):
+		return "10000" + one
+	}
+	return "secret-" + name
+}
+
+func simulate(t *testing.T) *meta {
+	t.Helper()
+	server, err := simulator.New(simulator.Options{Accounts: []simulator.Account{
+		{WABA: "200001", PhoneNumberID: "100001", DisplayNumber: "+39 331 6432314", VerifiedName: "Comune di Rimini", Token: "secret-RIMINI_TOKEN"},
+		{WABA: "200002", PhoneNumberID: "100002", DisplayNumber: "+39 0573 371500", VerifiedName: "Comune di Pistoia", Token: "secret-PISTOIA_TOKEN"},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	web := httptest.NewServer(server.Handler())
+	client := whatsapp.NewClient(whatsapp.ClientOptions{GraphURL: web.URL})
+	t.Cleanup(func() {
+		client.CloseIdle()
+		web.CloseClientConnections()
+		web.Close()
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return &meta{url: web.URL, client: client}
+}
+
+// control asks something of the simulator itself.
+func (m *meta) control(t *testing.T, method, path string, body any) {
+	t.Helper()
+	encoded, err := json.Marshal(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := http.NewRequestWithContext(t.Context(), method, m.url+"/simulator/"+path, bytes.NewReader(encoded))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = w.Body.Close() }()
+	if w.StatusCode/100 != 2 {
+		answer, _ := io.ReadAll(w.Body)
+		t.Fatalf("the simulator answered %s with %d: %s", path, w.StatusCode, answer)
+	}
+}
+
+// Every code of Meta's that the administration may meet is told in words with what to do, in both languages.
+func TestWhatMetaRefusesIsToldInWords(t *testing.T) {
+	for code, word := range map[int]string{
+		190: "token", 0: "token", 10: "permission", 210: "permission", 4: "slower", 131000: "busy", 133000: "deregister", 133005: "pin_wrong", 133006: "verify_first",
+		133008: "pin_wait", 133009: "pin_wait", 133010: "unregistered", 133015: "just_deleted", 133016: "registrations", 136024: "code", 136025: "code",
+		139100: "block_failed", 139101: "block_full", 139102: "busy", 139103: "busy", 147001: "name_taken", 147002: "name_limit", 147003: "name_facebook",
+		147004: "name_instagram", 147005: "name_transfer", 999999: "other",
+	} {
+		err := metaFault(&whatsapp.GraphError{Code: code})
+		if !fault.Is(err, fault.Invalid, "desk.meta."+word) {
+			t.Errorf("%d is told as %v, want %s", code, err, word)
+		}
+		for _, l := range []locale.Language{locale.Italian, locale.English} {
+			if s := sentenceOf(l, err, ""); s == l.T("error.invalid") || strings.ContainsAny(s, "{}") {
+				t.Errorf("%d in %s: %q", code, l, s)
+			}
+		}
+	}
+	if err := metaFault(errors.New("reset")); fault.KindOf(err) != fault.Unavailable {
+		t.Errorf("no answer is told as %v", err)
+	}
+	if !refusedByMeta(whatsapp.BlockError{Code: 131047}) || refusedByMeta(&whatsapp.StatusError{HTTPStatus: 502}) {
+		t.Error("what was surely not done, and what is unknown, are mixed up")
+	}
+}
