@@ -53,3 +53,55 @@ func reachedSince(ctx context.Context, tx *db.Tx, municipality int64, since time
 	}
 	return n, nil
 }
+
+// limited is who is bound by Meta's daily limit.
+type limited struct {
+	municipality int64
+	urgent       bool
+}
+
+// allowance is how many people may still be reached, as last counted.
+type allowance struct {
+	people int
+	at     time.Time
+}
+
+// Counting whom a day's broadcasts reached reads all their copies: while many are left, it is done once in a
+// while, and what may have been released since is taken off.
+const (
+	plenty       = 20_000
+	countAllowed = 2 * time.Second
+)
+
+// allowed is how many more people a broadcast may reach now; -1 is no limit.
+func (c *Conductor) allowed(ctx context.Context, m *municipality.Municipality, w work) (may int, err error) {
+	var who limited
+	now := time.Now()
+	err = c.d.View(ctx, func(ctx context.Context, tx *db.Tx) error {
+		b, err := Get(ctx, tx, w.municipality, w.id)
+		if err != nil {
+			return err
+		}
+		who = limited{municipality: m.ID, urgent: b.urgent()}
+		if left, known := c.left[who]; known && now.Sub(left.at) < countAllowed && left.people > plenty {
+			may, now = left.people, left.at
+			return nil
+		}
+		may, err = reachable(ctx, tx, m, b.urgent())
+		return err
+	})
+	c.left[who] = allowance{people: may - slice*len(numbersOf(m)), at: now}
+	return may, err
+}
+
+// exactly counts again how many more people the broadcast may reach when they are few: by one instance at a time,
+// or each would use all that is left.
+func (b *Broadcast) exactly(ctx context.Context, tx *db.Tx, m *municipality.Municipality, may int) (int, error) {
+	if may < 0 || may > plenty || tx.Engine == db.SQLite {
+		return may, nil
+	}
+	if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(hashtextextended('daily limit', $1))`, m.ID); err != nil {
+		return 0, fmt.Errorf("wait for who releases within the daily limit: %w", err)
+	}
+	return reachable(ctx, tx, m, b.urgent())
+}

@@ -26,28 +26,6 @@ func Count(ctx context.Context, tx *db.Tx, municipality, id int64) (Outcomes, er
 		Cancelled: n[conversation.Cancelled], Skipped: n[conversation.Skipped]}, nil
 }
 
-// CountReach counts how far a broadcast came, and how fast.
-func CountReach(ctx context.Context, tx *db.Tx, municipality, id int64) (Reach, error) {
-	b, err := Get(ctx, tx, municipality, id)
-	if err != nil {
-		return Reach{}, err
-	}
-	r := Reach{At: tx.Now()}
-	if r.Outcomes, err = Count(ctx, tx, municipality, id); err != nil || b.StartedAt == nil {
-		return r, err
-	}
-	gone, err := conversation.CopiesDeleted(ctx, tx, municipality, id)
-	if err != nil || gone { // those that are left tell no longer how fast it was
-		r.P50, r.P90, r.P99 = b.Reach.P50, b.Reach.P90, b.Reach.P99
-		return r, err
-	}
-	times, err := conversation.CopyTimes(ctx, tx, municipality, id, *b.StartedAt, []float64{.5, .9, .99})
-	if err == nil && times != nil {
-		r.P50, r.P90, r.P99 = times[0], times[1], times[2]
-	}
-	return r, err
-}
-
 // Failures counts the messages that did not arrive by Graph's code.
 func Failures(ctx context.Context, tx *db.Tx, municipality, id int64) (map[int]int, error) {
 	out := make(map[int]int)
