@@ -63,9 +63,14 @@ type accountState struct {
 	Verified    bool     `json:"verified"`
 	Creations   []int64  `json:"creations,omitempty"` // unix seconds of the last hour's template creations
 
-	ContactBookOff bool               `json:"contact_book_off,omitempty"`
-	MessagingLimit string             `json:"messaging_limit,omitempty"`
-	Pacing         map[string]*pacing `json:"pacing,omitempty"` // by template id
+	TokenStates    map[string]tokenState `json:"token_states,omitempty"`
+	Troubles       []trouble             `json:"troubles,omitempty"`
+	Review         string                `json:"review,omitempty"`
+	Fields         []string              `json:"fields,omitempty"` // the app is subscribed to; nil: all
+	WebhookVersion string                `json:"webhook_version,omitempty"`
+	ContactBookOff bool                  `json:"contact_book_off,omitempty"`
+	MessagingLimit string                `json:"messaging_limit,omitempty"`
+	Pacing         map[string]*pacing    `json:"pacing,omitempty"` // by template id
 }
 
 // number is a phone number of a business.
@@ -99,6 +104,9 @@ type numberState struct {
 	Username      string                    `json:"username,omitempty"`
 	FreeMonth     string                    `json:"free_month,omitempty"`
 	FreeUsed      int                       `json:"free_used,omitempty"`
+	NameStatus    string                    `json:"name_status,omitempty"`
+	Allowed       []string                  `json:"allowed,omitempty"` // digits a test number may write to
+	Test          bool                      `json:"test,omitempty"`
 }
 
 // directory holds accounts, numbers and tokens; they are few and change rarely.
@@ -356,10 +364,12 @@ func (s *Server) putNumber(r *http.Request) (int, any, error) {
 		return 0, nil, notFound("number %s is not known", r.PathValue("number"))
 	}
 	var change struct {
-		Throughput *string `json:"throughput"`
-		Status     *string `json:"status"`
-		Quality    *string `json:"quality_rating"`
-		Limit      *string `json:"messaging_limit"` // of the whole account, as it is Meta's of the portfolio
+		Throughput *string   `json:"throughput"`
+		Status     *string   `json:"status"`
+		Quality    *string   `json:"quality_rating"`
+		Allowed    *[]string `json:"allowed_recipients"` // makes it a test number, which writes to these only
+		Test       *bool     `json:"test_number"`
+		Limit      *string   `json:"messaging_limit"` // of the whole account, as it is Meta's of the portfolio
 	}
 	if err := readControl(r, &change); err != nil {
 		return 0, nil, err
@@ -377,13 +387,40 @@ func (s *Server) putNumber(r *http.Request) (int, any, error) {
 		n.account.state.MessagingLimit = *change.Limit
 		n.account.mu.Unlock()
 	}
+	if change.Allowed != nil && len(*change.Allowed) > maxAllowed {
+		return 0, nil, badRequest("a test number may write to %d people at most", maxAllowed)
+	}
 	n.mu.Lock()
+	n.allow(change.Allowed, change.Test)
 	setIf(&n.state.Throughput, change.Throughput)
 	setIf(&n.state.Status, change.Status)
 	setIf(&n.state.Quality, change.Quality)
 	n.mu.Unlock()
 	s.saver.touch()
 	return http.StatusOK, s.accountView(n), nil
+}
+
+// maxAllowed are the people a test number may write to.
+const maxAllowed = 5
+
+// allow makes the number a test number, or one like any other; n must be locked.
+func (n *number) allow(phones *[]string, test *bool) {
+	if phones != nil {
+		n.state.Test, n.state.Allowed = true, nil
+		for _, phone := range *phones {
+			n.state.Allowed = append(n.state.Allowed, onlyDigits(phone))
+		}
+	}
+	setIf(&n.state.Test, test)
+}
+
+// checkAllowed refuses whom a test number may not write to.
+func (n *number) checkAllowed(to recipient) *graphError {
+	st, phone := n.snapshot(), to.citizen.snapshot().Phone
+	if !st.Test || slices.Contains(st.Allowed, phone) {
+		return nil
+	}
+	return refuse(131030, "Recipient phone number not in allowed list: add it to the recipients of the test number.")
 }
 
 func checkTier(tier string) error {
@@ -411,7 +448,8 @@ func (s *Server) accountNamed(waba string) (*account, error) {
 func (s *Server) putWebhook(r *http.Request) (int, any, error) {
 	var hook struct {
 		WABA        string  `json:"waba_id"`
-		URL         string  `json:"url"`
+		URL         *string `json:"url"`
+		Version     *string `json:"version"` // of the Graph API that webhooks are written by, like v23.0
 		AppSecret   *string `json:"app_secret"`
 		VerifyToken *string `json:"verify_token"`
 	}
@@ -422,11 +460,18 @@ func (s *Server) putWebhook(r *http.Request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	if err := checkCallback(hook.URL); hook.URL != "" && err != nil {
-		return 0, nil, badRequest("%v", err)
+	if hook.URL != nil && *hook.URL != "" {
+		if err := checkCallback(*hook.URL); err != nil {
+			return 0, nil, badRequest("%v", err)
+		}
+	}
+	if hook.Version != nil && !versionSegment.MatchString(*hook.Version) {
+		return 0, nil, badRequest("version must be like v23.0, not %q", *hook.Version)
 	}
 	a.mu.Lock()
-	a.state.CallbackURL, a.state.Verified = hook.URL, false
+	a.state.Verified = false
+	setIf(&a.state.CallbackURL, hook.URL)
+	setIf(&a.state.WebhookVersion, hook.Version)
 	setIf(&a.state.AppSecret, hook.AppSecret)
 	setIf(&a.state.VerifyToken, hook.VerifyToken)
 	a.mu.Unlock()

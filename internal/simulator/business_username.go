@@ -4,7 +4,6 @@ package simulator
 
 import (
 	"encoding/json"
-	"net/http"
 	"regexp"
 	"strings"
 )
@@ -93,17 +92,4 @@ func (s *Server) suggestUsernames(n *number) []string {
 		}
 	}
 	return names
-}
-
-// contactBook is DELETE /{phone_number_id}/contact_book: from then on webhooks carry no phone of a citizen with a
-// username, but for the 30 days after a message.
-func (s *Server) contactBook(g *graphRequest) (any, *graphError) {
-	if g.Method != http.MethodDelete {
-		return nil, unsupported(g)
-	}
-	if g.query.Get("messaging_product") != "whatsapp" || g.query.Get("bsuid") == "" {
-		return nil, refuse(100, "The parameters messaging_product and bsuid are required.")
-	}
-	_, known := s.byAddress(g.query.Get("bsuid"))
-	return map[string]any{"messaging_product": "whatsapp", "success": true, "deleted": known}, nil
 }

@@ -49,6 +49,8 @@ type chat struct {
 	LastIn    time.Time  `json:"last_in,omitzero"`    // opens the 24-hour window
 	PairUntil time.Time  `json:"pair_until,omitzero"` // what the pair rate has already given away
 	Addressed time.Time  `json:"addressed,omitzero"`  // when the two last used the phone: keeps it visible for 30 days
+	Referred  time.Time  `json:"referred,omitzero"`   // when an advertisement led the citizen here, until that is answered
+	FreeUntil time.Time  `json:"free_until,omitzero"` // of the free entry point
 	Messages  []*message `json:"messages"`
 
 	MarketingStopped bool `json:"marketing_stopped,omitempty"` // the citizen has told this business so

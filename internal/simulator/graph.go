@@ -34,6 +34,8 @@ type graphRequest struct {
 	body    []byte
 	query   url.Values
 	granted []*account
+	scopes  []string // permissions of the token; nil: all
+	asApp   bool     // the token is the app's own
 }
 
 // graph answers everything under the Graph API's paths.
@@ -146,8 +148,20 @@ func (s *Server) breakAnswer(w http.ResponseWriter, r *http.Request, b *Breach, 
 
 // graphAnswer finds what the request is about and who may ask.
 func (s *Server) graphAnswer(r *http.Request, body []byte) (any, *graphError) {
+	if strings.HasSuffix(r.URL.Path, "/oauth/access_token") {
+		return s.appToken(r)
+	}
 	g, err := s.parseGraph(r, body)
 	if err != nil {
+		return nil, err
+	}
+	if g.object == "app" || g.object == appID {
+		return s.appNode(g)
+	}
+	if g.object == "debug_token" {
+		return s.debugToken(g)
+	}
+	if err := g.permit(); err != nil {
 		return nil, err
 	}
 	if n := s.dir.number(g.object); n != nil && g.sees(n.account) {
@@ -162,14 +176,8 @@ func (s *Server) graphAnswer(r *http.Request, body []byte) (any, *graphError) {
 	if f := s.media.get(g.object); f != nil && s.seesFile(g, f) && g.edge == "" {
 		return s.mediaNode(g, f)
 	}
-	if g.object == "app" || g.object == appID {
-		return s.appNode(g)
-	}
 	if strings.HasPrefix(g.object, uploadPrefix) {
 		return s.uploadNode(g)
-	}
-	if g.object == "debug_token" {
-		return s.debugToken(g)
 	}
 	return nil, unknownObject(r.Method, g.object)
 }
@@ -183,12 +191,8 @@ func (s *Server) parseGraph(r *http.Request, body []byte) (*graphRequest, *graph
 		}
 		g.version, segments = segments[0], segments[1:]
 	}
-	token := bearer(r)
-	if token == "" {
-		return nil, &graphError{Code: 0, Title: "We were unable to authenticate the app user: an access token is required to request this resource."}
-	}
-	if g.granted = s.dir.grants(token); len(g.granted) == 0 {
-		return nil, &graphError{Code: 190, Title: "Invalid OAuth access token - Cannot parse access token"}
+	if err := s.admit(g, bearer(r)); err != nil {
+		return nil, err
 	}
 	if len(segments) > 0 {
 		g.object = segments[0]
@@ -312,8 +316,6 @@ func (s *Server) numberNode(g *graphRequest, n *number) (any, *graphError) {
 		return s.links(g, n)
 	case "username", "username_suggestions":
 		return s.usernames(g, n)
-	case "contact_book":
-		return s.contactBook(g)
 	}
 	switch g.Method + " " + g.edge {
 	case "POST messages":

@@ -27,26 +27,28 @@ const (
 
 // message is one message of a chat, in either direction. Its citizen's lock guards what changes.
 type message struct {
-	ID       string          `json:"id"`
-	Number   string          `json:"number"` // phone number id
-	Out      bool            `json:"out,omitempty"`
-	Type     string          `json:"type"`
-	Content  json.RawMessage `json:"content,omitempty"` // what stands under the type's name
-	Text     string          `json:"text,omitempty"`    // what a person reads
-	ReplyTo  string          `json:"reply_to,omitempty"`
-	At       time.Time       `json:"at"`
-	Status   status          `json:"status"`
-	ReadAt   time.Time       `json:"read_at,omitzero"`
-	Callback string          `json:"callback,omitempty"`  // biz_opaque_callback_data
-	ByUserID bool            `json:"by_user,omitempty"`   // addressed by user id, not by phone
-	Category string          `json:"category,omitempty"`  // of the price
-	InWindow bool            `json:"in_window,omitempty"` // sent while the window was open
-	Price    string          `json:"price,omitempty"`     // type of the price, known once sent
-	Voice    bool            `json:"voice,omitempty"`
-	Template string          `json:"template,omitempty"` // id of the template it is made from
-	Paced    bool            `json:"paced,omitempty"`    // held until its template's pacing is settled
-	TTL      time.Duration   `json:"ttl,omitempty"`      // how long WhatsApp tries to deliver it; 30 days unless set
-	Failure  *graphError     `json:"failure,omitempty"`  // why it fails, known before it is said
+	ID        string          `json:"id"`
+	Number    string          `json:"number"` // phone number id
+	Out       bool            `json:"out,omitempty"`
+	Type      string          `json:"type"`
+	Content   json.RawMessage `json:"content,omitempty"` // what stands under the type's name
+	Text      string          `json:"text,omitempty"`    // what a person reads
+	ReplyTo   string          `json:"reply_to,omitempty"`
+	At        time.Time       `json:"at"`
+	Status    status          `json:"status"`
+	ReadAt    time.Time       `json:"read_at,omitzero"`
+	Callback  string          `json:"callback,omitempty"`  // biz_opaque_callback_data
+	ByUserID  bool            `json:"by_user,omitempty"`   // addressed by user id, not by phone
+	Category  string          `json:"category,omitempty"`  // of the price
+	InWindow  bool            `json:"in_window,omitempty"` // sent while the window was open
+	Price     string          `json:"price,omitempty"`     // type of the price, known once sent
+	FreeEntry bool            `json:"free_entry,omitempty"`
+	FreeUntil time.Time       `json:"free_until,omitzero"`
+	Voice     bool            `json:"voice,omitempty"`
+	Template  string          `json:"template,omitempty"` // id of the template it is made from
+	Paced     bool            `json:"paced,omitempty"`    // held until its template's pacing is settled
+	TTL       time.Duration   `json:"ttl,omitempty"`      // how long WhatsApp tries to deliver it; 30 days unless set
+	Failure   *graphError     `json:"failure,omitempty"`  // why it fails, known before it is said
 
 	citizen *citizen
 }
@@ -159,6 +161,9 @@ func (s *Server) send(n *number, req *sendRequest) (any, *graphError) {
 	}
 	to, err := s.resolve(n, req)
 	if err != nil {
+		return nil, err
+	}
+	if err := n.checkAllowed(to); err != nil {
 		return nil, err
 	}
 	m := &message{ID: s.dice.messageID(cmp.Or(to.phone, to.userID)), Number: n.id, Out: true, Type: req.Type, Callback: req.Callback,
@@ -290,6 +295,9 @@ func (s *Server) accept(n *number, to recipient, m *message, now time.Time) *gra
 	ch := c.chat(n.id)
 	m.At = now
 	m.InWindow = now.Sub(ch.LastIn) < window && !s.faults.windowClosed()
+	if err := s.checkTroubles(n, ch, m); err != nil {
+		return err
+	}
 	if err := s.checkWindow(m); err != nil {
 		return err
 	}
@@ -305,6 +313,10 @@ func (s *Server) accept(n *number, to recipient, m *message, now time.Time) *gra
 	if err := s.checkReach(n, m); err != nil {
 		return err
 	}
+	if m.Type != "reaction" {
+		ch.enter(now)
+	}
+	m.FreeEntry, m.FreeUntil = now.Before(ch.FreeUntil), ch.FreeUntil
 	s.keep(ch, m)
 	s.forward(m)
 	return nil

@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
@@ -30,18 +29,10 @@ func (s *Server) accountFields(a *account) map[string]any {
 	st := a.snapshot()
 	return map[string]any{
 		"id": a.id, "name": st.Name, "currency": "EUR", "timezone_id": "71", "country": "IT", "status": "ACTIVE",
-		"message_template_namespace": "sim_" + a.id, "account_review_status": "APPROVED", "business_verification_status": "verified",
+		"message_template_namespace": "sim_" + a.id, "account_review_status": cmp.Or(st.Review, "APPROVED"), "business_verification_status": "verified",
 		"ownership_type": "SELF", "owner_business_info": map[string]any{"id": businessID, "name": st.Name},
-		"whatsapp_business_manager_messaging_limit": cmp.Or(st.MessagingLimit, unlimited), "health_status": a.health(),
+		"whatsapp_business_manager_messaging_limit": cmp.Or(st.MessagingLimit, unlimited), "health_status": a.health(s.clock.Now()),
 	}
-}
-
-func (a *account) health() map[string]any {
-	return map[string]any{"can_send_message": "AVAILABLE", "entities": []any{
-		map[string]any{"entity_type": "WABA", "id": a.id, "can_send_message": "AVAILABLE"},
-		map[string]any{"entity_type": "BUSINESS", "id": businessID, "can_send_message": "AVAILABLE"},
-		map[string]any{"entity_type": "APP", "id": appID, "can_send_message": "AVAILABLE"},
-	}}
 }
 
 // numberFields is a number with every field that can be asked for.
@@ -55,28 +46,17 @@ func (s *Server) numberFields(n *number) map[string]any {
 		hooks["phone_number"] = st.OverrideURL
 	}
 	fields := map[string]any{
-		"id": n.id, "display_phone_number": st.Display, "verified_name": st.Name, "status": st.Status,
+		"id": n.id, "display_phone_number": st.Display, "verified_name": st.Name, "status": n.shownStatus(st.Status, s.clock.Now()),
 		"quality_rating": st.Quality, "quality_score": map[string]any{"score": st.Quality},
-		"code_verification_status": st.Verification, "name_status": "APPROVED", "platform_type": "CLOUD_API",
+		"code_verification_status": st.Verification, "name_status": cmp.Or(st.NameStatus, "APPROVED"), "platform_type": "CLOUD_API",
 		"throughput": map[string]any{"level": cmp.Or(map[string]string{"UNLIMITED": "HIGH"}[st.Throughput], st.Throughput)},
-		"whatsapp_business_manager_messaging_limit": cmp.Or(acc.MessagingLimit, unlimited), "account_mode": "LIVE", "is_official_business_account": false,
-		"is_pin_enabled": st.PIN != "", "webhook_configuration": hooks, "health_status": n.health(st.Status),
+		"whatsapp_business_manager_messaging_limit": cmp.Or(acc.MessagingLimit, unlimited), "account_mode": st.mode(), "is_official_business_account": false,
+		"is_pin_enabled": st.PIN != "", "webhook_configuration": hooks, "health_status": n.health(st.Status, s.clock.Now()),
 	}
 	if st.Automation != nil {
 		fields["conversational_automation"] = st.Automation
 	}
 	return fields
-}
-
-func (n *number) health(status string) map[string]any {
-	h := n.account.health()
-	self := map[string]any{"entity_type": "PHONE_NUMBER", "id": n.id, "can_send_message": "AVAILABLE"}
-	if status != "CONNECTED" {
-		self["can_send_message"], h["can_send_message"] = "BLOCKED", "BLOCKED"
-		self["errors"] = []any{map[string]any{"error_code": 141000, "error_description": "The number is " + status + ".", "possible_solution": "Register the number."}}
-	}
-	h["entities"] = append([]any{self}, h["entities"].([]any)...)
-	return h
 }
 
 func (s *Server) listNumbers(a *account, q url.Values, self string) (any, *graphError) {
@@ -558,25 +538,4 @@ func (s *Server) unsubscribe(a *account) (any, *graphError) {
 	a.mu.Unlock()
 	s.saver.touch()
 	return success, nil
-}
-
-// debugToken says what a token may do, for checks before the start.
-func (s *Server) debugToken(g *graphRequest) (any, *graphError) {
-	if g.Method != http.MethodGet {
-		return nil, unsupported(g)
-	}
-	ids := []string{}
-	for _, a := range s.dir.grants(g.query.Get("input_token")) {
-		ids = append(ids, a.id)
-	}
-	if len(ids) == 0 {
-		return map[string]any{"data": map[string]any{"is_valid": false, "error": map[string]any{"code": 190, "message": "Invalid OAuth access token."}, "scopes": []string{}}}, nil
-	}
-	scopes := []string{"whatsapp_business_management", "whatsapp_business_messaging"}
-	granular := []any{}
-	for _, scope := range scopes {
-		granular = append(granular, map[string]any{"scope": scope, "target_ids": ids})
-	}
-	return map[string]any{"data": map[string]any{"app_id": appID, "type": "SYSTEM_USER", "application": "Simulator", "is_valid": true,
-		"expires_at": 0, "scopes": scopes, "granular_scopes": granular}}, nil
 }

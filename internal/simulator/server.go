@@ -273,6 +273,7 @@ func (s *Server) routes() http.Handler {
 		"POST /simulator/citizens/{phone}/change_number":   s.postChangeNumber,
 		"POST /simulator/citizens/{phone}/change_user_id":  s.postChangeUserID,
 		"POST /simulator/citizens/{phone}/change_identity": s.postChangeIdentity,
+		"POST /simulator/events":                           s.postEvent,
 		"PUT /simulator/contact_book":                      s.putContactBook,
 		"POST /simulator/citizens/{phone}/preferences":     s.postPreferences,
 		"POST /simulator/messages/{id}/played":             s.postPlayed,

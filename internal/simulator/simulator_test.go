@@ -4,6 +4,7 @@ package simulator_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -30,8 +31,9 @@ func quick() *simulator.Delays {
 
 // sim is a running simulator and the ways to talk to it.
 type sim struct {
-	t   *testing.T
-	url string
+	t     *testing.T
+	url   string
+	token string // "simulator" unless set
 }
 
 // start runs a simulator that posts one webhook at a time unless told otherwise, so that tests may look at their order.
@@ -90,7 +92,7 @@ func (s *sim) raw(method, path string, body any) (int, []byte) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	req.Header.Set("Authorization", "Bearer simulator")
+	req.Header.Set("Authorization", "Bearer "+cmp.Or(s.token, "simulator"))
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {

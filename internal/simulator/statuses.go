@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -163,56 +162,6 @@ func (s *Server) statusUpdate(n *number, m *message, to status, now time.Time) u
 		u.Contact = c.contactEntry(n, phone, to == statusDelivered || to == statusRead)
 	}
 	return u
-}
-
-// Messages outside templates, and utility templates inside the window, cost money from this day on.
-var endOfFreeReplies = time.Date(2026, time.October, 1, 0, 0, 0, 0, time.UTC)
-
-// freeServiceMessages are those a number has free in a calendar month since then.
-const freeServiceMessages = 1000
-
-// appendPricing adds the price, which comes with sent and with one of delivered and read.
-func (s *Server) appendPricing(b []byte, n *number, m *message, to status, now time.Time) []byte {
-	if m.Type == "reaction" || to == statusPlayed || to == statusRead && m.Price != "" && !m.citizen.state.ChatOpen {
-		return b
-	}
-	if m.Price == "" {
-		m.Price = n.price(m, now)
-	}
-	b = append(b, `,"pricing":{"billable":`...)
-	if strings.HasPrefix(m.Price, "free") {
-		b = append(b, "false"...)
-	} else {
-		b = append(b, "true"...)
-	}
-	b = appendField(b, "pricing_model", "PMP")
-	b = appendField(b, "type", m.Price)
-	b = appendField(b, "category", m.Category)
-	return append(b, '}')
-}
-
-// price is the type of a message's price at a time.
-func (n *number) price(m *message, now time.Time) string {
-	if m.Category == "service" {
-		if now.Before(endOfFreeReplies) || n.takeFree(now) {
-			return "free_customer_service"
-		}
-		return "regular"
-	}
-	if m.Category == "utility" && m.InWindow && now.Before(endOfFreeReplies) {
-		return "free_customer_service"
-	}
-	return "regular"
-}
-
-func (n *number) takeFree(now time.Time) bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if month := now.UTC().Format("2006-01"); n.state.FreeMonth != month {
-		n.state.FreeMonth, n.state.FreeUsed = month, 0
-	}
-	n.state.FreeUsed++
-	return n.state.FreeUsed <= freeServiceMessages
 }
 
 // markIncoming notes how far a citizen's own message has come.

@@ -52,6 +52,9 @@ func (u *uploads) get(id string) *uploadSession {
 
 // appNode is GET /app and /{app_id}, and what hangs on them: every token here is of the one app.
 func (s *Server) appNode(g *graphRequest) (any, *graphError) {
+	if g.edge == "subscriptions" {
+		return s.appSubscriptions(g)
+	}
 	switch g.Method + " " + g.edge {
 	case "GET ":
 		app := map[string]any{"id": appID, "name": "Simulator", "category": "Business", "link": "https://www.facebook.com/games/?app_id=" + appID}

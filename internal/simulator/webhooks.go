@@ -16,6 +16,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 )
@@ -76,8 +77,12 @@ func newHooks(s *Server, a *account) *hooks {
 
 // add queues an update; accounts nobody subscribed to get none.
 func (h *hooks) add(updates ...update) {
-	if !h.a.snapshot().Subscribed {
+	st := h.a.snapshot()
+	if !st.Subscribed {
 		return
+	}
+	if st.Fields != nil {
+		updates = slices.DeleteFunc(updates, func(u update) bool { return !slices.Contains(st.Fields, u.Field) })
 	}
 	h.mu.Lock()
 	h.pending = append(h.pending, updates...)

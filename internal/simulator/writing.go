@@ -32,6 +32,7 @@ type writeInput struct {
 	ListReply   *choiceInput    `json:"list_reply"`   // choice from a list
 	Button      *buttonInput    `json:"button"`       // tap on a template's quick reply
 	SharePhone  bool            `json:"share_phone"`  // the phone, as a contact request asks for it
+	Referral    json.RawMessage `json:"referral"`     // beside a content: the advertisement the citizen comes from; true for one at hand
 	Raw         json.RawMessage `json:"raw"`          // a whole message object; id, from and timestamp are added where missing
 }
 
@@ -126,6 +127,9 @@ func (s *Server) postCitizenMessage(r *http.Request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
+	if in.Referral != nil {
+		w.refer(in.Referral)
+	}
 	m, err := s.write(c, n, w, in.ReplyTo)
 	if err != nil {
 		return 0, nil, err
@@ -167,6 +171,20 @@ func (s *Server) written(n *number, in *writeInput) (*writtenMessage, error) {
 		return writtenRaw(in.Raw)
 	}
 	return s.writtenMedia(n, in)
+}
+
+// sampleReferral is an advertisement for those who have none at hand.
+const sampleReferral = `{"source_url":"https://fb.me/simulator","source_id":"120200000000001","source_type":"ad","headline":"Sportello del Comune","body":"Scrivici su WhatsApp","media_type":"image","image_url":"https://scontent.example/ad.jpg","ctwa_clid":"sim-clid","welcome_message":{"text":"Buongiorno"}}`
+
+// refer says that an advertisement led to the message.
+func (w *writtenMessage) refer(referral json.RawMessage) {
+	if referral[0] != '{' {
+		referral = json.RawMessage(sampleReferral)
+	}
+	if w.raw == nil {
+		w.raw = map[string]json.RawMessage{}
+	}
+	w.raw["referral"] = escapeASCII(referral)
 }
 
 func writtenRaw(raw json.RawMessage) (*writtenMessage, error) {
@@ -286,6 +304,9 @@ func (s *Server) write(c *citizen, n *number, w *writtenMessage, replyTo string)
 		return m, nil
 	}
 	ch.LastIn = now
+	if w.raw["referral"] != nil {
+		ch.Referred = now
+	}
 	if phone != "" {
 		c.usePhone(n.account, ch, now)
 	}
