@@ -69,13 +69,14 @@ type CardOrg struct {
 // readContacts takes what it can of each card: parts may be missing, the name
 // included.
 func (m *Message) readContacts(v gjson.Result) bool {
-	if !v.IsArray() {
-		return false
+	cards, ok := items(v)
+	if !ok && v.IsObject() { // one, without the array around it
+		cards, ok = []gjson.Result{v}, true
 	}
-	for _, card := range v.Array() {
+	for _, card := range cards {
 		m.Contacts = append(m.Contacts, readCard(card))
 	}
-	return true
+	return ok
 }
 
 func readCard(v gjson.Result) ContactCard {

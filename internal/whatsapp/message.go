@@ -511,7 +511,7 @@ func (m *Message) readEdit(v gjson.Result) bool {
 	m.TargetID = text(v.Get("original_message_id"))
 	m.Unclear = edited.Kind == KindUnsupported
 	m.Kind, m.Text, m.Media, m.Location = KindEdit, edited.Text, edited.Media, edited.Location
-	return ok && m.TargetID != "" && inner.IsObject()
+	return ok && usableID(m.TargetID) && inner.IsObject()
 }
 
 // identityHash reads the hash alone or within its object: both are in use.
@@ -524,5 +524,5 @@ func identityHash(v gjson.Result) string {
 
 func (m *Message) readRevoke(v gjson.Result) bool {
 	m.TargetID = text(v.Get("original_message_id"))
-	return m.TargetID != ""
+	return usableID(m.TargetID)
 }
