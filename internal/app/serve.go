@@ -245,7 +245,7 @@ func (w *upkeepWorker) Work(ctx context.Context, _ *river.Job[upkeepArgs]) error
 		}))
 		_, err := w.k.journal.Drop(ctx, m.ID)
 		errs = append(errs, err, w.k.d.UpdateLater(ctx, func(ctx context.Context, tx *db.Tx) error {
-			return errors.Join(conversation.DropEarly(ctx, tx, m.ID), municipality.DropNews(ctx, tx, m.ID), media.LookAgain(ctx, tx, m.ID))
+			return errors.Join(conversation.DropEarly(ctx, tx, m.ID), conversation.ReceiveStrays(ctx, tx, m.ID), municipality.DropNews(ctx, tx, m.ID), media.LookAgain(ctx, tx, m.ID))
 		}))
 	}
 	return errors.Join(errs...)

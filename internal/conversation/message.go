@@ -106,6 +106,7 @@ type Detail struct {
 	Problems  []Problem       `json:"problems,omitempty"`
 	Forwarded bool            `json:"forwarded,omitempty"`
 	Often     bool            `json:"often,omitempty"`      // forwarded more than five times
+	Corrects  bool            `json:"corrects,omitempty"`   // it was written by editing an earlier message
 	TimeGuess bool            `json:"time_guess,omitempty"` // its time was unusable: it is that of receipt
 	ResendOf  int64           `json:"resend_of,omitempty"`  // the message a person chose to send again
 }

@@ -28,6 +28,7 @@ type Revision struct {
 	ExternalID string // WhatsApp's id of the change
 	Target     string // and of the message
 	ContactID  int64
+	Number     string // phone number id it came to
 	Kind       RevisionKind
 	Text       string // what the message says now
 	SameText   bool   // of an edit that does not tell what the message says now
@@ -49,7 +50,7 @@ func Revise(ctx context.Context, tx *db.Tx, municipality int64, revisions []Revi
 	rows := make([][]any, len(revisions))
 	var targets []string
 	for i, r := range revisions {
-		rows[i] = []any{municipality, r.ExternalID, r.Target, r.ContactID, string(r.Kind), r.Text, r.SameText, r.At, r.Place, false}
+		rows[i] = []any{municipality, r.ExternalID, r.Target, r.ContactID, string(r.Kind), r.Text, r.SameText, r.At, r.Place, false, r.Number, tx.Now()}
 		targets = append(targets, r.Target)
 	}
 	slices.SortFunc(rows, func(a, b []any) int { return cmp.Compare(a[1].(string), b[1].(string)) })
@@ -66,8 +67,8 @@ func Revise(ctx context.Context, tx *db.Tx, municipality int64, revisions []Revi
 	return apply(ctx, tx, municipality, append(targets, arrived...))
 }
 
-const insertRevision = `INSERT INTO revision (municipality_id, external_id, target, contact_id, kind, text, same_text, at, place, applied)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`
+const insertRevision = `INSERT INTO revision (municipality_id, external_id, target, contact_id, kind, text, same_text, at, place, applied, number, kept_at)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING`
 
 // eachSeesTheOther keeps a message and its revision, processed by two instances at once, from missing each other on
 // PostgreSQL: both are written by now, and who looks second waits for the first to be committed.
@@ -125,7 +126,7 @@ func apply(ctx context.Context, tx *db.Tx, municipality int64, targets []string)
 	var docs []db.Doc
 	for _, m := range found {
 		if m.first {
-			originals = append(originals, []any{municipality, m.ExternalID, m.ExternalID, m.ContactID, string(Original), m.Text, false, m.At, m.Place, true})
+			originals = append(originals, []any{municipality, m.ExternalID, m.ExternalID, m.ContactID, string(Original), m.Text, false, m.At, m.Place, true, m.Number, tx.Now()})
 		}
 		text, edited, revoked := m.outcome()
 		updates = append(updates, []any{municipality, m.ID, text, edited, revoked})

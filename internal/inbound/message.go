@@ -3,9 +3,11 @@
 package inbound
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/tidwall/gjson"
@@ -68,8 +70,23 @@ var revisionKinds = map[whatsapp.MessageKind]conversation.RevisionKind{
 }
 
 func revision(m received, kind conversation.RevisionKind, contact int64) conversation.Revision {
-	return conversation.Revision{ExternalID: m.Message.ID, Target: m.TargetID, ContactID: contact, Kind: kind, Text: m.Text,
+	r := conversation.Revision{ExternalID: m.Message.ID, Target: m.TargetID, ContactID: contact, Number: m.number, Kind: kind, Text: m.Text,
 		SameText: m.Unclear || kind == conversation.Revoke, At: m.At, Place: m.place}
+	if r.ExternalID == r.Target { // it came under the message's own id, which stands for what that said at first
+		r.ExternalID += "#" + string(kind) + strconv.FormatInt(m.At.Unix(), 10)
+	}
+	return r
+}
+
+// correction is what an edit says, as a word to the desk: whoever corrects a keyword means it. Where it is none, the
+// edit revises its message and is no message of its own.
+func correction(tx *db.Tx, m received, r conversation.Revision) conversation.Message {
+	out := conversation.Message{ID: tx.NewID(), ContactID: r.ContactID, Number: r.Number, Type: conversation.TypeText, Text: r.Text, ExternalID: r.ExternalID,
+		At: r.At, Place: r.Place, Detail: conversation.Detail{Corrects: true, TimeGuess: m.AtFallback}}
+	if m.Media != nil { // the words stand under a file, as which only leaving counts
+		out.Type = conversation.TypeImage
+	}
+	return out
 }
 
 func reaction(r *whatsapp.Reaction) *conversation.Reaction {
@@ -189,42 +206,60 @@ func readable(answers json.RawMessage) string {
 		case v.IsArray():
 			words := make([]string, len(v.Array()))
 			for i, e := range v.Array() {
-				words[i] = e.String()
+				words[i] = written(e)
 			}
 			lines = append(lines, joined(": ", name, joined(", ", words...)))
 		case v.Type != gjson.Null:
-			lines = append(lines, joined(": ", name, v.String()))
+			lines = append(lines, joined(": ", name, written(v)))
 		}
 	}
 	write("", gjson.ParseBytes(answers))
 	return strings.ReplaceAll(joined("\n", lines...), "\x00", "")
 }
 
-// clean keeps raw JSON that both engines store: PostgreSQL refuses a NUL in a text.
+// written is a value as a person reads it; a number as it was written, however large.
+func written(v gjson.Result) string {
+	if v.Type == gjson.Number {
+		return v.Raw
+	}
+	return v.String()
+}
+
+// clean keeps raw JSON that both engines store: PostgreSQL refuses a NUL in a text, and a number beyond its bounds.
 func clean(raw json.RawMessage) json.RawMessage {
 	var v any
-	if json.Unmarshal(raw, &v) != nil {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber() // a long id is a number too, and none that a float holds
+	if d.Decode(&v) != nil {
 		return nil
 	}
-	b, err := json.Marshal(withoutNUL(v))
+	b, err := json.Marshal(storable(v))
 	if err != nil || len(b) > 64<<10 {
 		return nil
 	}
 	return b
 }
 
-func withoutNUL(v any) any {
+// longestNumber is beyond all that numbers tell, and within what PostgreSQL keeps as one.
+const longestNumber = 1000
+
+// storable is v with what no engine stores told otherwise: a NUL left out, a number that is none for them as its text.
+func storable(v any) any {
 	switch v := v.(type) {
 	case string:
 		return strings.ReplaceAll(v, "\x00", "")
+	case json.Number:
+		if f, err := v.Float64(); err != nil || f == 0 && strings.ContainsAny(v.String(), "eE") || len(v) > longestNumber {
+			return v.String()
+		}
 	case []any:
 		for i := range v {
-			v[i] = withoutNUL(v[i])
+			v[i] = storable(v[i])
 		}
 	case map[string]any:
 		for k, e := range v {
 			delete(v, k)
-			v[strings.ReplaceAll(k, "\x00", "")] = withoutNUL(e)
+			v[strings.ReplaceAll(k, "\x00", "")] = storable(e)
 		}
 	}
 	return v

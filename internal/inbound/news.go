@@ -45,6 +45,7 @@ func (s *sorted) tell(e journal.Entry, c whatsapp.Change) {
 	if at.IsZero() { // the same may happen again another day
 		at, mark = e.ReceivedAt, day(e.ReceivedAt)
 	}
+	at = since(at, false, e)
 	told := c.News()
 	s.keep(c, clip(c.Field), told, at, c.Raw, c.EntryTime.String(), mark)
 }

@@ -241,11 +241,17 @@ func (s *sorted) onlyNumber(c whatsapp.Change) string {
 // fast is how far WhatsApp's clock may be before ours: a word from the future would hold against all that follow it.
 const fast = time.Minute
 
+// since is when something happened: as told, or, where that is no time or one to come, when we were told.
+func since(at time.Time, fallback bool, e journal.Entry) time.Time {
+	if fallback || at.After(e.ReceivedAt.Add(fast)) {
+		return e.ReceivedAt
+	}
+	return at
+}
+
 func (s *sorted) change(e journal.Entry, c whatsapp.Change, place *int) {
 	for _, w := range c.Preferences {
-		if w.AtFallback {
-			w.At = e.ReceivedAt
-		}
+		w.At = since(w.At, w.AtFallback, e)
 		s.wishes = append(s.wishes, wish{Preference: w, number: c.PhoneNumberID})
 	}
 	if c.Field != "messages" && c.Field != "" { // one without a name is read as messages
@@ -266,9 +272,8 @@ func (s *sorted) change(e journal.Entry, c whatsapp.Change, place *int) {
 			s.keep(c, fieldGroup, whatsapp.News{}, cmp.Or(m.At, e.ReceivedAt), m.Raw)
 			continue
 		}
-		if m.AtFallback || m.At.After(e.ReceivedAt.Add(fast)) {
-			m.At, m.AtFallback = e.ReceivedAt, true
-		}
+		at := since(m.At, m.AtFallback, e)
+		m.At, m.AtFallback = at, m.AtFallback || !at.Equal(m.At)
 		s.messages = append(s.messages, received{Message: m, number: c.PhoneNumberID, place: *place})
 	}
 	for _, u := range c.Statuses {
@@ -277,9 +282,7 @@ func (s *sorted) change(e journal.Entry, c whatsapp.Change, place *int) {
 			s.keepExample(e, c, fieldStatus, u.Status, u.Raw)
 			continue
 		}
-		if u.AtFallback {
-			u.At = e.ReceivedAt
-		}
+		u.At = since(u.At, u.AtFallback, e)
 		s.statuses = append(s.statuses, told{StatusUpdate: u, number: c.PhoneNumberID})
 	}
 }
@@ -406,18 +409,25 @@ func (p *Processor) storeMessages(ctx context.Context, tx *db.Tx, s *sorted, con
 	numbers := make(map[string]int64)
 	for i, m := range s.messages {
 		numbers[m.number]++
+		heard := conversation.Message{}
 		if kind, revises := revisionKinds[m.Kind]; revises {
-			revisions = append(revisions, revision(m, kind, contacts[i]))
-			continue
+			r := revision(m, kind, contacts[i])
+			revisions = append(revisions, r)
+			if r.SameText {
+				continue
+			}
+			heard = correction(tx, m, r)
+		} else {
+			heard = message(tx, m, contacts[i])
 		}
-		incoming = append(incoming, message(tx, m, contacts[i]))
+		incoming = append(incoming, heard)
 		sources = append(sources, m)
 	}
 	turn, err := p.dialogue.Listen(ctx, tx, s.m, incoming)
 	if err != nil {
 		return err
 	}
-	fresh, err := conversation.Receive(ctx, tx, s.m.ID, incoming)
+	fresh, err := receive(ctx, tx, s.m.ID, incoming)
 	if err != nil {
 		return err
 	}
@@ -426,9 +436,13 @@ func (p *Processor) storeMessages(ctx context.Context, tx *db.Tx, s *sorted, con
 	}
 	var files []media.Expected
 	var arrived []string
-	stored := 0
+	stored, duplicate := 0, 0
 	for i, m := range incoming {
+		if onlyRevises(m) {
+			continue
+		}
 		if !fresh[i].Stored {
+			duplicate++
 			continue
 		}
 		stored++
@@ -443,11 +457,37 @@ func (p *Processor) storeMessages(ctx context.Context, tx *db.Tx, s *sorted, con
 	}
 	p.processed.WithLabelValues("message").Add(float64(stored))
 	p.processed.WithLabelValues("revision").Add(float64(len(revisions)))
-	p.processed.WithLabelValues("duplicate").Add(float64(len(incoming) - stored))
+	p.processed.WithLabelValues("duplicate").Add(float64(duplicate))
 	for number, n := range numbers {
 		tx.Notify(db.Notice{Topic: db.Inbound, Municipality: s.m.ID, Key: number, ID: n})
 	}
 	return media.Expect(ctx, tx, s.m.ID, files)
+}
+
+// receive stores what is a message, and reports for all of incoming.
+func receive(ctx context.Context, tx *db.Tx, municipality int64, incoming []conversation.Message) ([]conversation.Receipt, error) {
+	var messages []conversation.Message
+	var at []int
+	for i, m := range incoming {
+		if onlyRevises(m) {
+			continue
+		}
+		if m.Detail.Corrects {
+			m.Type = conversation.TypeText // the file is the first message's
+		}
+		messages, at = append(messages, m), append(at, i)
+	}
+	receipts := make([]conversation.Receipt, len(incoming))
+	received, err := conversation.Receive(ctx, tx, municipality, messages)
+	for n, r := range received {
+		receipts[at[n]] = r
+	}
+	return receipts, err
+}
+
+// onlyRevises tells of a correction that says nothing to the desk.
+func onlyRevises(m conversation.Message) bool {
+	return m.Detail.Corrects && m.Lane != conversation.Automatic
 }
 
 func (s *sorted) changes() []conversation.Change {

@@ -131,6 +131,8 @@ func whatIsWrong(l locale.Language, m conversation.Message) string {
 		return l.T("desk.message.unsupported")
 	case len(m.Detail.Problems) > 0:
 		return l.T("desk.message.partial", "code", m.Detail.Problems[0].Code)
+	case m.Detail.Corrects:
+		return l.T("desk.message.corrects")
 	default:
 		return ""
 	}
