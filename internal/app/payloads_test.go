@@ -543,9 +543,14 @@ func TestNewsOfTheAccountAreApplied(t *testing.T) {
 				Status: "APPROVED", Category: "UTILITY", Quality: "GREEN", ParameterFormat: "POSITIONAL", Components: []byte(`[{"type":"HEADER","format":"TEXT","text":"Avviso"},{"type":"BODY","text":"Prima {{1}}"}]`)}}}); err != nil {
 				return err
 			}
-			_, err := tx.ExecContext(ctx, `INSERT INTO broadcast (municipality_id, broadcast_id, state, emergency, exercise, lists, districts, exclude, template, reads, category, free,
-				author_kind, author_id, author_name, created_at, updated_at, written_at, prepared, started_at) VALUES ($1, 77, 'sending', false, false, '[]', '[]', '[]', '{"name":"avviso","language":"it"}', '', 'UTILITY', '',
-				'operator', 1, 'Ada', $2, $2, $2, true, $2)`, w.m.ID, tx.Now())
+			_, err := tx.Exec(ctx, `INSERT INTO broadcast (municipality_id, broadcast_id, state, emergency, exercise, lists, districts, exclude, template, reads, category, free,
+				author_kind, author_id, author_name, created_at, updated_at, written_at, prepared) VALUES ($1, $2, $3, false, false, '[]', '[]', '[]', $4, '', 'UTILITY', '',
+				'operator', 1, 'Ada', $5, $5, $5, $6)`, [][]any{
+				{w.m.ID, 77, "sending", `{"name":"avviso","language":"it"}`, tx.Now(), true},
+				{w.m.ID, 78, "scheduled", `{"name":"avviso","language":"it"}`, tx.Now(), false},
+				{w.m.ID, 79, "draft", `{"name":"avviso","language":"it"}`, tx.Now(), false},
+				{w.m.ID, 80, "scheduled", `{"name":"avviso","language":"de"}`, tx.Now(), false},
+			})
 			return err
 		})
 		template := func() municipality.Template {
@@ -559,6 +564,11 @@ func TestNewsOfTheAccountAreApplied(t *testing.T) {
 		tell := func(field, value string, at int64) {
 			w.deliver(toldOfAccount(field, strings.Replace(value, "{", `{"message_template_id":9,"message_template_name":"avviso","message_template_language":"it",`, 1), at))
 		}
+		tell("message_template_status_update", `{"event":"FLAGGED"}`, now-3)
+		if got := template(); got.Quality != "RED" || got.Status != "APPROVED" {
+			t.Errorf("flagged, the template is %s of quality %s", got.Status, got.Quality)
+		}
+		tell("message_template_quality_update", `{"previous_quality_score":"RED","new_quality_score":"YELLOW"}`, now-2)
 		tell("message_template_quality_update", `{"previous_quality_score":"GREEN","new_quality_score":"RED"}`, now+5)
 		tell("message_template_components_update", `{"message_template_element":"Dopo {{1}}","message_template_title":"Attenzione"}`, now)
 		tell("template_category_update", `{"previous_category":"UTILITY","new_category":"MARKETING"}`, now)
@@ -567,6 +577,11 @@ func TestNewsOfTheAccountAreApplied(t *testing.T) {
 		if got.Quality != "RED" || got.Category != "MARKETING" || got.Status != "APPROVED" || got.Unfilled().Body != "Dopo {{1}}" || got.Unfilled().Header != "Attenzione" {
 			t.Errorf("the template is %+v: %s", got, got.Components)
 		}
+		tell("message_template_quality_update", `{"previous_quality_score":"RED","new_quality_score":"GREEN"}`, now+6)
+		tell("message_template_status_update", `{"event":"FLAGGED"}`, now+1) // late
+		if got := template(); got.Quality != "GREEN" || got.Status != "APPROVED" {
+			t.Errorf("the template is %s of quality %s", got.Status, got.Quality)
+		}
 		tell("message_template_status_update", `{"event":"PAUSED"}`, now+3)
 		tell("message_template_status_update", `{"event":"APPROVED"}`, now+2)   // late
 		tell("message_template_status_update", `{"event":"PENDING"}`, now-3600) // of before the synchronisation
@@ -574,11 +589,16 @@ func TestNewsOfTheAccountAreApplied(t *testing.T) {
 			t.Errorf("the template is %s", got)
 		}
 		w.update(func(ctx context.Context, tx *db.Tx) error {
-			b, err := broadcast.Get(ctx, tx, w.m.ID, 77)
-			if err == nil && (b.State != broadcast.Paused || b.PauseCode != 132015) {
-				t.Errorf("the broadcast is %s by %d", b.State, b.PauseCode)
+			for id, want := range map[int64]broadcast.State{77: broadcast.Paused, 78: broadcast.Paused, 79: broadcast.Draft, 80: broadcast.Scheduled} {
+				b, err := broadcast.Get(ctx, tx, w.m.ID, id)
+				if err != nil {
+					return err
+				}
+				if b.State != want || want == broadcast.Paused && b.PauseCode != 132015 {
+					t.Errorf("broadcast %d is %s by %d", id, b.State, b.PauseCode)
+				}
 			}
-			return err
+			return nil
 		})
 		tell("message_template_status_update", `{"event":"UNARCHIVED"}`, now+4)
 		if got := template().Status; got != "APPROVED" {

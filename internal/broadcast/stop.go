@@ -14,15 +14,16 @@ import (
 // acted and resumes it.
 func pauseByMeta(ctx context.Context, tx *db.Tx, m *municipality.Municipality, id int64, code int) error {
 	b, err := lock(ctx, tx, m.ID, id)
-	if err != nil || b.State != Sending && b.State != Preparing {
+	if err != nil || b.State != Scheduled && b.State != Preparing && b.State != Sending {
 		return err
 	}
 	return pause(ctx, tx, m, id, code, "")
 }
 
-// TemplateStopped pauses what is on its way with a template that Meta no longer delivers; code is Graph's for why.
+// TemplateStopped pauses what is on its way, or to begin by itself, with a template that Meta no longer delivers; code
+// is Graph's for why. A person resumes it, once the template can be sent again or another one stands in for it.
 func TemplateStopped(ctx context.Context, tx *db.Tx, m *municipality.Municipality, name, language string, code int) error {
-	open, err := read(ctx, tx, `WHERE municipality_id = $1 AND completed_at IS NULL AND state IN ('preparing', 'sending') ORDER BY broadcast_id`, m.ID)
+	open, err := read(ctx, tx, `WHERE municipality_id = $1 AND completed_at IS NULL AND state IN ('scheduled', 'preparing', 'sending') ORDER BY broadcast_id`, m.ID)
 	if err != nil {
 		return err
 	}

@@ -148,7 +148,13 @@ func ApplyTemplateNews(ctx context.Context, tx *db.Tx, municipality int64, n New
 	}
 	set(&row.Status, t.Status)
 	set(&row.Category, t.Category)
-	set(&row.Quality, t.Quality)
+	n.Field = whatsapp.FieldTemplateQuality // news of the status may tell of the quality too
+	if last, err = latest(ctx, tx, municipality, n); err != nil {
+		return "", err
+	}
+	if last {
+		set(&row.Quality, t.Quality)
+	}
 	err = q.SetTemplate(ctx, store.SetTemplateParams{Status: row.Status, Category: row.Category, Quality: row.Quality, Components: rewritten(row.Components, t),
 		MunicipalityID: municipality, WabaID: n.WABA, Name: t.Name, Language: t.Language})
 	if err != nil {

@@ -98,6 +98,9 @@ func (n *News) templateStatus(v gjson.Result) {
 	if t.Status = n.Event; other {
 		t.Status = status
 	}
+	if n.Event == "FLAGGED" { // it is still sent, and will be stopped if citizens go on blocking and reporting it
+		t.Quality = "RED"
+	}
 	t.Category = text(v.Get("message_template_category"))
 	n.Facts["reason"] = cmp.Or(text(v.Get("rejection_info.reason")), text(v.Get("reason")))
 	if n.Facts["reason"] == "NONE" {
