@@ -25,10 +25,12 @@ type Media struct {
 	Name  string `json:"name" example:"modulo.pdf" doc:"Empty where the sender gave none"`
 	Size  int64  `json:"size" example:"48213" doc:"Bytes; 0 until it is there"`
 	State string `json:"state" enum:"pending,ready,failed,refused" doc:"Pending is being fetched; failed can't be had; refused is not what it says or too large"`
+
+	Description string `json:"description" example:"Una buca davanti al civico 3" doc:"What the office wrote of it; empty where nobody has"`
 }
 
 func newMedia(f media.File) Media {
-	return Media{ID: db.FormatID(f.ID), MIME: f.MIME, Name: f.Name, Size: f.Size, State: string(f.State)}
+	return Media{ID: db.FormatID(f.ID), MIME: f.MIME, Name: f.Name, Size: f.Size, State: string(f.State), Description: f.Description.Text}
 }
 
 type mediaID struct {

@@ -97,7 +97,7 @@ func TestMediaThatIsNotThere(t *testing.T) {
 	each(t, func(d *desk) {
 		anna, id := d.announces(d.rimini, "393471234567")
 		a := d.get("/messages/" + anna.messages[0]).want(http.StatusOK)
-		for name, want := range map[string]any{"id": id, "mime": "image/jpeg", "name": "", "size": 0.0, "state": "pending"} {
+		for name, want := range map[string]any{"id": id, "mime": "image/jpeg", "name": "", "size": 0.0, "state": "pending", "description": ""} {
 			equal(t, name, a.at("media", 0, name), want)
 		}
 		equal(t, "text", a.at("text"), any("La buca"))
@@ -160,4 +160,18 @@ func TestTypeOfFiles(t *testing.T) {
 		"application/pdf": "document", "": "document"} {
 		equal(t, mime, typeOf(mime), want)
 	}
+}
+
+// What the office wrote of a file goes with it.
+func TestDescriptionsOfFiles(t *testing.T) {
+	each(t, func(d *desk) {
+		anna, file := d.announces(d.rimini, "393471234567")
+		d.setState(file, media.Ready)
+		id, _ := db.ParseID(file)
+		d.update(func(ctx context.Context, tx *db.Tx) error {
+			_, _, err := media.Describe(ctx, tx, d.rimini.ID, id, media.Author{ID: 1, Name: "Ada"}, "Una buca davanti al civico 3")
+			return err
+		})
+		equal(t, "description", d.get("/messages/"+anna.messages[0]).want(http.StatusOK).at("media", 0, "description"), any("Una buca davanti al civico 3"))
+	})
 }

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/filodiretto/filodiretto/internal/db"
+	"github.com/filodiretto/filodiretto/internal/media"
 )
 
 // A backup is a tar archive: about.json, then the parts (the journal before the rest of the database,
@@ -171,7 +172,7 @@ func (b *backup) writeTable(ctx context.Context, tx *db.Tx, t db.Table, scratch 
 	return errors.Join(b.addFile(tableFolder+t.Name, scratch), os.Remove(scratch))
 }
 
-// writeMedia puts in every file whose content the database knows. Names are hashes of contents, so no
+// writeMedia puts in every file whose content the database knows, but for what is made of it again when asked for. Names are hashes of contents, so no
 // file ever changes; one that is being written has another name.
 func (b *backup) writeMedia(ctx context.Context) error {
 	known, err := b.knownMedia(ctx)
@@ -188,6 +189,9 @@ func (b *backup) writeMedia(ctx context.Context) error {
 		}
 		hash, ok := contentHash(entry.Name())
 		if _, listed := known[hash]; !ok || !listed {
+			return nil
+		}
+		if media.MadeAgain(entry.Name()) {
 			return nil
 		}
 		known[hash] = true

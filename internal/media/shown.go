@@ -15,6 +15,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 const (
@@ -22,6 +23,12 @@ const (
 	shownQuality = 92
 	leastQuality = 70
 )
+
+// MadeAgain tells whether a file of a Store's folder, by its name, is made of another when it is asked for: it need not
+// be kept elsewhere.
+func MadeAgain(name string) bool {
+	return strings.HasSuffix(name, shownSuffix) || strings.HasSuffix(name, soundSuffix)
+}
 
 // OpenShown opens what people are shown of a picture, and what is sent of it: upright, and without what
 // tells where, when and with whose device it was taken. It is made when first asked for and kept beside the
