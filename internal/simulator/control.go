@@ -97,6 +97,7 @@ func (s *Server) reset(accountsToo bool, seed *uint64) error {
 	s.faults.set(Faults{})
 	s.setDelays(s.opts.Delays)
 	s.recorder.clear()
+	s.traffic.clear()
 	s.messages.clear()
 	s.phones.clear()
 	s.codes.clear()

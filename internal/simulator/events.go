@@ -13,16 +13,18 @@ import (
 
 // pageEvent is what an open phone page is told.
 type pageEvent struct {
-	Kind    string       `json:"kind"`              // message, status, typing, citizens, faults, reset; gap: some were lost
-	Address string       `json:"address,omitempty"` // of the citizen, as paths take it
-	Number  string       `json:"number,omitempty"`
-	Message *messageView `json:"message,omitempty"`
-	For     float64      `json:"for,omitempty"` // seconds of typing
+	Kind    string        `json:"kind"`              // message, status, typing, citizens, faults, reset; gap: some were lost
+	Address string        `json:"address,omitempty"` // of the citizen, as paths take it
+	Number  string        `json:"number,omitempty"`
+	Message *messageView  `json:"message,omitempty"`
+	For     float64       `json:"for,omitempty"`    // seconds of typing
+	Passed  *exchangeLine `json:"passed,omitempty"` // kind traffic, for pages that asked for it
 }
 
 // pageEvents carries events to the open pages; with none open it costs a look at a counter.
 type pageEvents struct {
-	open atomic.Int32
+	open     atomic.Int32
+	watching atomic.Int32 // of them, those that want to see the traffic
 
 	mu    sync.Mutex
 	pages map[*openPage]bool
@@ -30,8 +32,9 @@ type pageEvents struct {
 
 // openPage is a stream to one page.
 type openPage struct {
-	events chan pageEvent
-	missed atomic.Bool // events that found no room: the page must load everything again
+	events  chan pageEvent
+	traffic bool
+	missed  atomic.Bool // events that found no room: the page must load everything again
 }
 
 func (p *pageEvents) publish(e pageEvent) {
@@ -41,6 +44,9 @@ func (p *pageEvents) publish(e pageEvent) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for page := range p.pages {
+		if (e.Kind == "message" || e.Kind == "status") && page.traffic || e.Kind == "traffic" && !page.traffic {
+			continue
+		}
 		select {
 		case page.events <- e:
 		default:
@@ -69,6 +75,15 @@ func (p *pageEvents) typing(c *citizen, numberID string, d time.Duration) {
 	p.publish(pageEvent{Kind: "typing", Address: st.address(), Number: numberID, For: d.Seconds()})
 }
 
+// exchange tells of something that has passed.
+func (p *pageEvents) exchange(e *exchange) {
+	if p.watching.Load() == 0 {
+		return
+	}
+	line := e.line()
+	p.publish(pageEvent{Kind: "traffic", Passed: &line})
+}
+
 // address is what events name a citizen by: the phone, or the code for somebody without.
 func (c *citizenState) address() string {
 	if c.Phone != "" {
@@ -77,8 +92,11 @@ func (c *citizenState) address() string {
 	return c.Code
 }
 
-func (p *pageEvents) subscribe() *openPage {
-	page := &openPage{events: make(chan pageEvent, 256)}
+func (p *pageEvents) subscribe(traffic bool) *openPage {
+	page := &openPage{events: make(chan pageEvent, 256), traffic: traffic}
+	if traffic {
+		p.watching.Add(1)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.pages[page] = true
@@ -90,12 +108,15 @@ func (p *pageEvents) leave(page *openPage) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.pages, page)
+	if page.traffic {
+		p.watching.Add(-1)
+	}
 	p.open.Add(-1)
 }
 
 // getEvents streams events as server-sent events until the page or the server closes.
 func (s *Server) getEvents(w http.ResponseWriter, r *http.Request) {
-	page := s.events.subscribe()
+	page := s.events.subscribe(r.URL.Query().Get("traffic") != "")
 	defer s.events.leave(page)
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")

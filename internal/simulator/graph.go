@@ -40,7 +40,7 @@ type graphRequest struct {
 
 // graph answers everything under the Graph API's paths.
 func (s *Server) graph(w http.ResponseWriter, r *http.Request) {
-	rec := record{at: s.clock.Now(), method: r.Method, path: r.URL.Path, query: r.URL.RawQuery}
+	rec := record{at: s.clock.Now(), method: r.Method, path: r.URL.Path, query: queryWithoutTokens(r.URL.RawQuery)}
 	defer func() { s.recorder.add(rec) }()
 	body, err := readGraphBody(w, r)
 	rec.body = keptBody(body)

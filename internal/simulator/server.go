@@ -108,6 +108,7 @@ type Server struct {
 	uploads   uploads
 	faults    faultBox
 	recorder  recorder
+	traffic   traffic
 	events    pageEvents
 	saver     *saver
 	callbacks *http.Client
@@ -281,6 +282,9 @@ func (s *Server) routes() http.Handler {
 		"PUT /simulator/faults":                            s.putFaults,
 		"GET /simulator/delays":                            s.getDelays,
 		"PUT /simulator/delays":                            s.putDelays,
+		"GET /simulator/traffic":                           s.getTraffic,
+		"GET /simulator/traffic/{seq}":                     s.getExchange,
+		"POST /simulator/traffic/{seq}/replay":             s.postReplay,
 		"POST /simulator/reset":                            s.postReset,
 		"POST /simulator/clock":                            s.postClock,
 		"GET /simulator/clock":                             s.getClock,
@@ -293,10 +297,11 @@ func (s *Server) routes() http.Handler {
 	mux.Handle("/simulator/", s.control(func(r *http.Request) (int, any, error) {
 		return 0, nil, notFound("there is no %s %s here", r.Method, r.URL.Path)
 	}))
-	mux.HandleFunc("GET "+downloadPath, s.downloadRecorded)
+	mux.HandleFunc("GET "+downloadPath, s.watch(s.downloadRecorded))
 	mux.Handle("GET /phone/", phoneAssets())
-	mux.HandleFunc("GET /{$}", s.phonePage)
-	mux.HandleFunc("/", s.graph)
+	mux.HandleFunc("GET /{$}", page("phone.html"))
+	mux.HandleFunc("GET /traffic", page("traffic.html"))
+	mux.HandleFunc("/", s.watch(s.graph))
 	return s.guard(mux)
 }
 
@@ -309,7 +314,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 func (s *Server) downloadRecorded(w http.ResponseWriter, r *http.Request) {
 	seen := &statusWriter{ResponseWriter: w}
 	defer func() {
-		s.recorder.add(record{at: s.clock.Now(), method: r.Method, path: r.URL.Path, query: r.URL.RawQuery, status: seen.status})
+		s.recorder.add(record{at: s.clock.Now(), method: r.Method, path: r.URL.Path, query: queryWithoutTokens(r.URL.RawQuery), status: seen.status})
 	}()
 	s.download(seen, r)
 }

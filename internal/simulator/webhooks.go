@@ -3,7 +3,6 @@
 package simulator
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/hmac"
@@ -402,23 +401,13 @@ func (h *hooks) post(ctx context.Context, d *delivery) error {
 	if err := h.ensureVerified(ctx, st, target); err != nil {
 		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(d.Body))
-	if err != nil {
-		return fmt.Errorf("make webhook request to %s: %w", target, err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("User-Agent", "facebookexternalua")
+	header := http.Header{"Content-Type": {"application/json"}, "User-Agent": {"facebookexternalua"}}
 	if signature := h.s.faults.signature(st.AppSecret, d.Body); signature != "" {
-		req.Header.Set("X-Hub-Signature-256", signature)
+		header.Set("X-Hub-Signature-256", signature)
 	}
-	resp, err := h.s.callbacks.Do(req)
-	if err != nil {
+	e := &exchange{at: h.s.clock.Now(), webhook: true, again: d.Tries > 0, method: http.MethodPost, url: target, headers: header, body: d.Body}
+	if err := h.s.postExchange(ctx, e); err != nil {
 		return fmt.Errorf("post webhook: %w", err)
-	}
-	defer resp.Body.Close()
-	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // only so that the connection can be used again
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("post webhook: answered %s", resp.Status)
 	}
 	return nil
 }
