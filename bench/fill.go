@@ -28,7 +28,8 @@ type history struct {
 	in       *installation
 	citizens int
 	messages int
-	span     time.Duration // over which the messages are spread, until now
+	span     time.Duration // over which the messages are spread
+	ago      time.Duration // since the last; 0 is now
 	open     float64       // share of the conversations that are open
 	answered conversation.Status
 }
@@ -64,7 +65,7 @@ const perTransaction = 5000
 
 // write fills the installation and returns our own messages, oldest first.
 func (h history) write(ctx context.Context) ([]sentMessage, error) {
-	start := time.Now().UTC().Add(-h.span).Truncate(time.Microsecond)
+	start := h.start()
 	people := make([]person, h.citizens)
 	if err := h.writePeople(ctx, people, start); err != nil {
 		return nil, err
@@ -82,6 +83,19 @@ func (h history) write(ctx context.Context) ([]sentMessage, error) {
 		return nil, err
 	}
 	return sent, h.settle(ctx)
+}
+
+func (h history) start() time.Time {
+	return time.Now().UTC().Add(-h.ago - h.span).Truncate(time.Microsecond)
+}
+
+// id is one for a message: of now, or of the moment at which it says it was written, where there is one a millisecond
+// at most.
+func (h history) id(tx *db.Tx, at time.Time) int64 {
+	if h.ago == 0 {
+		return tx.NewID()
+	}
+	return db.FirstID(at)
 }
 
 // insert writes rows into a table as they are.
@@ -139,7 +153,7 @@ func (h history) writeMessages(ctx context.Context, people []person, start time.
 			}
 			p := &people[citizen]
 			at := start.Add(step * time.Duration(i)).Truncate(time.Microsecond)
-			w := writtenMessage{id: tx.NewID(), at: at, direction: "in", text: prose(4 + rand.IntN(25))}
+			w := writtenMessage{id: h.id(tx, at), at: at, direction: "in", text: prose(4 + rand.IntN(25))}
 			external := fmt.Sprintf("wamid.HBgLHISTORY%032d", w.id)
 			status, author, kind := conversation.Received, "", ""
 			var accepted *time.Time

@@ -6,6 +6,8 @@
 //	go run ./bench -quick                   the same in less than five minutes, with wider spread
 //	go run ./bench -full -rows pages        the pages at 1,000,000 messages
 //	go run ./bench -engine sqlite -rows intake,road
+//	go run ./bench -engine sqlite -soak 1h  an hour at a tenth of Meta's most; samples and a chart in -out
+//	go run ./bench -chart soak-sqlite.csv   the chart of such samples again
 //
 // The program measured is built from this checkout and runs as a process of its own; the generator and
 // the pretended Graph share the two cores with it. Where a limit exists, it is measured in the same run,
@@ -37,6 +39,8 @@ const sendArgument = "send-limit"
 type options struct {
 	quick, full, markdown bool
 	engine, rows, binary  string
+	soak                  time.Duration
+	out, chart            string
 }
 
 func main() {
@@ -55,7 +59,14 @@ func main() {
 	flag.StringVar(&o.engine, "engine", "both", "sqlite, postgresql or both")
 	flag.StringVar(&o.rows, "rows", "", "only these, separated by commas: "+strings.Join(rowNames(), ", "))
 	flag.StringVar(&o.binary, "binary", "", "measure this build of the program instead of building one")
+	flag.DurationVar(&o.soak, "soak", 0, "serve a tenth of Meta's most for so long, and sample it")
+	flag.StringVar(&o.out, "out", ".", "the folder for the samples and the chart of -soak")
+	flag.StringVar(&o.chart, "chart", "", "draw the chart of these samples beside them, and measure nothing")
 	flag.Parse()
+	if o.chart != "" {
+		fail(drawSoak(o.chart))
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	results, err := measure(ctx, o)
@@ -144,6 +155,14 @@ func measure(ctx context.Context, o options) (results []result, err error) {
 			return nil, err
 		}
 		defer func() { err = errors.Join(err, b.cluster.close()) }()
+	}
+	if o.soak > 0 {
+		for _, b.engine = range engines {
+			if err := b.soakFor(ctx, o.soak); err != nil {
+				return nil, fmt.Errorf("soak %s: %w", b.engine, err)
+			}
+		}
+		return nil, nil
 	}
 	for _, r := range chosen {
 		for _, b.engine = range engines {

@@ -189,10 +189,21 @@ func (k *desk) run(ctx context.Context, listener net.Listener, ready func(net.Ad
 	err = errors.Join(ended(err), server.Shutdown(grace), metrics.Shutdown(grace))
 	stopJournal()
 	writing.Wait()
-	err = errors.Join(err, k.workers.Stop(grace))
+	err = errors.Join(err, k.stopWorkers(grace))
 	stop()
 	running.Wait()
 	return err
+}
+
+// stopWorkers lets jobs finish, but for those that take minutes: they are cut off, and go on where they were after the
+// next start.
+func (k *desk) stopWorkers(grace context.Context) error {
+	soon, cancel := context.WithTimeout(grace, 8*time.Second)
+	defer cancel()
+	if err := k.workers.Stop(soon); err == nil {
+		return nil
+	}
+	return k.workers.StopAndCancel(grace)
 }
 
 func ended(err error) error {
@@ -240,6 +251,9 @@ type upkeepWorker struct {
 func (w *upkeepWorker) Work(ctx context.Context, _ *river.Job[upkeepArgs]) error {
 	var errs []error
 	for _, m := range w.k.directory.All() {
+		if ctx.Err() != nil {
+			break
+		}
 		errs = append(errs, w.k.d.Update(ctx, func(ctx context.Context, tx *db.Tx) error {
 			return errors.Join(tx.Enqueue(ctx, outbound.SyncArgs{Municipality: m.ID}, nil), tx.Enqueue(ctx, retention.Args{Municipality: m.ID}, nil))
 		}))
@@ -247,6 +261,9 @@ func (w *upkeepWorker) Work(ctx context.Context, _ *river.Job[upkeepArgs]) error
 		errs = append(errs, err, w.k.d.UpdateLater(ctx, func(ctx context.Context, tx *db.Tx) error {
 			return errors.Join(conversation.DropEarly(ctx, tx, m.ID), conversation.ReceiveStrays(ctx, tx, m.ID), municipality.DropNews(ctx, tx, m.ID), media.LookAgain(ctx, tx, m.ID))
 		}))
+	}
+	if ctx.Err() != nil { // serve stops; the next one does the rest
+		return nil
 	}
 	return errors.Join(errs...)
 }

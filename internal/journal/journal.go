@@ -355,13 +355,15 @@ func (j *Journal) Lag(ctx context.Context) (lag time.Duration, err error) {
 const (
 	keepProcessed   = 7 * 24 * time.Hour
 	keepQuarantined = 90 * 24 * time.Hour
-	dropSlice       = 500
+	dropSlice       = 100
+	dropRest        = 20 * time.Millisecond // at least, between two slices: what arrives has the writer
 )
 
 // Drop deletes the municipality's entries whose time is over, in slices that delay nobody.
 func (j *Journal) Drop(ctx context.Context, municipality int64) (dropped int64, err error) {
 	for {
 		var n int64
+		began := time.Now()
 		err := j.d.UpdateJournal(ctx, func(ctx context.Context, tx *db.Tx) (err error) {
 			n, err = store.New(tx).DropProcessed(ctx, store.DropProcessedParams{MunicipalityID: municipality,
 				Before: db.FirstID(tx.Now().Add(-keepProcessed)), KeptBefore: db.FirstID(tx.Now().Add(-keepQuarantined)), Slice: dropSlice})
@@ -373,6 +375,11 @@ func (j *Journal) Drop(ctx context.Context, municipality int64) (dropped int64, 
 		}
 		if n < dropSlice {
 			break
+		}
+		select {
+		case <-time.After(max(dropRest, 4*time.Since(began))):
+		case <-ctx.Done():
+			return dropped, ctx.Err()
 		}
 	}
 	err = j.d.UpdateLater(ctx, func(ctx context.Context, tx *db.Tx) error {

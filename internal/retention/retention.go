@@ -67,7 +67,10 @@ func (w *worker) Work(ctx context.Context, job *river.Job[Args]) error {
 	if !ok {
 		return nil
 	}
-	return w.k.Run(ctx, m)
+	if err := w.k.Run(ctx, m); ctx.Err() == nil {
+		return err
+	}
+	return nil // serve stops; the next run goes on
 }
 
 // mostAtOnce bounds a run; what is left waits for the next.
