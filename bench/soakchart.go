@@ -42,7 +42,7 @@ const megabyte = 1e-6
 var soakPanels = []panel{
 	{"Memory of serve", "MB", []soakLine{{"memory", "memory_bytes", megabyte, "", "#0066cc"}}},
 	{"Size on the disk", "MB", []soakLine{{"database", "database_bytes", megabyte, "", "#0066cc"}, {"in use", "used_bytes", megabyte, "7 4", "#008055"}, {"journal", "journal_bytes", megabyte, "2 3", "#a66300"}}},
-	{"Latency, p99 of ten seconds", "ms", []soakLine{{"webhook", "intake_p99_ms", 1, "", "#0066cc"}, {"reply on the wire", "reply_p99_ms", 1, "7 4", "#008055"}, {"inbox page", "inbox_p99_ms", 1, "2 3", "#a66300"}}},
+	{"Latency, p99 of ten seconds", "ms", []soakLine{{"webhook", "intake_p99_ms", 1, "", "#0066cc"}, {"reply", "reply_p99_ms", 1, "7 4", "#008055"}, {"inbox page", "inbox_p99_ms", 1, "2 3", "#a66300"}}},
 	{"Oldest webhook not yet conversation, at most", "ms", []soakLine{{"lag", "lag_max_ms", 1, "", "#0066cc"}}},
 	{"Processes that want one of the cores", "over a minute", []soakLine{{"load", "load", 1, "", "#0066cc"}}},
 	{"Old messages deleted so far", "thousands", []soakLine{{"deleted", "messages_deleted", 1e-3, "", "#0066cc"}}},
