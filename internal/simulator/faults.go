@@ -32,6 +32,10 @@ type Faults struct {
 	WebhookBatch      int    `json:"webhook_batch,omitempty" doc:"at most this many updates in one webhook"`
 	WebhookSignature  string `json:"webhook_signature,omitempty" doc:"wrong or missing: webhooks are signed wrongly or not at all"`
 
+	WebhookMilliseconds bool `json:"webhook_milliseconds,omitempty" doc:"timestamps come in milliseconds instead of seconds"`
+	WebhookUnknown      bool `json:"webhook_unknown,omitempty" doc:"every webhook has keys and a change of a field that nobody knows yet"`
+	WebhookIDAsPhone    bool `json:"webhook_id_as_phone,omitempty" doc:"where the phone is hidden, the user id stands in from and wa_id instead of nothing"`
+
 	MediaHang  bool `json:"media_hang,omitempty" doc:"the media host takes the request and never answers"`
 	MediaWrong bool `json:"media_wrong,omitempty" doc:"the media host answers 200 with other bytes than those sent"`
 }

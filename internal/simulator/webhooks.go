@@ -256,7 +256,7 @@ func (h *hooks) take() *delivery {
 func (h *hooks) newDelivery(batch []update) *delivery {
 	h.seq++
 	h.busy++
-	d := &delivery{ID: h.seq, Number: batch[0].Number, Body: webhookBody(h.a, batch), First: h.s.clock.Now(), Updates: len(batch)}
+	d := &delivery{ID: h.seq, Number: batch[0].Number, Body: h.s.faults.disfigure(webhookBody(h.a, batch)), First: h.s.clock.Now(), Updates: len(batch)}
 	for _, u := range batch {
 		if u.Incoming != "" {
 			d.Incoming = append(d.Incoming, u.Incoming)
