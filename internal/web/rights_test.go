@@ -124,19 +124,41 @@ var rules = map[string]rule{
 	"GET /desk/{slug}/figures":                         {may: seers},
 	"GET /desk/{slug}/figures/{table}":                 {may: seers},
 
-	"GET /desk/{slug}/settings/staff":                   {may: admins},
-	"GET /desk/{slug}/settings/staff/new":               {may: admins},
-	"POST /desk/{slug}/settings/staff/new":              {may: admins, leaves: staff.MemberAdded, form: url.Values{"name": {"Maria Verdi"}, "email": {"sorella@comune.example"}, "role": {"operator"}}},
-	"GET /desk/{slug}/settings/staff/{id}":              {may: admins, things: employee},
-	"POST /desk/{slug}/settings/staff/{id}":             {may: admins, things: employee, leaves: staff.RoleChanged, form: url.Values{"role": {"auditor"}}},
-	"POST /desk/{slug}/settings/staff/{id}/link":        {may: admins, things: employee, leaves: staff.StaffInvited},
-	"POST /desk/{slug}/settings/staff/{id}/disable":     {may: admins, things: employee, leaves: staff.StaffDisabled},
-	"POST /desk/{slug}/settings/staff/{id}/enable":      {may: admins, things: employee, leaves: staff.StaffEnabled},
-	"POST /desk/{slug}/settings/staff/{id}/remove":      {may: admins, things: employee, leaves: staff.MemberRemoved},
-	"GET /desk/{slug}/settings/tokens":                  {may: admins},
-	"POST /desk/{slug}/settings/tokens":                 {may: admins, leaves: staff.TokenCreated, form: url.Values{"name": {"Gestionale di Maria"}}},
-	"POST /desk/{slug}/settings/tokens/{id}/revoke":     {may: admins, things: program, leaves: staff.TokenRevoked},
-	"GET /desk/{slug}/settings/numbers":                 {may: admins},
+	"GET /desk/{slug}/settings/staff":               {may: admins},
+	"GET /desk/{slug}/settings/staff/new":           {may: admins},
+	"POST /desk/{slug}/settings/staff/new":          {may: admins, leaves: staff.MemberAdded, form: url.Values{"name": {"Maria Verdi"}, "email": {"sorella@comune.example"}, "role": {"operator"}}},
+	"GET /desk/{slug}/settings/staff/{id}":          {may: admins, things: employee},
+	"POST /desk/{slug}/settings/staff/{id}":         {may: admins, things: employee, leaves: staff.RoleChanged, form: url.Values{"role": {"auditor"}}},
+	"POST /desk/{slug}/settings/staff/{id}/link":    {may: admins, things: employee, leaves: staff.StaffInvited},
+	"POST /desk/{slug}/settings/staff/{id}/disable": {may: admins, things: employee, leaves: staff.StaffDisabled},
+	"POST /desk/{slug}/settings/staff/{id}/enable":  {may: admins, things: employee, leaves: staff.StaffEnabled},
+	"POST /desk/{slug}/settings/staff/{id}/remove":  {may: admins, things: employee, leaves: staff.MemberRemoved},
+	"GET /desk/{slug}/settings/tokens":              {may: admins},
+	"POST /desk/{slug}/settings/tokens":             {may: admins, leaves: staff.TokenCreated, form: url.Values{"name": {"Gestionale di Maria"}}},
+	"POST /desk/{slug}/settings/tokens/{id}/revoke": {may: admins, things: program, leaves: staff.TokenRevoked},
+	"GET /desk/{slug}/settings/numbers":             {may: admins},
+
+	"GET /desk/{slug}/settings/numbers/{id}":                       {may: admins, things: inUseNumber},
+	"POST /desk/{slug}/settings/numbers/{id}/pin":                  {may: admins, things: inUseNumber, leaves: pinChanged, form: url.Values{"pin": {"123456"}}},
+	"POST /desk/{slug}/settings/numbers/{id}/identity":             {may: admins, things: inUseNumber, leaves: identityCheckChanged, form: url.Values{"on": {"true"}}},
+	"POST /desk/{slug}/settings/numbers/{id}/username":             {may: admins, things: inUseNumber, leaves: usernameClaimed, form: url.Values{"username": {"comune.prova"}}},
+	"GET /desk/{slug}/settings/numbers/{id}/profile":               {may: admins, things: inUseNumber},
+	"POST /desk/{slug}/settings/numbers/{id}/profile":              {may: admins, things: inUseNumber, leaves: profileChanged, form: url.Values{"about": {"Scrivete a Maria"}, "email": {"urp@comune.example"}}},
+	"GET /desk/{slug}/settings/numbers/{id}/picture":               {may: admins, things: pictured},
+	"POST /desk/{slug}/settings/numbers/{id}/picture":              {may: admins, things: inUseNumber, leaves: pictureChanged, form: url.Values{photoField: {"stemma.jpg"}}},
+	"GET /desk/{slug}/settings/numbers/{id}/suggestions":           {may: admins, things: inUseNumber},
+	"POST /desk/{slug}/settings/numbers/{id}/suggestions":          {may: admins, things: inUseNumber, leaves: suggestionsChanged, form: url.Values{"prompt": {"Dov’è Maria?"}}},
+	"GET /desk/{slug}/settings/numbers/{id}/links":                 {may: admins, things: inUseNumber},
+	"POST /desk/{slug}/settings/numbers/{id}/links":                {may: admins, things: inUseNumber, leaves: linkSaved, form: url.Values{"text": {"Vorrei parlare con Maria"}}},
+	"GET /desk/{slug}/settings/numbers/{id}/links/{code}/code.svg": {may: admins, things: shortLinked},
+	"GET /desk/{slug}/settings/registration":                       {may: admins},
+	"POST /desk/{slug}/settings/registration":                      {may: admins, leaves: numberAdded, form: url.Values{"account": {"200001"}, "phone": {"0541 704704"}, "name": {"Comune di Rimini"}}},
+	"GET /desk/{slug}/settings/registration/{id}":                  {may: admins, things: added},
+	"POST /desk/{slug}/settings/registration/{id}/code":            {may: admins, things: added, leaves: codeRequested, form: url.Values{"method": {"voice"}}},
+	"POST /desk/{slug}/settings/registration/{id}/verify":          {may: admins, things: asked, leaves: numberVerified, form: url.Values{"code": {"123-456"}}},
+	"POST /desk/{slug}/settings/registration/{id}/register":        {may: admins, things: verified, leaves: numberRegistered, form: url.Values{"pin": {"123456"}}},
+	"POST /desk/{slug}/settings/registration/{id}/deregister":      {may: admins, things: verified, leaves: numberDeregistered, form: url.Values{"sure": {"yes"}}},
+
 	"GET /desk/{slug}/settings/quarantine":              {may: admins},
 	"POST /desk/{slug}/settings/quarantine/{id}/replay": {may: admins, things: heldBack, leaves: replayAsked},
 	"GET /desk/{slug}/settings/log":                     {may: admins},
@@ -444,7 +466,7 @@ func (r rule) target(b *browser, m *municipality.Municipality, pattern string) s
 	_, path, _ := strings.Cut(pattern, " ")
 	path = strings.TrimSuffix(strings.TrimPrefix(path, "/desk/{slug}"), "{$}")
 	if r.things != nil {
-		path = strings.Replace(path, "{id}", r.things(b, m).id, 1)
+		path = strings.Replace(strings.Replace(path, "{id}/links/{code}", "{id}", 1), "{id}", r.things(b, m).id, 1)
 	}
 	return strings.NewReplacer("{act}", "submit", "{keyword}", "EMERGENZE", "{table}", "movements.csv").Replace(path)
 }
@@ -453,6 +475,9 @@ func (r rule) target(b *browser, m *municipality.Municipality, pattern string) s
 func (b *browser) try(pattern, target string, form url.Values) answer {
 	b.Helper()
 	method, _, _ := strings.Cut(pattern, " ")
+	if name := form.Get(photoField); name != "" {
+		return b.upload(target, nil, map[string][]byte{name: photo(b.T)})
+	}
 	if !strings.HasSuffix(pattern, "/events") {
 		return b.ask(method, target, form)
 	}

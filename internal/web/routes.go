@@ -122,6 +122,31 @@ func (s *Server) routes() http.Handler {
 	member("POST /desk/{slug}/settings/tokens", staff.ManageTokens, s.createToken)
 	member("POST /desk/{slug}/settings/tokens/{id}/revoke", staff.ManageTokens, s.revokeToken)
 	member("GET /desk/{slug}/settings/numbers", staff.ManageNumbers, s.numbers)
+
+	const number = "/desk/{slug}/settings/numbers/{id}"
+	member("GET "+number, staff.ManageNumbers, s.numberPage)
+	member("POST "+number+"/pin", staff.ManageNumbers, s.setPIN)
+	member("POST "+number+"/identity", staff.ManageNumbers, s.setIdentityCheck)
+	member("POST "+number+"/username", staff.ManageNumbers, s.setUsername)
+	member("GET "+number+"/profile", staff.ManageNumbers, s.profilePage)
+	member("POST "+number+"/profile", staff.ManageNumbers, s.setProfile)
+	member("GET "+number+"/picture", staff.ManageNumbers, s.picture)
+	member("POST "+number+"/picture", staff.ManageNumbers, s.setPicture)
+	member("GET "+number+"/suggestions", staff.ManageNumbers, s.suggestionsPage)
+	member("POST "+number+"/suggestions", staff.ManageNumbers, s.setSuggestions)
+	member("GET "+number+"/links", staff.ManageNumbers, s.linksPage)
+	member("POST "+number+"/links", staff.ManageNumbers, s.setLink)
+	member("GET "+number+"/links/{code}/code.svg", staff.ManageNumbers, s.linkCode)
+
+	const registration = "/desk/{slug}/settings/registration"
+	member("GET "+registration, staff.ManageNumbers, s.registrations)
+	member("POST "+registration, staff.ManageNumbers, s.addNumber)
+	member("GET "+registration+"/{id}", staff.ManageNumbers, s.registration)
+	member("POST "+registration+"/{id}/code", staff.ManageNumbers, s.requestCode)
+	member("POST "+registration+"/{id}/verify", staff.ManageNumbers, s.verifyCode)
+	member("POST "+registration+"/{id}/register", staff.ManageNumbers, s.register)
+	member("POST "+registration+"/{id}/deregister", staff.ManageNumbers, s.deregister)
+
 	member("GET /desk/{slug}/settings/quarantine", staff.SeeQuarantine, s.quarantine)
 	member("POST /desk/{slug}/settings/quarantine/{id}/replay", staff.ReplayQuarantine, s.replay)
 	member("GET /desk/{slug}/settings/log", staff.ManageNumbers, s.newsLog)

@@ -72,7 +72,7 @@ func (s *Server) numbers(w http.ResponseWriter, r *http.Request, v *visit) error
 	var lines []page.Line
 	for _, n := range v.municipality.Numbers {
 		health := v.municipality.Health(n.PhoneNumberID)
-		line := page.Line{Display: n.Display, Office: officeName(v.municipality, n.Office), Quality: quality(health.Quality),
+		line := page.Line{ID: n.PhoneNumberID, Display: n.Display, Office: officeName(v.municipality, n.Office), Quality: quality(health.Quality),
 			Checked: orZero(health.CheckedAt), Month: v.now, Replies: int(delivered[n.PhoneNumberID]), Costs: pricedOf(v.language, costs[n.PhoneNumberID])}
 		if !v.now.Before(repliesCost) {
 			line.Allowance = freeReplies
