@@ -277,7 +277,7 @@ func TestRegisteringALandlineInABrowser(t *testing.T) {
 	p.Screenshot("registration-pin")
 	p.Fill(`[name="pin"]`, "246810")
 	p.Click(`.step-now [type="submit"]`)
-	p.WaitText(".step-now, .step-done:last-child", "collegato a WhatsApp")
+	p.WaitText(".step-now", "collegato a WhatsApp")
 	p.Axe()
 	p.Screenshot("registration-done")
 	for _, path := range []string{"", "/profile", "/suggestions", "/links"} {
@@ -285,6 +285,13 @@ func TestRegisteringALandlineInABrowser(t *testing.T) {
 		p.WaitFor(".sub-tabs")
 		p.Axe()
 		p.Screenshot("number" + strings.ReplaceAll(path, "/", "-"))
+	}
+	p.Viewport(360, 740)
+	for name, path := range map[string]string{"registration": "/settings/registration", "number": ours, "suggestions": ours + "/suggestions"} {
+		p.Go(d.server.URL + "/desk/rimini" + path)
+		p.WaitFor(".line-head")
+		p.Axe()
+		p.Screenshot("narrow-" + name)
 	}
 	if wide := browsertest.Eval[bool](p, `document.documentElement.scrollWidth > innerWidth`); wide {
 		t.Error("the page is wider than the window")

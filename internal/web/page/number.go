@@ -163,7 +163,7 @@ type Registration struct {
 
 func (r Registration) stepClass(s Step) string {
 	switch {
-	case s < r.Step, r.Step == StepDone:
+	case s < r.Step, r.Step == StepDone && r.InFile:
 		return "step step-done"
 	case s == r.Step:
 		return "step step-now"
@@ -174,7 +174,7 @@ func (r Registration) stepClass(s Step) string {
 
 func (r Registration) stepWord(s Step) locale.Key {
 	switch {
-	case s < r.Step, r.Step == StepDone:
+	case s < r.Step, r.Step == StepDone && r.InFile:
 		return "desk.register.step_done"
 	case s == r.Step:
 		return "desk.register.step_now"

@@ -233,7 +233,7 @@ func NumberStatePage(d Desk, n NumberShown) templ.Component {
 			}
 			ctx = templ.InitializeContext(ctx)
 			if n.Unread == "" {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 17, "<dl class=\"facts\">")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 17, "<dl class=\"number-facts\">")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
