@@ -15,7 +15,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
+	"slices"
 )
 
 const (
@@ -27,7 +27,7 @@ const (
 // MadeAgain tells whether a file of a Store's folder, by its name, is made of another when it is asked for: it need not
 // be kept elsewhere.
 func MadeAgain(name string) bool {
-	return strings.HasSuffix(name, shownSuffix) || strings.HasSuffix(name, soundSuffix)
+	return slices.Contains([]string{shownSuffix, soundSuffix, sentSuffix}, filepath.Ext(name))
 }
 
 // OpenShown opens what people are shown of a picture, and what is sent of it: upright, and without what
@@ -110,7 +110,7 @@ func clean(w io.Writer, content io.ReadSeeker, mime string) error {
 
 // redraw decodes a picture, turns it and encodes it again. A JPEG that grows beyond what WhatsApp takes is
 // written more coarsely.
-func redraw(w io.Writer, content io.Reader, mime string, p picture) error {
+func redraw(w io.Writer, content io.ReadSeeker, mime string, p picture) error {
 	whole, err := decode(content, mime, p)
 	if err != nil {
 		return err
@@ -119,10 +119,15 @@ func redraw(w io.Writer, content io.Reader, mime string, p picture) error {
 	if mime == "image/png" || mime == "image/gif" || !opaque(whole) {
 		return png.Encode(w, upright)
 	}
+	var profile []byte
+	if _, same := whole.(*image.YCbCr); same { // written with the colours it had
+		profile = jpegProfile(content)
+	}
 	for _, quality := range []int{shownQuality, leastQuality} {
-		out := &bounded{left: sendable["image/jpeg"]}
+		out := &bounded{left: sendable["image/jpeg"] - int64(len(profile))}
 		if err = jpeg.Encode(out, upright, &jpeg.Options{Quality: quality}); err == nil {
-			_, err = w.Write(out.b)
+			const start = 2 // bytes of the marker that begins a JPEG
+			_, err = w.Write(slices.Concat(out.b[:start], profile, out.b[start:]))
 			return err
 		}
 	}

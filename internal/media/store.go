@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -137,15 +138,15 @@ func (s *Store) Add(ctx context.Context, municipality int64, name string, r io.R
 	if err := s.keep(municipality, in, small, &f); err != nil {
 		return File{}, err
 	}
-	return f, s.showable(ctx, municipality, f)
+	return f, s.tellsNothing(ctx, municipality, f)
 }
 
-// showable refuses a picture that can't be freed of its metadata: it would leave the house with them.
-func (s *Store) showable(ctx context.Context, municipality int64, f File) error {
-	if class(f.MIME) != "image" {
+// tellsNothing refuses a picture or a film that can't be freed of its metadata: it would leave the house with them.
+func (s *Store) tellsNothing(ctx context.Context, municipality int64, f File) error {
+	if class(f.MIME) != "image" && !slices.Contains(films, f.MIME) {
 		return nil
 	}
-	shown, err := s.OpenShown(ctx, municipality, f)
+	shown, err := s.openForSending(ctx, municipality, f)
 	if fault.KindOf(err) == fault.NotFound {
 		return ErrType.With(err)
 	}

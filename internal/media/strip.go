@@ -96,6 +96,32 @@ func keepSegment(marker byte, body []byte) bool {
 	return marker != markerCOM
 }
 
+// maxProfile is more than any profile of colours has, in bytes.
+const maxProfile = 1 << 20
+
+// jpegProfile returns the segments of a JPEG with its profile of colours: without it a photo in other colours than
+// those of the web looks pale. Nil where there is none.
+func jpegProfile(content io.ReadSeeker) (profile []byte) {
+	if _, err := content.Seek(2, io.SeekStart); err != nil { // after the marker that begins it
+		return nil
+	}
+	r := bufio.NewReader(content)
+	for len(profile) < maxProfile {
+		marker, ok := nextMarker(r)
+		if !ok || marker == markerSOS || marker < markerSOF0 {
+			return profile
+		}
+		segment, err := readSegment(r)
+		if err != nil {
+			return profile
+		}
+		if marker == markerAPP0+2 && keepSegment(marker, segment[2:]) {
+			profile = append(append(profile, 0xFF, marker), segment...)
+		}
+	}
+	return nil
+}
+
 // copyScan copies the pixels up to the next marker, which stays in r. Its failures are those of out; where
 // r ends, the pixels do.
 func copyScan(out *writer, r *bufio.Reader) {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/filodiretto/filodiretto/internal/db"
@@ -16,11 +17,16 @@ import (
 // uploadLife is how long an upload is used; WhatsApp keeps it for 30 days.
 const uploadLife = 29 * 24 * time.Hour
 
-// openForSending opens what leaves the house: of a picture what is shown of it, so that a photo taken on site
-// does not tell a citizen where, when and by whose phone.
+// openForSending opens what leaves the house: of a picture what is shown of it, and films without what they tell, so
+// that what was taken on site does not tell a citizen where, when and by whose phone. Documents go as they are.
 func (s *Store) openForSending(ctx context.Context, municipality int64, f File) (*os.File, error) {
 	if class(f.MIME) == "image" {
 		return s.OpenShown(ctx, municipality, f)
+	}
+	if slices.Contains(films, f.MIME) {
+		return s.derived(ctx, municipality, f, sentSuffix, s.decoding, func(_ context.Context, from, to *os.File) error {
+			return stripFilm(to, from)
+		})
 	}
 	return s.Open(municipality, f, false)
 }
