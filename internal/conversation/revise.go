@@ -85,6 +85,11 @@ func eachSeesTheOther(ctx context.Context, tx *db.Tx, municipality int64, revise
 	return err
 }
 
+// FindBy lets a message be found by more words than its own: what the office wrote of its file.
+func FindBy(ctx context.Context, tx *db.Tx, municipality int64, m Message, words string) error {
+	return tx.Index(ctx, db.MessageSearch, municipality, []db.Doc{{ID: m.ID, Text: m.Text + "\n" + words}}, true)
+}
+
 func anyWaits(ctx context.Context, tx *db.Tx, municipality int64) (waits bool, err error) {
 	err = tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM revision WHERE municipality_id = $1 AND NOT applied)`, municipality).Scan(&waits)
 	if err != nil {

@@ -182,6 +182,11 @@ func (s *Server) describe(w http.ResponseWriter, r *http.Request, v *visit) erro
 		if err != nil {
 			return err
 		}
+		if changed {
+			if err := conversation.FindBy(ctx, tx, v.municipality.ID, m, f.Description.Text); err != nil {
+				return err
+			}
+		}
 		shown = openOr(r, m.ConversationID)
 		tx.Notify(db.Notice{Topic: db.Conversation, Municipality: v.municipality.ID, ID: m.ConversationID})
 		return nil

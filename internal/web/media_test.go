@@ -160,9 +160,11 @@ func TestADescriptionIsReadInTheThread(t *testing.T) {
 		b.post(address, url.Values{"text": {"Una buca <larga> al n. 12"}}, byScript).want(http.StatusOK).
 			contains(`alt="Una buca &lt;larga&gt; al n. 12"`, "<p dir=\"auto\">Una buca &lt;larga&gt; al n. 12</p>", "Luca Neri, ")
 		b.get(address).want(http.StatusOK).contains("Una buca &lt;larga&gt; al n. 12</textarea>")
+		b.get("/search?q=buche+larghe").want(http.StatusOK).contains(conversationPath(id, ""), "<mark>larga</mark>")
 		b.post(address, url.Values{"text": {strings.Repeat("x", media.MaxDescription+1)}}, byScript).want(http.StatusUnprocessableEntity).contains("1000")
 		b.post(address, url.Values{"text": {" "}}, byScript).want(http.StatusOK).contains(`alt="Foto inviata nella chat"`)
 		b.get(conversationPath(id, "")).want(http.StatusOK).lacks("larga")
+		b.get("/search?q=buche+larghe").want(http.StatusOK).lacks(conversationPath(id, ""))
 	})
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/filodiretto/filodiretto/internal/contact"
 	"github.com/filodiretto/filodiretto/internal/conversation"
 	"github.com/filodiretto/filodiretto/internal/db"
+	"github.com/filodiretto/filodiretto/internal/media"
 	"github.com/filodiretto/filodiretto/internal/web/page"
 )
 
@@ -52,10 +53,19 @@ func find(ctx context.Context, tx *db.Tx, v *visit, found *page.Found) error {
 		}
 	}
 	messages, err := conversation.Search(ctx, tx, v.municipality.ID, found.Query, messagesFound)
+	if err != nil {
+		return err
+	}
+	var ids []int64
 	for _, f := range messages {
+		ids = append(ids, f.Message.MediaID)
+	}
+	files, err := media.ByIDs(ctx, tx, v.municipality.ID, ids)
+	for _, f := range messages {
+		said := strings.TrimSpace(f.Message.Text + "\n" + files[f.Message.MediaID].Description.Text)
 		found.Messages = append(found.Messages, page.Hit{
 			Conversation: db.FormatID(f.Message.ConversationID), Message: db.FormatID(f.Message.ID), Name: nameOf(f.Conversation.Contact),
-			At: f.Message.At, Ours: f.Message.Direction != conversation.In, Parts: marked(f.Message.Text, found.Query),
+			At: f.Message.At, Ours: f.Message.Direction != conversation.In, Parts: marked(said, found.Query),
 		})
 	}
 	return err
