@@ -146,3 +146,15 @@ func TestACardWithoutItsArray(t *testing.T) {
 		}
 	})
 }
+
+// Why a message has no content may stand beside it.
+func TestErrorsBesideAMessageExplainIt(t *testing.T) {
+	each(t, func(t *testing.T, o *office) {
+		o.deliver(change(`"messages":[{"from":"393331234567","id":"w1","timestamp":"1764000001","type":"text"},` + text("393331234567", "w2", "1764000002", "intero") + `],
+			"errors":[{"code":131035,"title":"Message content unavailable"}]`))
+		m := o.messages()
+		if len(m) != 2 || len(m[0].Detail.Problems) != 1 || m[0].Detail.Problems[0].Code != 131035 || len(m[1].Detail.Problems) != 0 {
+			t.Errorf("messages %+v", m)
+		}
+	})
+}

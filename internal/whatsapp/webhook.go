@@ -211,6 +211,17 @@ func (r *reader) messages(value gjson.Result) {
 		r.status(v, people)
 	}
 	r.change.Errors = readErrors(failures)
+	r.explain()
+}
+
+// explain gives messages without their content, which do not say why, the errors that stand beside them: of a number
+// without storage, what waited too long comes so.
+func (r *reader) explain() {
+	for i := range r.change.Messages {
+		if m := &r.change.Messages[i]; m.Kind == KindUnsupported && len(m.Errors) == 0 {
+			m.Errors = r.change.Errors
+		}
+	}
 }
 
 // list returns the usable items of an array, or the one that stands there alone, and reports the others.
