@@ -106,6 +106,7 @@ func (s *Server) writeGraph(w http.ResponseWriter, status int, raw []byte) {
 	h.Set("Facebook-Api-Version", "v"+strconv.Itoa(latestVersion)+".0")
 	h.Set("X-Fb-Trace-Id", s.dice.trace())
 	h.Set("X-App-Usage", `{"call_count":1,"total_cputime":1,"total_time":1}`)
+	h.Set("X-Business-Use-Case-Usage", `{"`+businessID+`":[{"type":"whatsapp","call_count":1,"total_cputime":1,"total_time":1,"estimated_time_to_regain_access":0}]}`)
 	if status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `OAuth "Facebook Platform" "invalid_token" "Invalid OAuth access token"`)
 	}

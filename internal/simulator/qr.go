@@ -5,6 +5,7 @@ package simulator
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"slices"
 	"unicode/utf8"
 )
@@ -31,7 +32,7 @@ func (s *Server) links(g *graphRequest, n *number) (any, *graphError) {
 	case g.Method == http.MethodPost && g.rest == "":
 		return s.putLink(n, g.body)
 	case g.Method == http.MethodGet:
-		return n.listLinks(g.rest)
+		return n.listLinks(g.rest, g.query, s.baseURL(g.Request)+g.URL.Path)
 	case g.Method == http.MethodDelete && g.rest != "":
 		return s.deleteLink(n, g.rest)
 	}
@@ -72,17 +73,17 @@ func (s *Server) putLink(n *number, body []byte) (any, *graphError) {
 	return in.node(), nil
 }
 
-func (n *number) listLinks(code string) (any, *graphError) {
-	data := []any{}
+func (n *number) listLinks(code string, q url.Values, self string) (any, *graphError) {
+	var items []listed
 	for _, l := range n.snapshot().Links {
 		if code == "" || l.Code == code {
-			data = append(data, l.node())
+			items = append(items, listed{key: l.Code, node: l.node()})
 		}
 	}
-	if code != "" && len(data) == 0 {
+	if code != "" && len(items) == 0 {
 		return nil, refuse(100, "There is no code %s.", code)
 	}
-	return map[string]any{"data": data}, nil
+	return paginate(items, q, self, []string{"code", "prefilled_message", "deep_link_url"})
 }
 
 func (s *Server) deleteLink(n *number, code string) (any, *graphError) {

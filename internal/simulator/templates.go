@@ -35,7 +35,8 @@ type template struct {
 	PreviousCategory string    `json:"previous_category,omitempty"`
 	RejectedReason   string    `json:"rejected_reason,omitempty"`
 	Quality          string    `json:"quality,omitempty"`
-	Edits            []int64   `json:"edits,omitempty"` // unix seconds, last 30 days
+	Pauses           int       `json:"pauses,omitempty"` // for its quality
+	Edits            []int64   `json:"edits,omitempty"`  // unix seconds, last 30 days
 	Created          time.Time `json:"created"`
 
 	parts []templateComponent // Components, read once
@@ -470,6 +471,9 @@ func (s *Server) templateUpdate(t *template) update {
 	}
 	if t.Status == "PAUSED" {
 		value["other_info"] = map[string]any{"title": "FIRST_PAUSE", "description": "Your WhatsApp message template has been paused for 3 hours because it had issues with quality."}
+		if t.Pauses == 2 {
+			value["other_info"] = map[string]any{"title": "SECOND_PAUSE", "description": "Your WhatsApp message template has been paused for 6 hours because it had issues with quality."}
+		}
 	}
 	return update{Field: "message_template_status_update", At: s.clock.Now().Unix(), Value: marshal(value)}
 }
@@ -630,6 +634,7 @@ func (s *Server) putTemplate(r *http.Request) (int, any, error) {
 		Language string  `json:"language"`
 		Status   *string `json:"status"`
 		Category *string `json:"category"`
+		Announce bool    `json:"announce"` // the category changes in a day, and that is told now
 		Quality  *string `json:"quality"`
 		Reason   *string `json:"reason"`
 		Pacing   *pacing `json:"pacing"` // {"first": 10}: from the eleventh message on they are held
@@ -665,10 +670,16 @@ func (s *Server) putTemplate(r *http.Request) (int, any, error) {
 	}
 	changed := *t // a send may be reading t
 	setIf(&changed.Status, in.Status)
-	setIf(&changed.Quality, in.Quality)
 	setIf(&changed.RejectedReason, in.Reason)
 	var updates []update
-	if in.Category != nil && *in.Category != t.Category {
+	if in.Quality != nil && *in.Quality != t.Quality {
+		updates = append(updates, s.rate(a, &changed, *in.Quality))
+	}
+	switch {
+	case in.Category == nil || *in.Category == t.Category:
+	case in.Announce:
+		updates = append(updates, s.announceCategory(a, &changed, *in.Category))
+	default:
 		changed.PreviousCategory, changed.Category = t.Category, *in.Category
 		updates = append(updates, s.categoryUpdate(&changed))
 	}
