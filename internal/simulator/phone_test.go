@@ -177,3 +177,33 @@ func TestPhonePageLooks(t *testing.T) {
 		}
 	}
 }
+
+func TestPhonePageChangesACitizen(t *testing.T) {
+	s, d := start(t, simulator.Options{Delays: quick()}), newDesk(t)
+	s.connect(d)
+	s.citizen(object{"phone": maria, "name": "Maria Bianchi", "username": "maria.b", "bsuid_only": true})
+	s.write(maria, object{"text": "Buongiorno"})
+	s.sent(object{"type": "interactive", "interactive": object{"type": "contact_request", "body": object{"text": "Ci lascia il numero?"}, "action": object{"name": "request_contact_info"}}})
+	p := browsertest.Open(t)
+	p.Go(s.phoneURL(maria))
+	p.WaitFor("#phone-messages[data-loaded]")
+	p.Click("[data-action=share-phone]")
+	if card := d.message(t, 2)["contacts"].([]any)[0].(object); card["origin"] != "contact_request" {
+		t.Errorf("the shared number is %v", card)
+	}
+	p.Click("[data-trait=receipts_off]")
+	eventually(t, "the trait", func() bool { return s.ok("GET", "/simulator/citizens/"+maria, nil)["receipts_off"] == true })
+	p.Click("#change-user-id")
+	if system := d.message(t, 3)["system"].(object); system["type"] != "user_changed_user_id" {
+		t.Errorf("told by %v", system)
+	}
+	p.Click("#change-number")
+	p.WaitFor("#change-dialog[open]")
+	p.Axe()
+	p.Fill("#change-phone", "+393470001112")
+	p.Click("#change-save")
+	if system := d.message(t, 4)["system"].(object); system["type"] != "user_changed_number" || system["wa_id"] != "393470001112" {
+		t.Errorf("told by %v", system)
+	}
+	p.Axe()
+}

@@ -465,6 +465,9 @@ func (s *Server) verifyCallback(ctx context.Context, callback, token string) err
 	}
 	resp, err := s.callbacks.Do(req)
 	if err != nil {
+		if address, ok := errors.AsType[*url.Error](err); ok {
+			err = address.Err // the address has the verify token in it
+		}
 		return fmt.Errorf("verify callback: %w: %w", errCallbackDown, err)
 	}
 	defer resp.Body.Close()

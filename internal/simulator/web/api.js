@@ -27,6 +27,8 @@ export const write = (address, message) => ask("POST", `${person(address)}/messa
 export const read = (address, number) => ask("POST", `${person(address)}/read`, { number });
 export const played = (id) => ask("POST", `messages/${encodeURIComponent(id)}/played`);
 export const prefer = (address, number, marketing) => ask("POST", `${person(address)}/preferences`, { number, marketing });
+export const changeNumber = (address, phone) => ask("POST", `${person(address)}/change_number`, { phone });
+export const changeUserID = (address) => ask("POST", `${person(address)}/change_user_id`);
 export const faults = async () => (await ask("GET", "faults")).faults;
 export const setFaults = (faults) => ask("PUT", "faults", faults);
 export const advance = (advance) => ask("POST", "clock", { advance });

@@ -4,7 +4,7 @@
 
 const words = {
   in: { sent: "inviato", delivered: "consegnato", read: "letto dal Comune", failed: "non consegnato" },
-  out: { held: "trattenuto", accepted: "in arrivo", sent: "in arrivo", delivered: "ricevuto", read: "letto", played: "ascoltato", failed: "non arrivato" },
+  out: { held: "trattenuto", accepted: "in arrivo", sent: "in arrivo", delivered: "ricevuto", read: "letto", expired: "scaduto", played: "ascoltato", failed: "non arrivato" },
 };
 
 const kinds = { image: "Foto", video: "Video", audio: "Audio", document: "Documento", sticker: "Sticker", location: "Luogo", contacts: "Contatto" };
@@ -168,6 +168,7 @@ function template(c, message) {
   if (c.footer) parts.push(el("p", { class: "footer" }, c.footer));
   for (const b of c.buttons || []) {
     if (b.type === "QUICK_REPLY") parts.push(el("button", { type: "button", class: "tap", "data-action": "quick", "data-reply-id": b.payload, "data-title": b.text }, b.text));
+    else if (b.type === "REQUEST_CONTACT_INFO") parts.push(el("button", { type: "button", class: "tap", "data-action": "share-phone" }, b.text || "Condividi il numero"));
     else if (b.type === "URL") parts.push(el("a", { class: "tap", href: safeLink(b.url), target: "_blank", rel: "noreferrer noopener" }, b.text));
     else parts.push(el("p", { class: "tap" }, b.text || b.type));
   }

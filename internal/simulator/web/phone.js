@@ -118,6 +118,7 @@ async function openPhone(address, keepNumber) {
   const label = [open.citizen.name, open.citizen.display || open.citizen.username].filter(Boolean).join(" · ");
   $("mine").textContent = "Telefono di " + label;
   $("phone-off").checked = Boolean(open.citizen.offline);
+  for (const box of document.querySelectorAll("[data-trait]")) box.checked = Boolean(open.citizen[box.dataset.trait]);
   $("phone-blocks").checked = Boolean(open.citizen.blocked_us);
   showMarketing();
   cancelReply();
@@ -323,7 +324,7 @@ async function tap(target) {
     case "quick": return write({ button: { payload: target.dataset.replyId, text: title }, reply_to: id });
     case "list": return openList(id);
     case "place": return openPlace();
-    case "share-phone": return write({ reply_to: id, contacts: [{ origin: "contact_request", name: { formatted_name: open.citizen.name }, phones: [{ phone: open.citizen.phone, wa_id: (open.citizen.phone || "").replace("+", "") }] }] });
+    case "share-phone": return write({ reply_to: id, share_phone: true });
   }
 }
 
@@ -451,6 +452,31 @@ async function setTrait(name, on) {
   await attempt(() => api.saveCitizen(fields));
 }
 
+function askNumber() {
+  if (!open.citizen) return;
+  $("change-phone").value = "";
+  $("change-problem").hidden = true;
+  $("change-dialog").showModal();
+}
+
+async function changeNumber(event) {
+  event.preventDefault();
+  try {
+    const changed = await api.changeNumber(open.citizen.address, $("change-phone").value.trim());
+    $("change-dialog").close();
+    await loadCitizens();
+    await openPhone(changed.address);
+  } catch {
+    $("change-problem").textContent = "Serve un telefono con il prefisso, che nessun altro usa, come +39 333 1234567.";
+    $("change-problem").hidden = false;
+  }
+}
+
+async function changeUserID() {
+  if (!open.citizen) return;
+  if (await attempt(async () => { open.citizen = await api.changeUserID(open.citizen.address); })) notice("Lo sportello conosce ora un altro identificativo.");
+}
+
 function showMarketing() {
   $("phone-marketing").checked = Boolean(open.citizen?.stopped?.includes(open.number));
 }
@@ -515,6 +541,10 @@ for (const id of Object.keys(switches)) $(id).addEventListener("change", () => s
 $("refuse-code").addEventListener("change", () => { if ($("fault-refuse").checked) switchFault("fault-refuse"); });
 $("fault-off").addEventListener("click", () => attempt(() => api.setFaults({})));
 $("phone-off").addEventListener("change", ({ target }) => setTrait("offline", target.checked));
+for (const box of document.querySelectorAll("[data-trait]")) box.addEventListener("change", () => setTrait(box.dataset.trait, box.checked));
+$("change-number").addEventListener("click", askNumber);
+$("change-form").addEventListener("submit", changeNumber);
+$("change-user-id").addEventListener("click", changeUserID);
 $("phone-blocks").addEventListener("change", ({ target }) => setTrait("blocked_us", target.checked));
 $("phone-marketing").addEventListener("change", ({ target }) => setMarketing(target.checked));
 $("clock-day").addEventListener("click", async () => { if (await attempt(() => api.advance("24h"))) notice("Ora per WhatsApp è domani."); });
