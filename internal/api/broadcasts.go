@@ -198,7 +198,7 @@ func (s *server) createBroadcast(ctx context.Context, in *createBroadcast) (*cre
 		return nil, err
 	}
 	out, err := once(ctx, s, http.StatusCreated, func(ctx context.Context, tx *db.Tx) (Broadcast, error) {
-		plan, err := in.Body.plan()
+		plan, err := in.Body.plan(ctx, tx)
 		if err != nil {
 			return Broadcast{}, err
 		}
@@ -219,11 +219,15 @@ func (s *server) createBroadcast(ctx context.Context, in *createBroadcast) (*cre
 }
 
 // plan is what is to be sent; whether it can be is for package broadcast to say.
-func (n NewBroadcast) plan() (broadcast.Plan, error) {
+func (n NewBroadcast) plan(ctx context.Context, tx *db.Tx) (broadcast.Plan, error) {
+	filling, err := n.Template.filling(ctx, tx)
+	if err != nil {
+		return broadcast.Plan{}, err
+	}
 	plan := broadcast.Plan{
 		Audience: broadcast.Audience{Lists: n.Lists, Districts: n.Districts, Exclude: n.Exclude},
-		Message: broadcast.Message{Template: conversation.Template{Name: db.Text(n.Template.Name), Language: db.Text(n.Template.Language)},
-			Parameters: n.Template.Parameters.storable(), Free: n.Free},
+		Message: broadcast.Message{Template: conversation.Template{Name: db.Text(n.Template.Name), Language: db.Text(n.Template.Language),
+			MediaID: filling.MediaID, Place: filling.Place, Payloads: filling.Payloads}, Parameters: filling.Parameters, Free: n.Free},
 		Schedule: utc(n.Schedule), Exercise: n.Exercise, Ends: n.Ends,
 	}
 	if n.Follows == "" {

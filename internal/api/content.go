@@ -15,6 +15,7 @@ import (
 type Content struct {
 	Contacts    []any                    `json:"contacts" nullable:"false" doc:"Contact cards, in WhatsApp's words"`
 	OwnPhone    bool                     `json:"own_phone" doc:"The card is the citizen's own, given because the office asked"`
+	Interactive nullable[Interactive]    `json:"interactive" doc:"What the office put around the text for the citizen to tap"`
 	Choice      nullable[Choice]         `json:"choice" doc:"The button pressed or the row chosen"`
 	Form        nullable[Form]           `json:"form"`
 	Order       nullable[Order]          `json:"order"`
@@ -95,6 +96,9 @@ func newContent(d conversation.Detail) Content {
 	}
 	if c := d.Choice; c != nil {
 		out.Choice = some(Choice{ID: c.ID, Title: c.Title, Description: known(c.Description)})
+	}
+	if i := d.Interactive; i != nil {
+		out.Interactive = some(newInteractive(*i))
 	}
 	if f := d.Form; f != nil {
 		out.Form = some(Form{Name: f.Name, Answers: decoded(f.Answers)})

@@ -18,15 +18,19 @@ import (
 	"github.com/filodiretto/filodiretto/internal/municipality"
 )
 
-// NewMessage is what to send: a text, a template or a file.
+// NewMessage is what to send: one of a text, a template, a file, a place, contact cards, or something to tap.
 type NewMessage struct {
-	_        struct{}     `additionalProperties:"false"`
-	Text     string       `json:"text,omitempty" example:"Buongiorno, l’anagrafe apre alle 8:30." doc:"Up to 4,096 characters"`
-	ReplyTo  string       `json:"reply_to,omitempty" example:"3797402938376193" doc:"Id of the message to quote, with a text or a file"`
-	Template *NewTemplate `json:"template,omitempty" doc:"An approved template: the only thing that may be sent after the window has closed"`
-	MediaID  string       `json:"media_id,omitempty" example:"3797402938376195" doc:"Id of a file that is ready"`
-	Caption  string       `json:"caption,omitempty" doc:"Of the file, up to 1,024 characters; sounds have none"`
-	Location *NewLocation `json:"location,omitempty" doc:"A place"`
+	_               struct{}        `additionalProperties:"false"`
+	Text            string          `json:"text,omitempty" example:"Buongiorno, l’anagrafe apre alle 8:30." doc:"Up to 4,096 characters"`
+	ReplyTo         string          `json:"reply_to,omitempty" example:"3797402938376193" doc:"Id of the message to quote, with a text or a file"`
+	Template        *NewTemplate    `json:"template,omitempty" doc:"An approved template: the only thing that may be sent after the window has closed"`
+	MediaID         string          `json:"media_id,omitempty" example:"3797402938376195" doc:"Id of a file that is ready; a WebP goes as a sticker"`
+	Caption         string          `json:"caption,omitempty" doc:"Of the file, up to 1,024 characters; sounds and stickers have none"`
+	Location        *NewLocation    `json:"location,omitempty" doc:"A place"`
+	Contacts        []Card          `json:"contacts,omitempty" maxItems:"257" nullable:"false" doc:"Contact cards"`
+	Interactive     *NewInteractive `json:"interactive,omitempty" doc:"A text with buttons, a list or a link under it"`
+	LocationRequest *NewQuestion    `json:"location_request,omitempty" doc:"Asks for a place, with a button that sends it"`
+	ContactRequest  *NewQuestion    `json:"contact_request,omitempty" doc:"Asks citizens of whom only a user name is known for their phone number, with a button that gives it"`
 }
 
 // NewLocation is a place to send.
@@ -40,10 +44,12 @@ type NewLocation struct {
 
 // NewTemplate is the use of an approved template.
 type NewTemplate struct {
-	_          struct{}   `additionalProperties:"false"`
-	Name       string     `json:"name" minLength:"1" maxLength:"512" example:"avviso"`
-	Language   string     `json:"language" minLength:"1" maxLength:"20" example:"it" doc:"As Meta writes it"`
-	Parameters Parameters `json:"parameters,omitempty"`
+	_          struct{}          `additionalProperties:"false"`
+	Name       string            `json:"name" minLength:"1" maxLength:"512" example:"avviso"`
+	Language   string            `json:"language" minLength:"1" maxLength:"20" example:"it" doc:"As Meta writes it"`
+	Parameters Parameters        `json:"parameters,omitempty"`
+	Header     *Above            `json:"header,omitempty" doc:"What stands above it, where the template's header is a picture, a video, a document or a place"`
+	Payloads   map[string]string `json:"payloads,omitempty" maxProperties:"10" doc:"What its reply buttons give back, by their position from 0; else it is their label" example:"{\"1\": \"disdetta:42\"}"`
 }
 
 // Parameters fill the variables of a template.
@@ -72,7 +78,12 @@ func sendOperation() huma.Operation {
 	examples := map[string]*huma.Example{
 		"text":     {Summary: "A text that quotes a message", Value: map[string]any{"text": "Buongiorno, l’anagrafe apre alle 8:30.", "reply_to": "3797402938376193"}},
 		"template": {Summary: "An approved template", Value: map[string]any{"template": map[string]any{"name": "avviso", "language": "it", "parameters": []string{"lunedì 2 marzo"}}}},
-		"file":     {Summary: "A file with a caption", Value: map[string]any{"media_id": "3797402938376195", "caption": "Il modulo"}},
+		"buttons": {Summary: "A question with two buttons", Value: map[string]any{"interactive": map[string]any{"text": "Vuole un appuntamento?",
+			"buttons": []any{map[string]any{"id": "si", "title": "Sì"}, map[string]any{"id": "no", "title": "No"}}}}},
+		"place_asked": {Summary: "A request for a place", Value: map[string]any{"location_request": map[string]any{"text": "Dove si trova la buca?"}}},
+		"card": {Summary: "The card of an office", Value: map[string]any{"contacts": []any{map[string]any{
+			"name": map[string]any{"formatted_name": "Ufficio Anagrafe", "first_name": "Anagrafe"}, "phones": []any{map[string]any{"phone": "+39 0541 704704", "type": "WORK"}}}}}},
+		"file": {Summary: "A file with a caption", Value: map[string]any{"media_id": "3797402938376195", "caption": "Il modulo"}},
 	}
 	return huma.Operation{
 		OperationID: "sendMessage", Method: http.MethodPost, Path: "/conversations/{id}/messages", Tags: []string{"messages"}, DefaultStatus: http.StatusAccepted,
@@ -91,6 +102,7 @@ var (
 	errUnsupported = fault.New(fault.Invalid, "api.template_unsupported")
 	errFile        = fault.New(fault.Invalid, "api.media_unknown")
 	errFileState   = fault.New(fault.Invalid, "api.media_not_ready")
+	errAbove       = fault.New(fault.Invalid, "api.media_above")
 	errCaption     = fault.New(fault.Invalid, "api.audio_caption") // WhatsApp would not show it
 )
 
@@ -132,9 +144,18 @@ func (s *server) outgoing(ctx context.Context, tx *db.Tx, c conversation.Convers
 	case in.Template != nil:
 		return s.template(ctx, tx, c, *in.Template)
 	case in.Location != nil:
-		l := in.Location
-		out = conversation.Outgoing{Type: conversation.TypeLocation,
-			Location: &conversation.Location{Latitude: l.Latitude, Longitude: l.Longitude, Name: l.Name, Address: l.Address}}
+		out = conversation.Outgoing{Type: conversation.TypeLocation, Location: in.Location.place()}
+	case in.Contacts != nil:
+		out = conversation.Outgoing{Type: conversation.TypeContacts}
+		for _, c := range in.Contacts {
+			out.Contacts = append(out.Contacts, c.wire())
+		}
+	case in.Interactive != nil:
+		out, err = offered(ctx, tx, *in.Interactive)
+	case in.LocationRequest != nil:
+		out = asking(in.LocationRequest.Text, conversation.AskPlace)
+	case in.ContactRequest != nil:
+		out = asking(in.ContactRequest.Text, conversation.AskPhone)
 	case in.MediaID != "":
 		out, err = file(ctx, tx, in.MediaID, in.Caption)
 	default:
@@ -146,10 +167,37 @@ func (s *server) outgoing(ctx context.Context, tx *db.Tx, c conversation.Convers
 	return out, err
 }
 
+func (l NewLocation) place() *conversation.Location {
+	return &conversation.Location{Latitude: l.Latitude, Longitude: l.Longitude, Name: l.Name, Address: l.Address}
+}
+
+func asking(text string, what conversation.Asked) conversation.Outgoing {
+	return conversation.Outgoing{Type: conversation.TypeInteractive, Text: text, Interactive: &conversation.Interactive{Asks: what}}
+}
+
+// offered is a text with something to tap. What stands above it is a file that Meta shows there.
+func offered(ctx context.Context, tx *db.Tx, in NewInteractive) (conversation.Outgoing, error) {
+	offer, err := in.offer()
+	out := conversation.Outgoing{Type: conversation.TypeInteractive, Text: in.Text, Interactive: offer}
+	if err != nil || in.MediaID == "" {
+		return out, err
+	}
+	f, err := readyFile(ctx, tx, in.MediaID)
+	if err != nil {
+		return out, err
+	}
+	if kind := typeOf(f.MIME); kind == conversation.TypeAudio || kind == conversation.TypeSticker {
+		return out, errAbove
+	}
+	out.MediaID = f.ID
+	return out, nil
+}
+
 // check holds that there is one thing to send, and nothing that does not go with it.
 func (n NewMessage) check() error {
 	things := 0
-	for _, there := range []bool{n.Text != "", n.Template != nil, n.MediaID != "", n.Location != nil} {
+	for _, there := range []bool{n.Text != "", n.Template != nil, n.MediaID != "", n.Location != nil, n.Contacts != nil, n.Interactive != nil,
+		n.LocationRequest != nil, n.ContactRequest != nil} {
 		if there {
 			things++
 		}
@@ -178,12 +226,35 @@ func (s *server) template(ctx context.Context, tx *db.Tx, c conversation.Convers
 	if err != nil {
 		return conversation.Outgoing{}, err
 	}
-	texts, reads, err := t.Fill(in.Parameters.storable())
+	filling, err := in.filling(ctx, tx)
 	if err != nil {
 		return conversation.Outgoing{}, err
 	}
-	return conversation.Outgoing{Type: conversation.TypeTemplate, Text: reads,
-		Template: &conversation.Template{Name: t.Name, Language: t.Language, Texts: texts}}, nil
+	use, reads, err := conversation.Fill(t, filling)
+	if err != nil {
+		return conversation.Outgoing{}, err
+	}
+	if err := conversation.CheckAbove(ctx, tx, callOf(ctx).actor.Municipality, t, use); err != nil {
+		return conversation.Outgoing{}, err
+	}
+	return conversation.Outgoing{Type: conversation.TypeTemplate, Text: reads, Template: &use}, nil
+}
+
+// filling is what is put into a template. A file above it is one that the token may see.
+func (n NewTemplate) filling(ctx context.Context, tx *db.Tx) (conversation.Filling, error) {
+	out := conversation.Filling{Parameters: n.Parameters.storable(), Payloads: payloads(n.Payloads)}
+	if n.Header == nil {
+		return out, nil
+	}
+	if l := n.Header.Location; l != nil {
+		out.Place = l.place()
+	}
+	if n.Header.MediaID == "" {
+		return out, nil
+	}
+	f, err := readyFile(ctx, tx, n.Header.MediaID)
+	out.MediaID = f.ID
+	return out, err
 }
 
 func (s *server) findTemplate(ctx context.Context, tx *db.Tx, c conversation.Conversation, in NewTemplate) (municipality.Template, error) {
@@ -225,17 +296,24 @@ func (p Parameters) storable() municipality.Parameters {
 	return out
 }
 
-// file is a file that is ready and that the token may see.
-func file(ctx context.Context, tx *db.Tx, id, caption string) (conversation.Outgoing, error) {
+// readyFile is a file that is ready and that the token may see.
+func readyFile(ctx context.Context, tx *db.Tx, id string) (media.File, error) {
 	f, err := visibleFile(ctx, tx, id)
-	if fault.KindOf(err) == fault.NotFound {
-		return conversation.Outgoing{}, errFile
+	switch {
+	case fault.KindOf(err) == fault.NotFound:
+		return f, errFile
+	case err != nil:
+		return f, err
+	case f.State != media.Ready:
+		return f, errFileState
 	}
+	return f, media.CheckSendable(f)
+}
+
+func file(ctx context.Context, tx *db.Tx, id, caption string) (conversation.Outgoing, error) {
+	f, err := readyFile(ctx, tx, id)
 	if err != nil {
 		return conversation.Outgoing{}, err
-	}
-	if f.State != media.Ready {
-		return conversation.Outgoing{}, errFileState
 	}
 	out := conversation.Outgoing{Type: typeOf(f.MIME), MediaID: f.ID, Text: caption}
 	if out.Type == conversation.TypeAudio && caption != "" {
@@ -244,13 +322,14 @@ func file(ctx context.Context, tx *db.Tx, id, caption string) (conversation.Outg
 	return out, nil
 }
 
-// typeOf is the type of message that carries a file. A picture that WhatsApp takes only as a sticker
-// goes as a document, as everything else does.
+// typeOf is the type of message that carries a file. What WhatsApp shows in no other way is a document.
 func typeOf(mime string) string {
 	class, _, _ := strings.Cut(mime, "/")
 	switch {
 	case slices.Contains([]string{"image/jpeg", "image/png"}, mime):
 		return conversation.TypeImage
+	case mime == "image/webp":
+		return conversation.TypeSticker
 	case class == "video":
 		return conversation.TypeVideo
 	case class == "audio":

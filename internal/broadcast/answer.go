@@ -27,16 +27,16 @@ func (k *Keywords) answer(tx *db.Tx, t *turn) dialogue.Answer {
 	a.To = t.last.message
 	a.Keyword = !t.last.moved
 	for _, t.mostNames = range namesLengths {
-		a.Text, a.Options = t.says()
-		if utf8.RuneCountInString(a.Text) <= most(a.Options) {
+		a.Text, a.Interactive = t.says()
+		if utf8.RuneCountInString(a.Text) <= most(a.Interactive) {
 			return a
 		}
 	}
-	a.Text = ending(a.Text, most(a.Options))
+	a.Text = ending(a.Text, most(a.Interactive))
 	return a
 }
 
-func most(o *conversation.Options) int {
+func most(o *conversation.Interactive) int {
 	if o != nil && o.Button == "" {
 		return whatsapp.MaxCaption
 	}
@@ -44,7 +44,7 @@ func most(o *conversation.Options) int {
 }
 
 // says answers the last word.
-func (t *turn) says() (string, *conversation.Options) {
+func (t *turn) says() (string, *conversation.Interactive) {
 	switch {
 	case t.last.moved:
 		return t.movedText()
@@ -95,7 +95,7 @@ func paragraphs(texts ...string) string {
 	return strings.Join(slices.DeleteFunc(texts, func(s string) bool { return s == "" }), "\n\n")
 }
 
-func (t *turn) movedText() (string, *conversation.Options) {
+func (t *turn) movedText() (string, *conversation.Interactive) {
 	q := asked(t.m.File, t.s, t.last)
 	if len(q.topics) == 0 || !t.wroteLately() {
 		return "", nil
@@ -111,18 +111,18 @@ func (t *turn) wroteLately() bool {
 }
 
 // yesNo are the buttons under what is asked after the last word.
-func (t *turn) yesNo() *conversation.Options {
+func (t *turn) yesNo() *conversation.Interactive {
 	of := db.FormatID(t.last.message.ID)
-	return &conversation.Options{Choices: []conversation.Choice{{ID: yesID + of, Title: t.text("confirm_yes")}, {ID: noID + of, Title: t.text("confirm_no")}}}
+	return &conversation.Interactive{Choices: []conversation.Choice{{ID: yesID + of, Title: t.text("confirm_yes")}, {ID: noID + of, Title: t.text("confirm_no")}}}
 }
 
-func (t *turn) joinText() (string, *conversation.Options) {
+func (t *turn) joinText() (string, *conversation.Interactive) {
 	f := t.m.File
 	if t.last.picked && len(t.last.Topics)+len(t.last.Unknown) == 0 {
 		return t.choose(t.last.page)
 	}
 	var parts []string
-	var options *conversation.Options
+	var options *conversation.Interactive
 	already := slices.DeleteFunc(slices.Clone(t.last.wanted(f, t.s)), func(topic string) bool { return t.s.state(topic) != On })
 	joined, waiting := t.joined(), t.waiting()
 	onList := slices.ContainsFunc(t.s.in(On), func(topic string) bool { return isList(f, topic) })
@@ -150,12 +150,12 @@ func (t *turn) joinText() (string, *conversation.Options) {
 }
 
 // choose asks which lists the citizen wants, from a place in them on.
-func (t *turn) choose(from int) (string, *conversation.Options) {
+func (t *turn) choose(from int) (string, *conversation.Interactive) {
 	return t.text("choose_list", t.about(allLists(t.m.File))...), t.choice(from)
 }
 
 // choice is the list to choose from, beginning at a place. What does not fit is on the next page.
-func (t *turn) choice(from int) *conversation.Options {
+func (t *turn) choice(from int) *conversation.Interactive {
 	f := t.m.File
 	var rows []conversation.Choice
 	for _, l := range f.Lists {
@@ -172,7 +172,7 @@ func (t *turn) choice(from int) *conversation.Options {
 	if len(rows) == 0 {
 		return nil
 	}
-	return &conversation.Options{Button: t.text("choose_list_button"), Choices: rows}
+	return &conversation.Interactive{Button: t.text("choose_list_button"), Choices: rows}
 }
 
 // row shows a name whole even where its title has no room for it.
@@ -235,10 +235,10 @@ func (t *turn) noText() string {
 }
 
 // statusText tells the citizen's own state: what they get, what is suspended, what else there is, and where to change it.
-func (t *turn) statusText(page string) (string, *conversation.Options) {
+func (t *turn) statusText(page string) (string, *conversation.Interactive) {
 	f := t.m.File
 	var parts []string
-	var options *conversation.Options
+	var options *conversation.Interactive
 	if joined := t.joined(); len(joined) > 0 {
 		parts = append(parts, t.text("subscribed", t.about(joined)...))
 	}

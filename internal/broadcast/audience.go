@@ -99,7 +99,7 @@ func planned(ctx context.Context, tx *db.Tx, m *municipality.Municipality, p Pla
 	if err := b.checkAudience(m); err != nil {
 		return b, err
 	}
-	return b, b.fill(ctx, tx, m)
+	return b, b.fill(ctx, tx, m, false)
 }
 
 // Look tells what is known of a broadcast before it is sent. It fails where it could not be sent as it is.

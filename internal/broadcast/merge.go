@@ -82,7 +82,7 @@ func (b *Broadcast) copyFor(ctx context.Context, tx *db.Tx, m *municipality.Muni
 	s := statement{offset: conversation.CopyArgs}
 	b.recipients(&s, m, merge.Into-1)
 	s.WriteString(` HAVING s.contact_id = ` + s.put(merge.Into))
-	_, n, err := conversation.Copies(ctx, tx, m.ID, b.ID, b.Follows, b.Author, conversation.Recipients{Query: s.String(), Args: s.args, Limit: 1})
+	_, n, err := conversation.Copies(ctx, tx, m.ID, b.ID, b.Follows, b.Template.MediaID, b.Author, conversation.Recipients{Query: s.String(), Args: s.args, Limit: 1})
 	if err != nil || n == 0 {
 		return err
 	}

@@ -57,7 +57,7 @@ func (b *Broadcast) take(ctx context.Context, tx *db.Tx, m *municipality.Municip
 	b.Plan = p
 	for _, check := range []func() error{
 		func() error { return b.checkAudience(m) },
-		func() error { return b.fill(ctx, tx, m) },
+		func() error { return b.fill(ctx, tx, m, true) },
 		b.checkText,
 		func() error { return b.checkSchedule(tx.Now()) },
 		func() error { return b.checkFollows(ctx, tx, m.ID) },
@@ -104,8 +104,8 @@ func (b *Broadcast) checkAudience(m *municipality.Municipality) error {
 	return nil
 }
 
-// fill fills the template. All accounts that send must have it.
-func (b *Broadcast) fill(ctx context.Context, tx *db.Tx, m *municipality.Municipality) error {
+// fill fills the template, and wants what stands above it where it is complete. All accounts that send must have it.
+func (b *Broadcast) fill(ctx context.Context, tx *db.Tx, m *municipality.Municipality, complete bool) error {
 	var seen []string
 	for _, n := range m.Numbers {
 		if slices.Contains(seen, n.WABAID) {
@@ -119,8 +119,14 @@ func (b *Broadcast) fill(ctx context.Context, tx *db.Tx, m *municipality.Municip
 		if err != nil {
 			return err
 		}
-		if b.Template.Texts, b.Reads, err = t.Fill(b.Parameters); err != nil {
+		use := b.Template
+		if b.Template, b.Reads, err = conversation.Fill(t, conversation.Filling{Parameters: b.Parameters, MediaID: use.MediaID, Place: use.Place, Payloads: use.Payloads}); err != nil {
 			return err
+		}
+		if complete {
+			if err := conversation.CheckAbove(ctx, tx, m.ID, t, b.Template); err != nil {
+				return err
+			}
 		}
 		b.Category = t.Category
 	}

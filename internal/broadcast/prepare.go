@@ -24,7 +24,7 @@ func prepare(ctx context.Context, tx *db.Tx, m *municipality.Municipality, b Bro
 	}
 	s := statement{offset: conversation.CopyArgs}
 	b.page(&s, m, cursor, limit)
-	last, n, err := conversation.Copies(ctx, tx, m.ID, b.ID, b.Follows, b.Author, conversation.Recipients{Query: s.String(), Args: s.args, Limit: limit})
+	last, n, err := conversation.Copies(ctx, tx, m.ID, b.ID, b.Follows, b.Template.MediaID, b.Author, conversation.Recipients{Query: s.String(), Args: s.args, Limit: limit})
 	if err != nil {
 		return err
 	}

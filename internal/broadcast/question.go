@@ -40,10 +40,10 @@ func listen(f *municipality.File, g *Grammar, thread []conversation.Message) []s
 	for _, m := range thread {
 		if m.Direction == conversation.Out {
 			answered[m.ClientKey] = true
-			if o := m.Detail.Options; o != nil && o.Button != "" {
+			if o := m.Detail.Interactive; o != nil && o.Button != "" {
 				choices[m.ClientKey] = m.Text
 			}
-			if m.Author.Kind != "system" && m.Type != conversation.TypeInteractive && m.Status != conversation.Cancelled {
+			if m.Author.Kind != "system" && (m.Type != conversation.TypeInteractive || m.Detail.ResendOf == 0) && m.Status != conversation.Cancelled {
 				out = append(out, said{word: word{order: orderOf(m)}, office: true})
 			}
 			continue

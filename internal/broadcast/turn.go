@@ -132,7 +132,7 @@ func (t *turn) confirm() {
 func (t *turn) question(q question) string {
 	shown := ""
 	for _, m := range t.thread {
-		if o := m.Detail.Options; m.Direction == conversation.Out && o != nil && strings.HasPrefix(o.Choices[0].ID, yesID) {
+		if o := m.Detail.Interactive; m.Direction == conversation.Out && o != nil && len(o.Choices) > 0 && strings.HasPrefix(o.Choices[0].ID, yesID) {
 			shown = m.Text
 		}
 		if m.ClientKey == conversation.AnswerKey(q.message.ExternalID) {

@@ -11,17 +11,11 @@ import (
 	"github.com/filodiretto/filodiretto/internal/db"
 )
 
-// Options are what a citizen may pick in answer to a message.
-type Options struct {
-	Button  string   `json:"button,omitempty"` // opens them as a list; "" shows them as buttons
-	Choices []Choice `json:"choices"`
-}
-
 // OwnAnswer is what the desk says by itself to a citizen's message.
 type OwnAnswer struct {
-	To      Message
-	Text    string
-	Options *Options // nil: a plain text
+	To          Message
+	Text        string
+	Interactive *Interactive // nil: a plain text
 }
 
 // AnswerKey is the key of the desk's own answer to the message with this external id: there is one at most.
@@ -38,8 +32,8 @@ func Answer(ctx context.Context, tx *db.Tx, municipality int64, answers []OwnAns
 		}
 		m := Message{ID: tx.NewID(), ConversationID: a.To.ConversationID, ContactID: a.To.ContactID, Number: a.To.Number, Direction: Out, Type: TypeText,
 			Text: a.Text, Status: Queued, Lane: Automatic, Author: Author{Kind: "system"}, At: tx.Now(), ClientKey: AnswerKey(a.To.ExternalID)}
-		if a.Options != nil {
-			m.Type, m.Detail.Options = TypeInteractive, a.Options
+		if a.Interactive != nil {
+			m.Type, m.Detail.Interactive = TypeInteractive, a.Interactive
 		}
 		args, err := insertArgs(municipality, m, tx.Now())
 		if err != nil {

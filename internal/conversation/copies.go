@@ -55,24 +55,24 @@ type Recipients struct {
 }
 
 // CopyArgs are the arguments that Copies puts before those of the query of recipients.
-const CopyArgs = 11
+const CopyArgs = 12
 
-// Copies parks a copy for each of the recipients, each contact once for good, and returns the last contact
+// Copies parks a copy for each of the recipients, each contact once for good, with the file above it if there is one, and returns the last contact
 // that got one and how many did.
-func Copies(ctx context.Context, tx *db.Tx, municipality, broadcast, follows int64, a Author, r Recipients) (last int64, n int, err error) {
+func Copies(ctx context.Context, tx *db.Tx, municipality, broadcast, follows, media int64, a Author, r Recipients) (last int64, n int, err error) {
 	quotes := `''`
 	if follows != 0 {
 		quotes = `coalesce((SELECT f.external_id FROM message f WHERE f.municipality_id = $1 AND f.client_key = $11 || r.contact_id AND f.client_key <> '' AND f.number = r.number), '')`
 	}
 	// The ids are made by the database, from a block of ours, for its own rows.
-	statement := `INSERT INTO message (municipality_id, message_id, contact_id, number, direction, type, status, lane, broadcast_id, client_key, reply_to,
+	statement := `INSERT INTO message (municipality_id, message_id, contact_id, number, direction, type, status, lane, broadcast_id, client_key, reply_to, media_id,
 		author_kind, author_id, author_name, at, created_at, next_at)
 		SELECT $1, CAST($2 AS bigint) + ((r.n - 1) / ` + perMillisecond + `) * ` + millisecond + ` + (r.n - 1) % ` + perMillisecond + `, r.contact_id, r.number,
-			'out', 'template', 10, CAST($3 AS smallint), CAST($4 AS bigint), $5 || r.contact_id, ` + quotes + `, $6, CAST($7 AS bigint), $8, $9, $10, $10
+			'out', 'template', 10, CAST($3 AS smallint), CAST($4 AS bigint), $5 || r.contact_id, ` + quotes + `, CAST($12 AS bigint), $6, CAST($7 AS bigint), $8, $9, $10, $10
 		FROM (SELECT q.contact_id, q.number, row_number() OVER (ORDER BY q.contact_id) AS n FROM (` + r.Query + `) q) r
 		WHERE CAST($11 AS text) IS NOT NULL
 		ON CONFLICT DO NOTHING RETURNING contact_id`
-	args := append([]any{municipality, tx.NewIDs(r.Limit), int16(parked), broadcast, copyKey(broadcast), a.Kind, a.ID, a.Name, tx.Now(), tx.Now(), copyKey(follows)}, r.Args...)
+	args := append([]any{municipality, tx.NewIDs(r.Limit), int16(parked), broadcast, copyKey(broadcast), a.Kind, a.ID, a.Name, tx.Now(), tx.Now(), copyKey(follows), media}, r.Args...)
 	err = tx.Query(ctx, statement, [][]any{args}, func(_ int, row db.Scanner) error {
 		var contact int64
 		err := row.Scan(&contact)
@@ -428,10 +428,12 @@ func (c CopyText) fill(m *Message, name string) {
 		m.Detail.ResendOf, _ = db.ParseID(first)
 	}
 	if m.Type == TypeText {
+		m.MediaID = 0 // that stands above the template
 		m.Text = Personal(c.Free, name, c.Template.Language)
 		return
 	}
-	t := Template{Name: c.Template.Name, Language: c.Template.Language}
+	t := c.Template
+	t.Texts = nil
 	for _, text := range c.Template.Texts {
 		t.Texts = append(t.Texts, Personal(text, name, c.Template.Language))
 	}
@@ -532,12 +534,12 @@ const ResendArgs = 11
 // from ResendArgs+1. It returns the last copy that got a second: 0 when nothing is left.
 func ResendCopies(ctx context.Context, tx *db.Tx, municipality, broadcast int64, since time.Time, a Author, after int64, limit int, stay string, stayArgs []any) (last int64, err error) {
 	args := append([]any{municipality, broadcast, since, tx.NewIDs(limit), Again(broadcast), a.Kind, a.ID, a.Name, tx.Now(), limit, after}, stayArgs...)
-	err = tx.Query(ctx, `INSERT INTO message (municipality_id, message_id, contact_id, number, direction, type, status, lane, broadcast_id, client_key, reply_to,
+	err = tx.Query(ctx, `INSERT INTO message (municipality_id, message_id, contact_id, number, direction, type, status, lane, broadcast_id, client_key, reply_to, media_id,
 		author_kind, author_id, author_name, at, created_at, next_at)
 		SELECT $1, CAST($4 AS bigint) + ((r.n - 1) / `+perMillisecond+`) * `+millisecond+` + (r.n - 1) % `+perMillisecond+`, r.contact_id, r.number, 'out', r.type, 10, -1,
-			CAST($5 AS bigint), '`+resendPrefix+`' || r.message_id, r.reply_to, $6, CAST($7 AS bigint), $8, $9, $9, $9
-		FROM (SELECT f.message_id, f.contact_id, f.number, f.type, f.reply_to, row_number() OVER (ORDER BY f.message_id) AS n
-			FROM (SELECT m.message_id, m.contact_id, m.number, m.type, m.reply_to`+silent+` AND m.message_id > $11 AND `+stay+` ORDER BY m.message_id LIMIT $10) f) r
+			CAST($5 AS bigint), '`+resendPrefix+`' || r.message_id, r.reply_to, r.media_id, $6, CAST($7 AS bigint), $8, $9, $9, $9
+		FROM (SELECT f.message_id, f.contact_id, f.number, f.type, f.reply_to, f.media_id, row_number() OVER (ORDER BY f.message_id) AS n
+			FROM (SELECT m.message_id, m.contact_id, m.number, m.type, m.reply_to, m.media_id`+silent+` AND m.message_id > $11 AND `+stay+` ORDER BY m.message_id LIMIT $10) f) r
 		WHERE true ON CONFLICT DO NOTHING RETURNING client_key`, [][]any{args}, func(_ int, row db.Scanner) error {
 		var key string
 		err := row.Scan(&key)

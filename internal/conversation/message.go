@@ -39,7 +39,7 @@ const (
 	TypeForm        = "form"   // the answers to a form of WhatsApp's
 	TypeOrder       = "order"  // of a catalogue
 	TypeTemplate    = "template"
-	TypeInteractive = "interactive" // a text with options to pick from
+	TypeInteractive = "interactive" // a text with something to tap; see Interactive
 	TypeSystem      = "system"
 	TypeUnsupported = "unsupported"
 )
@@ -87,28 +87,28 @@ type Message struct {
 
 // Detail is what a type holds besides its text.
 type Detail struct {
-	Location  *Location       `json:"location,omitempty"`
-	Contacts  json.RawMessage `json:"contacts,omitempty"` // contact cards, as WhatsApp writes them
-	Reaction  *Reaction       `json:"reaction,omitempty"`
-	Choice    *Choice         `json:"choice,omitempty"`
-	Template  *Template       `json:"template,omitempty"`
-	Options   *Options        `json:"options,omitempty"`
-	Form      *Form           `json:"form,omitempty"`
-	Order     *Order          `json:"order,omitempty"`
-	Call      *CallPermission `json:"call,omitempty"`
-	Referral  *Referral       `json:"referral,omitempty"`
-	Product   *Product        `json:"product,omitempty"`   // that the citizen asks about
-	System    string          `json:"system,omitempty"`    // the type of a system message
-	Phone     string          `json:"phone,omitempty"`     // of a system message: the citizen's new number, digits
-	OwnPhone  bool            `json:"own_phone,omitempty"` // the contact is the citizen's own, given because we asked
-	Kind      string          `json:"kind,omitempty"`      // of an unsupported message, as WhatsApp names it
-	Raw       json.RawMessage `json:"raw,omitempty"`       // of what can't be shown whole, as it came
-	Problems  []Problem       `json:"problems,omitempty"`
-	Forwarded bool            `json:"forwarded,omitempty"`
-	Often     bool            `json:"often,omitempty"`      // forwarded more than five times
-	Corrects  bool            `json:"corrects,omitempty"`   // it was written by editing an earlier message
-	TimeGuess bool            `json:"time_guess,omitempty"` // its time was unusable: it is that of receipt
-	ResendOf  int64           `json:"resend_of,omitempty"`  // the message a person chose to send again
+	Location    *Location       `json:"location,omitempty"`
+	Contacts    json.RawMessage `json:"contacts,omitempty"` // contact cards, as WhatsApp writes them
+	Reaction    *Reaction       `json:"reaction,omitempty"`
+	Choice      *Choice         `json:"choice,omitempty"`
+	Template    *Template       `json:"template,omitempty"`
+	Interactive *Interactive    `json:"options,omitempty"`
+	Form        *Form           `json:"form,omitempty"`
+	Order       *Order          `json:"order,omitempty"`
+	Call        *CallPermission `json:"call,omitempty"`
+	Referral    *Referral       `json:"referral,omitempty"`
+	Product     *Product        `json:"product,omitempty"`   // that the citizen asks about
+	System      string          `json:"system,omitempty"`    // the type of a system message
+	Phone       string          `json:"phone,omitempty"`     // of a system message: the citizen's new number, digits
+	OwnPhone    bool            `json:"own_phone,omitempty"` // the contact is the citizen's own, given because we asked
+	Kind        string          `json:"kind,omitempty"`      // of an unsupported message, as WhatsApp names it
+	Raw         json.RawMessage `json:"raw,omitempty"`       // of what can't be shown whole, as it came
+	Problems    []Problem       `json:"problems,omitempty"`
+	Forwarded   bool            `json:"forwarded,omitempty"`
+	Often       bool            `json:"often,omitempty"`      // forwarded more than five times
+	Corrects    bool            `json:"corrects,omitempty"`   // it was written by editing an earlier message
+	TimeGuess   bool            `json:"time_guess,omitempty"` // its time was unusable: it is that of receipt
+	ResendOf    int64           `json:"resend_of,omitempty"`  // the message a person chose to send again
 }
 
 // Form is a form of WhatsApp's that a citizen filled in; the message's text has the answers for a reader.
@@ -178,13 +178,6 @@ type Choice struct {
 	ID          string `json:"id"`
 	Title       string `json:"title"`
 	Description string `json:"description,omitempty"`
-}
-
-// Template is the use of an approved template.
-type Template struct {
-	Name     string   `json:"name"`
-	Language string   `json:"language"`
-	Texts    []string `json:"texts,omitempty"` // of its variables, in their order
 }
 
 // ErrNoMessage is the failure for a message this municipality does not have.

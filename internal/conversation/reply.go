@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -14,6 +15,7 @@ import (
 	"github.com/filodiretto/filodiretto/internal/db"
 	"github.com/filodiretto/filodiretto/internal/fault"
 	"github.com/filodiretto/filodiretto/internal/staff"
+	"github.com/filodiretto/filodiretto/internal/whatsapp"
 )
 
 // Bounds of what may be sent, in characters.
@@ -37,22 +39,25 @@ var (
 	ErrBlocked       = fault.New(fault.Conflict, "error.citizen_blocked")
 	ErrNumberRetired = fault.New(fault.Conflict, "error.number_retired")
 	ErrQuoted        = fault.New(fault.Invalid, "error.quoted_not_found")
+	ErrNoCaption     = fault.New(fault.Invalid, "error.sticker_caption") // WhatsApp would not show it
+	ErrCards         = fault.New(fault.Invalid, "error.contact_cards", "max", whatsapp.MaxCards)
 	ErrKeyUsed       = fault.New(fault.Conflict, "error.key_used")
 )
 
 // Outgoing is what somebody wants sent to the citizen of a conversation.
 type Outgoing struct {
-	Type      string // text, image, video, audio, document, location, reaction or template
-	Text      string // the body, a caption, or a template as the citizen will read it
-	MediaID   int64
-	Location  *Location
-	Reaction  string    // the emoji, "" takes it away; the message is ReplyTo
-	Template  *Template // its variables have been checked
-	Options   *Options  // of an answer of the desk's own that is sent again
-	ReplyTo   int64     // the message it quotes
-	Seen      int64     // the citizen's last message that the author had before them; 0: all there are
-	ClientKey string    // the same key again sends nothing more
-	resendOf  int64
+	Type        string // text, image, video, audio, document, sticker, location, contacts, reaction, template or interactive
+	Text        string // the body, a caption, or a template as the citizen will read it
+	MediaID     int64  // also what stands above a template or an interactive text
+	Location    *Location
+	Reaction    string    // the emoji, "" takes it away; the message is ReplyTo
+	Template    *Template // its variables have been checked
+	Interactive *Interactive
+	Contacts    []whatsapp.ContactCard
+	ReplyTo     int64  // the message it quotes
+	Seen        int64  // the citizen's last message that the author had before them; 0: all there are
+	ClientKey   string // the same key again sends nothing more
+	resendOf    int64
 }
 
 // Send queues out in the conversation and returns its message. An operator's reply takes an unheld
@@ -113,7 +118,8 @@ func checkKey(key string) error {
 // sameAs fails unless the message that has the key is what out would send. A file that was attached again
 // is another row with the same content.
 func sameAs(ctx context.Context, tx *db.Tx, municipality int64, m Message, id int64, out Outgoing) error {
-	if m.ConversationID != id || m.Direction != Out || m.Type != out.Type || m.Type != TypeReaction && m.Text != out.Text {
+	if m.ConversationID != id || m.Direction != Out || m.Type != out.Type || m.Type != TypeReaction && m.Text != out.Text ||
+		!reflect.DeepEqual(m.Detail.Interactive, out.Interactive) {
 		return ErrKeyUsed
 	}
 	if m.MediaID == out.MediaID {
@@ -137,8 +143,12 @@ func (o *Outgoing) check() error {
 	if l := o.Location; l != nil {
 		o.Location = &Location{Latitude: l.Latitude, Longitude: l.Longitude, Name: db.Text(l.Name), Address: db.Text(l.Address)}
 	}
-	if t := o.Template; t != nil {
-		o.Template = &Template{Name: db.Text(t.Name), Language: db.Text(t.Language), Texts: texts(t.Texts)}
+	if o.Template != nil {
+		o.Template, o.MediaID = o.Template.storable(), max(o.MediaID, o.Template.MediaID)
+		o.Template.MediaID = 0 // the message has it as its own file
+	}
+	if o.Interactive != nil {
+		o.Interactive = o.Interactive.storable()
 	}
 	switch o.Type {
 	case TypeText:
@@ -157,6 +167,15 @@ func (o *Outgoing) check() error {
 		if utf8.RuneCountInString(o.Text) > MaxCaption {
 			return ErrCaption
 		}
+	case TypeSticker:
+		if o.MediaID == 0 {
+			return ErrEmpty
+		}
+		if o.Text != "" {
+			return ErrNoCaption
+		}
+	case TypeContacts:
+		return o.checkCards()
 	case TypeLocation:
 		if o.Location == nil {
 			return ErrEmpty
@@ -170,21 +189,15 @@ func (o *Outgoing) check() error {
 			return ErrEmpty
 		}
 	case TypeInteractive:
-		if o.Options == nil || o.resendOf == 0 {
-			return ErrNotSendable
+		o.Text = strings.TrimSpace(o.Text)
+		if o.Interactive == nil {
+			return ErrEmpty
 		}
+		return o.Interactive.check(o.Text, o.MediaID != 0)
 	default:
 		return ErrNotSendable
 	}
 	return nil
-}
-
-func texts(all []string) []string {
-	out := make([]string, len(all))
-	for i, s := range all {
-		out[i] = db.Text(s)
-	}
-	return out
 }
 
 // visible reports whether a reader sees anything of s.
@@ -234,7 +247,12 @@ func inUse(ctx context.Context, tx *db.Tx, municipality int64, number string) er
 func compose(ctx context.Context, tx *db.Tx, actor staff.Actor, c Conversation, out Outgoing, key string) (Message, error) {
 	m := Message{ID: tx.NewID(), ConversationID: c.ID, ContactID: c.ContactID, Number: c.Number, Direction: Out, Type: out.Type, Text: out.Text,
 		MediaID: out.MediaID, Status: Queued, Lane: Reply, Author: author(actor), At: tx.Now(), ClientKey: key,
-		Detail: Detail{Location: out.Location, Template: out.Template, Options: out.Options, ResendOf: out.resendOf}}
+		Detail: Detail{Location: out.Location, Template: out.Template, Interactive: out.Interactive, ResendOf: out.resendOf}}
+	if out.Contacts != nil {
+		if err := m.setCards(out.Contacts); err != nil {
+			return m, err
+		}
+	}
 	if out.ReplyTo == 0 {
 		return m, nil
 	}
@@ -336,8 +354,15 @@ const resendPrefix = "resend:"
 func resendKey(id int64) string { return resendPrefix + db.FormatID(id) }
 
 func sendAgain(ctx context.Context, tx *db.Tx, actor staff.Actor, m Message) (Message, error) {
-	out := Outgoing{Type: m.Type, Text: m.Text, MediaID: m.MediaID, Location: m.Detail.Location, Template: m.Detail.Template, Options: m.Detail.Options,
+	out := Outgoing{Type: m.Type, Text: m.Text, MediaID: m.MediaID, Location: m.Detail.Location, Template: m.Detail.Template, Interactive: m.Detail.Interactive,
 		ClientKey: resendKey(m.ID), resendOf: m.ID}
+	if m.Type == TypeContacts {
+		cards, err := m.Cards()
+		if err != nil {
+			return Message{}, err
+		}
+		out.Contacts = cards
+	}
 	quotes := m.ReplyTo
 	if m.Detail.Reaction != nil {
 		out.Reaction, quotes = m.Detail.Reaction.Emoji, m.Detail.Reaction.ExternalID

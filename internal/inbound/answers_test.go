@@ -17,7 +17,7 @@ import (
 
 // button is an option of a message that begins so.
 func button(m conversation.Message, id string) string {
-	for _, c := range m.Detail.Options.Choices {
+	for _, c := range m.Detail.Interactive.Choices {
 		if strings.HasPrefix(c.ID, id) {
 			return c.ID
 		}
@@ -159,7 +159,7 @@ func TestLeavingWinsItsSecond(t *testing.T) {
 				o.deliver(change(contacts(who) + `,"messages":[` + text(who, fmt.Sprintf("wamid.%s.%d", who, i), at, words) + `]`))
 			}
 			o.wants(strings.Join(order, ", "), o.lists(who), "")
-			if a := o.answer(who); strings.Contains(a.Text, "Quali avvisi") || a.Detail.Options != nil {
+			if a := o.answer(who); strings.Contains(a.Text, "Quali avvisi") || a.Detail.Interactive != nil {
 				t.Errorf("%v is answered with an offer: %q", order, a.Text)
 			}
 		}
@@ -201,8 +201,8 @@ func TestLongNamesLeaveTheQuestionWhole(t *testing.T) {
 				t.Errorf("no %q in %d letters: %s", part, len([]rune(a.Text)), a.Text)
 			}
 		}
-		if len([]rune(a.Text)) > 1024 || a.Detail.Options == nil {
-			t.Errorf("%d letters, options %v", len([]rune(a.Text)), a.Detail.Options)
+		if len([]rune(a.Text)) > 1024 || a.Detail.Interactive == nil {
+			t.Errorf("%d letters, options %v", len([]rune(a.Text)), a.Detail.Interactive)
 		}
 	})
 }

@@ -71,10 +71,10 @@ func contacts(from string) string {
 func (o *office) picks(c *clock, from, id string) {
 	o.t.Helper()
 	for _, m := range slices.Backward(o.spoken(from)) {
-		if m.Detail.Options == nil {
+		if m.Detail.Interactive == nil {
 			continue
 		}
-		for _, choice := range m.Detail.Options.Choices {
+		for _, choice := range m.Detail.Interactive.Choices {
 			if strings.HasPrefix(choice.ID, id) {
 				o.press(c, from, m, choice.ID)
 				return
@@ -423,8 +423,8 @@ func TestChoosing(t *testing.T) {
 		c := newClock()
 		o.says(c, citizen, "Iscrivimi")
 		asked := o.answer(citizen)
-		if asked.Type != conversation.TypeInteractive || asked.Detail.Options == nil || asked.Detail.Options.Button == "" || len(asked.Detail.Options.Choices) != 3 ||
-			asked.Detail.Options.Choices[2].ID != "join:*" {
+		if asked.Type != conversation.TypeInteractive || asked.Detail.Interactive == nil || asked.Detail.Interactive.Button == "" || len(asked.Detail.Interactive.Choices) != 3 ||
+			asked.Detail.Interactive.Choices[2].ID != "join:*" {
 			t.Fatalf("the choice is %+v", asked)
 		}
 		o.picks(c, citizen, "join:EMERGENZE")
@@ -453,7 +453,7 @@ func TestManyLists(t *testing.T) {
 	o.says(c, citizen, "ISCRIZIONE ON")
 	seen, next := map[string]bool{}, ""
 	for range 5 {
-		options := o.answer(citizen).Detail.Options
+		options := o.answer(citizen).Detail.Interactive
 		if len(options.Choices) > 10 {
 			t.Fatalf("%d rows", len(options.Choices))
 		}
@@ -486,7 +486,7 @@ func TestDoubleConfirmation(t *testing.T) {
 		o.says(c, citizen, "ISCRIZIONE ON #EMERGENZE")
 		question := o.answer(citizen)
 		o.wants("asked", o.lists(citizen), "")
-		if question.Detail.Options == nil || len(question.Detail.Options.Choices) != 2 || question.Detail.Options.Button != "" {
+		if question.Detail.Interactive == nil || len(question.Detail.Interactive.Choices) != 2 || question.Detail.Interactive.Button != "" {
 			t.Fatalf("the question is %+v", question)
 		}
 		o.says(c, citizen, "sì")
@@ -553,7 +553,7 @@ func TestChangeOfNumber(t *testing.T) {
 		o.says(c, citizen, "ISCRIZIONE ON")
 		o.changesNumber(c, citizen, "393330000001")
 		o.wants("moved", o.lists("393330000001"), "(EMERGENZE) (PUBBLICAUTILITA)")
-		if a := o.answer("393330000001"); !strings.Contains(a.Text, "Hai cambiato numero") || a.Detail.Options == nil {
+		if a := o.answer("393330000001"); !strings.Contains(a.Text, "Hai cambiato numero") || a.Detail.Interactive == nil {
 			t.Errorf("the question is %+v", a)
 		}
 		o.says(c, "393330000001", "LISTE")
@@ -698,8 +698,8 @@ func TestArezzo(t *testing.T) {
 	c := newClock()
 	o.says(c, citizen, "Iscrivimi")
 	a := o.answer(citizen)
-	if a.Detail.Options != nil {
-		o.picks(c, citizen, a.Detail.Options.Choices[0].ID)
+	if a.Detail.Interactive != nil {
+		o.picks(c, citizen, a.Detail.Interactive.Choices[0].ID)
 	}
 	if !strings.Contains(a.Text, o.m.File.Policy.URL) || o.lists(citizen) == "" {
 		t.Errorf("Iscrivimi is answered %q, and the lists are %q", a.Text, o.lists(citizen))
@@ -812,7 +812,7 @@ func TestOtherWaysToSayIt(t *testing.T) {
 		c := newClock()
 		o.deliver(change(`"messages":[` + text(citizen, "wamid.1", c.next(), "ISCRIZIONE ON #EMERGENZE") + `,` + text(citizen, "wamid.2", c.next(), "LISTE") + `]`))
 		a := o.answer(citizen)
-		if !strings.Contains(a.Text, "Non ricevi nessun avviso") || !strings.Contains(a.Text, "Vuoi ricevere gli avvisi Emergenze") || a.Detail.Options == nil {
+		if !strings.Contains(a.Text, "Non ricevi nessun avviso") || !strings.Contains(a.Text, "Vuoi ricevere gli avvisi Emergenze") || a.Detail.Interactive == nil {
 			t.Errorf("the answer is %+v", a)
 		}
 		o.says(c, citizen, "SI")
@@ -870,7 +870,7 @@ func TestSendingAnAnswerAgain(t *testing.T) {
 				return err
 			}
 			again, err := conversation.Resend(ctx, tx, operator, first.ID)
-			if err == nil && (again.Type != conversation.TypeInteractive || again.Text != first.Text || again.Detail.Options == nil || again.Author.Name != "Anna") {
+			if err == nil && (again.Type != conversation.TypeInteractive || again.Text != first.Text || again.Detail.Interactive == nil || again.Author.Name != "Anna") {
 				t.Errorf("sent again it is %+v", again)
 			}
 			return err

@@ -23,7 +23,10 @@ func DropContents(ctx context.Context, tx *db.Tx, municipality int64, ids []int6
 	if err := letGo(ctx, tx, rows); err != nil {
 		return 0, err
 	}
-	n, err := tx.Exec(ctx, `UPDATE media SET state = 'failed', reason = '`+ReasonOld+`', sha256 = '', thumbnail = false, uploaded_id = '', uploaded_until = NULL
+	if _, err := tx.Exec(ctx, `DELETE FROM media_upload WHERE municipality_id = $1 AND media_id = $2`, rows); err != nil {
+		return 0, fmt.Errorf("forget the uploads of files: %w", err)
+	}
+	n, err := tx.Exec(ctx, `UPDATE media SET state = 'failed', reason = '`+ReasonOld+`', sha256 = '', thumbnail = false
 		WHERE municipality_id = $1 AND media_id = $2 AND state = 'ready'`, rows)
 	if err != nil {
 		return 0, fmt.Errorf("drop the contents of files: %w", err)

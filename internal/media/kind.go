@@ -19,17 +19,21 @@ const maxSize = 100 << 20
 const unknown = "application/octet-stream"
 
 // sendable are the types WhatsApp takes from a business, and up to how many bytes (Meta: Cloud API,
-// supported media types). Its other pictures only go as stickers, which the desk does not send.
+// supported media types). A WebP goes as a sticker; one that does not move may have stillSticker bytes.
 var sendable = map[string]int64{
 	"audio/aac": 16 << 20, "audio/amr": 16 << 20, "audio/mpeg": 16 << 20, "audio/mp4": 16 << 20, "audio/ogg": 16 << 20,
-	"image/jpeg": 5 << 20, "image/png": 5 << 20,
+	"image/jpeg": 5 << 20, "image/png": 5 << 20, webP: 500 << 10,
 	"video/mp4": 16 << 20, "video/3gpp": 16 << 20,
 	"text/plain": maxSize, "application/pdf": maxSize,
 	"application/msword": maxSize, "application/vnd.ms-excel": maxSize, "application/vnd.ms-powerpoint": maxSize,
 	docx: maxSize, xlsx: maxSize, pptx: maxSize,
 }
 
+// stillSticker is the most that a sticker which does not move may have, in bytes.
+const stillSticker = 100 << 10
+
 const (
+	webP = "image/webp"
 	docx = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 	xlsx = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 	pptx = "application/vnd.openxmlformats-officedocument.presentationml.presentation"

@@ -64,18 +64,9 @@ type File struct {
 
 	Description Description
 
-	UploadedID string // WhatsApp's id of our upload; see Uploaded
-
-	uploadedFor   string // phone number id
-	uploadedUntil time.Time
-	externalID    string
-	url           string
-	declared      string // SHA-256 as WhatsApp wrote it
-}
-
-// Uploaded tells whether UploadedID can be sent from the number with this phone number id.
-func (f File) Uploaded(number string, now time.Time) bool {
-	return f.UploadedID != "" && f.uploadedFor == number && now.Before(f.uploadedUntil)
+	externalID string
+	url        string
+	declared   string // SHA-256 as WhatsApp wrote it
 }
 
 // ErrNotFound is the failure for a file this municipality does not have.
@@ -95,7 +86,7 @@ func Get(ctx context.Context, tx *db.Tx, municipality, id int64) (File, error) {
 }
 
 const selectFile = `SELECT media_id, message_id, number, direction, external_id, url, mime, name, size, sha256, declared_sha256,
-	state, reason, width, height, duration_ms, thumbnail, uploaded_id, uploaded_for, uploaded_until, created_at,
+	state, reason, width, height, duration_ms, thumbnail, created_at,
 	description, described_name, described_at FROM media WHERE municipality_id = $1 AND media_id = $2`
 
 // ByIDs returns those of the files that the municipality has.
@@ -119,14 +110,11 @@ func ByIDs(ctx context.Context, tx *db.Tx, municipality int64, ids []int64) (map
 func scan(row db.Scanner) (File, error) {
 	var f File
 	var milliseconds int64
-	var until, described *time.Time
+	var described *time.Time
 	err := row.Scan(&f.ID, &f.MessageID, &f.Number, &f.Direction, &f.externalID, &f.url, &f.MIME, &f.Name, &f.Size, &f.SHA256, &f.declared,
-		&f.State, &f.Reason, &f.Width, &f.Height, &milliseconds, &f.Thumbnail, &f.UploadedID, &f.uploadedFor, &until, &f.At,
+		&f.State, &f.Reason, &f.Width, &f.Height, &milliseconds, &f.Thumbnail, &f.At,
 		&f.Description.Text, &f.Description.By, &described)
 	f.Duration, f.At = time.Duration(milliseconds)*time.Millisecond, f.At.UTC()
-	if until != nil {
-		f.uploadedUntil = until.UTC()
-	}
 	if described != nil {
 		f.Description.At = described.UTC()
 	}

@@ -104,7 +104,7 @@ func newHost(t *testing.T) *host {
 		}
 		_, _ = w.Write(body)
 	})
-	mux.HandleFunc("POST /v26.0/1001/media", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("POST /v26.0/{number}/media", func(w http.ResponseWriter, r *http.Request) {
 		h.uploaded++
 		h.received, _ = io.ReadAll(r.Body)
 		_, _ = io.WriteString(w, `{"id":"up1"}`)
@@ -383,8 +383,22 @@ func TestTheOfficeSendsWhatWhatsAppTakes(t *testing.T) {
 			if n := k.host.uploaded - before; n != 1 {
 				t.Errorf("%s was uploaded %d times", name, n)
 			}
-			if !k.get(f.ID).Uploaded("1001", k.d.Now()) || k.get(f.ID).Uploaded("1002", k.d.Now()) {
+			uploads := func(number string) (id string) {
+				k.update(func(ctx context.Context, tx *db.Tx) error {
+					all, err := media.Uploads(ctx, tx, k.m, number, []int64{f.ID})
+					id = all[f.ID]
+					return err
+				})
+				return id
+			}
+			if uploads("1001") != "up1" || uploads("1002") != "" {
 				t.Errorf("%s: an upload is good for its own number", name)
+			}
+			if _, err := k.service.UploadForSending(t.Context(), whatsapp.Account{PhoneNumberID: "1002", Token: "token"}, k.m, f.ID); err != nil {
+				t.Errorf("%s: upload for another number: %v", name, err)
+			}
+			if uploads("1001") == "" || uploads("1002") == "" {
+				t.Errorf("%s: one number's upload took the other's away", name)
 			}
 		}
 	})

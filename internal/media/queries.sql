@@ -9,5 +9,6 @@ UPDATE media SET
 WHERE municipality_id = @municipality_id AND media_id = @media_id AND state = 'pending';
 
 -- name: RememberUpload :exec
-UPDATE media SET uploaded_id = @uploaded_id, uploaded_for = @uploaded_for, uploaded_until = @uploaded_until
-WHERE municipality_id = @municipality_id AND media_id = @media_id;
+INSERT INTO media_upload (municipality_id, media_id, number, external_id, until)
+VALUES (@municipality_id, @media_id, @number, @external_id, @until)
+ON CONFLICT (municipality_id, media_id, number) DO UPDATE SET external_id = excluded.external_id, until = excluded.until;

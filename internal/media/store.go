@@ -119,7 +119,7 @@ func (s *Store) Add(ctx context.Context, municipality int64, name string, r io.R
 		return File{}, fmt.Errorf("read an attached file: %w", err)
 	}
 	if in.size > maxSize {
-		return File{}, tooLarge("> "+megabytes(maxSize), maxSize)
+		return File{}, tooLarge("> "+sizeOf(maxSize), maxSize)
 	}
 	f := File{Direction: Out, State: Ready, Name: safeName(name)}
 	small, err := s.examine(ctx, in, &f)
@@ -132,7 +132,7 @@ func (s *Store) Add(ctx context.Context, municipality int64, name string, r io.R
 	case err != nil:
 		return File{}, fmt.Errorf("examine an attached file: %w", err)
 	}
-	if err := sendableAs(f); err != nil {
+	if err := sendableAs(f, in.file); err != nil {
 		return File{}, err
 	}
 	if err := s.keep(municipality, in, small, &f); err != nil {
@@ -156,22 +156,35 @@ func (s *Store) tellsNothing(ctx context.Context, municipality int64, f File) er
 	return shown.Close()
 }
 
-func sendableAs(f File) error {
+func sendableAs(f File, content io.ReadSeeker) error {
+	if f.MIME == webP && f.Size > stillSticker && !moves(content) {
+		return tooLarge(sizeOf(f.Size), stillSticker)
+	}
+	return CheckSendable(f)
+}
+
+// CheckSendable wants WhatsApp to take files of this type and size from a business. Of a sticker that is here already
+// nobody knows any more whether it moves: it may be as large as one that does.
+func CheckSendable(f File) error {
 	limit, ok := sendable[f.MIME]
 	switch {
 	case !ok, f.MIME == "audio/ogg" && f.Duration == 0, class(f.MIME) == "image" && f.Width == 0:
 		return ErrType // of the sounds in Ogg WhatsApp takes Opus only
 	case f.Size > limit:
-		return tooLarge(megabytes(f.Size), limit)
+		return tooLarge(sizeOf(f.Size), limit)
 	}
 	return nil
 }
 
 func tooLarge(size string, limit int64) error {
-	return fault.New(fault.TooLarge, "error.too_large", "size", size, "max", megabytes(limit)).With(ErrTooLarge)
+	return fault.New(fault.TooLarge, "error.too_large", "size", size, "max", sizeOf(limit)).With(ErrTooLarge)
 }
 
-func megabytes(bytes int64) string {
+// sizeOf is a size as people write it, rounded up.
+func sizeOf(bytes int64) string {
+	if bytes < 1<<20 {
+		return strconv.FormatInt((bytes+1<<10-1)>>10, 10) + " kB"
+	}
 	return strconv.FormatInt((bytes+1<<20-1)>>20, 10) + " MB"
 }
 

@@ -241,6 +241,15 @@ func copyChunk(out *writer, content io.ReadSeeker, c chunk) error {
 	return out.err
 }
 
+// moves tells whether a WebP is an animation.
+func moves(content io.ReadSeeker) bool {
+	if rewind(content) != nil {
+		return false
+	}
+	chunks, err := webpChunks(content)
+	return err == nil && slices.ContainsFunc(chunks, func(c chunk) bool { return c.kind == "ANIM" })
+}
+
 // chunk is a part of a WebP.
 type chunk struct {
 	kind string

@@ -15,6 +15,7 @@ import (
 
 	"github.com/filodiretto/filodiretto/internal/calendar"
 	"github.com/filodiretto/filodiretto/internal/locale"
+	"github.com/filodiretto/filodiretto/internal/whatsapp"
 )
 
 // File is a municipality as its file describes it, defaults filled in; see
@@ -103,6 +104,26 @@ type Office struct {
 	Phones   []string `json:"phones,omitempty"` // as written
 	Email    string   `json:"email,omitempty"`
 	Calendar string   `json:"calendar,omitempty"` // name of one of the calendars
+}
+
+// Card is the office as a contact card of its municipality.
+func (o Office) Card(municipality string) whatsapp.ContactCard {
+	const work = "WORK"
+	card := whatsapp.ContactCard{Name: whatsapp.CardName{Formatted: o.Name, First: o.Name}, Org: &whatsapp.CardOrg{Company: municipality, Department: o.Name}}
+	for _, written := range o.Phones {
+		number, err := phone(written)
+		if err != nil { // a short number, which only this country knows
+			number = written
+		}
+		card.Phones = append(card.Phones, whatsapp.CardPhone{Phone: number, Type: work})
+	}
+	if o.Email != "" {
+		card.Emails = []whatsapp.CardEmail{{Email: o.Email, Type: work}}
+	}
+	if o.Address != "" {
+		card.Addresses = []whatsapp.CardAddress{{Street: o.Address, Country: "Italia", CountryCode: "it", Type: work}}
+	}
+	return card
 }
 
 // Kind is what a request can be about.

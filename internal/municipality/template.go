@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/filodiretto/filodiretto/internal/db"
 	"github.com/filodiretto/filodiretto/internal/fault"
@@ -31,12 +32,55 @@ var ErrTemplateNotFound = fault.New(fault.NotFound, "error.template_not_found")
 // Approved tells whether Meta accepts messages with this template.
 func (t Template) Approved() bool { return t.Status == "APPROVED" }
 
-// Supported tells whether a text for each of its Variables is all that sending the template takes. A
-// picture in the header, a form or a code to copy take more.
+// Supported tells whether the template can be sent with a text for each of its Variables and what its header asks
+// for. A form or a code to copy take more.
 func (t Template) Supported() bool {
-	simple := []string{"URL", "QUICK_REPLY", "PHONE_NUMBER"}
-	return (t.HeaderFormat() == "" || t.HeaderFormat() == "TEXT") && t.Unfilled().Body != "" &&
+	_, known := headers[t.HeaderFormat()]
+	simple := []string{"URL", quickReply, "PHONE_NUMBER", "REQUEST_CONTACT_INFO"}
+	return known && t.Unfilled().Body != "" &&
 		!slices.ContainsFunc(t.ButtonKinds(), func(kind string) bool { return !slices.Contains(simple, kind) })
+}
+
+const quickReply = "QUICK_REPLY"
+
+// headers are the formats of header that can be sent, with what is said where it is not filled as it must be.
+var headers = map[string]*fault.Error{
+	"":         fault.New(fault.Invalid, "error.template_header_none"),
+	"TEXT":     fault.New(fault.Invalid, "error.template_header_none"),
+	"IMAGE":    fault.New(fault.Invalid, "error.template_header_image"),
+	"VIDEO":    fault.New(fault.Invalid, "error.template_header_video"),
+	"DOCUMENT": fault.New(fault.Invalid, "error.template_header_document"),
+	"LOCATION": fault.New(fault.Invalid, "error.template_header_location"),
+}
+
+// CheckHeader wants above the template what its header is: a file of this type, or a place, or neither ("" and false).
+func (t Template) CheckHeader(mime string, place bool) error {
+	format := t.HeaderFormat()
+	problem, known := headers[format]
+	class, _, _ := strings.Cut(mime, "/")
+	ok := map[string]bool{
+		"": mime == "" && !place, "TEXT": mime == "" && !place, "LOCATION": mime == "" && place,
+		"IMAGE": (mime == "image/jpeg" || mime == "image/png") && !place, "VIDEO": class == "video" && !place,
+		"DOCUMENT": (class == "application" || class == "text") && !place,
+	}
+	if known && !ok[format] {
+		return problem
+	}
+	return nil
+}
+
+// maxPayload is the longest of what a reply button gives back, in characters.
+const maxPayload = 256
+
+// CheckPayloads wants what reply buttons give back to be of such buttons, by position from 0.
+func (t Template) CheckPayloads(payloads map[int]string) error {
+	kinds := t.ButtonKinds()
+	for i, payload := range payloads {
+		if i < 0 || i >= len(kinds) || kinds[i] != quickReply || payload == "" || utf8.RuneCountInString(payload) > maxPayload {
+			return fault.New(fault.Invalid, "error.template_payload", "max", maxPayload)
+		}
+	}
+	return nil
 }
 
 // Parameters fill the variables of a template: a list by position over header, body and buttons, or an

@@ -18,7 +18,7 @@ func TestOptionsGoOut(t *testing.T) {
 	each(t, func(t *testing.T, o *office) {
 		o.citizen("393331234567")
 		choices := []conversation.Choice{{ID: "a", Title: "Emergenze"}, {ID: "b", Title: "Avvisi", Description: "Avvisi del Comune"}}
-		answer := func(external string, options *conversation.Options) {
+		answer := func(external string, options *conversation.Interactive) {
 			t.Helper()
 			o.update(func(ctx context.Context, tx *db.Tx) error {
 				c, err := contact.ByAddress(ctx, tx, o.m.ID, "+393331234567")
@@ -26,12 +26,12 @@ func TestOptionsGoOut(t *testing.T) {
 					return err
 				}
 				to := conversation.Message{ContactID: c.ID, Number: number, ExternalID: external, At: tx.Now()}
-				return conversation.Answer(ctx, tx, o.m.ID, []conversation.OwnAnswer{{To: to, Text: "Scegli", Options: options}})
+				return conversation.Answer(ctx, tx, o.m.ID, []conversation.OwnAnswer{{To: to, Text: "Scegli", Interactive: options}})
 			})
 		}
-		answer("wamid.1", &conversation.Options{Choices: choices})
-		answer("wamid.1", &conversation.Options{Choices: choices})
-		answer("wamid.2", &conversation.Options{Button: "Liste", Choices: choices})
+		answer("wamid.1", &conversation.Interactive{Choices: choices})
+		answer("wamid.1", &conversation.Interactive{Choices: choices})
+		answer("wamid.2", &conversation.Interactive{Button: "Liste", Choices: choices})
 		var sent []conversation.Message
 		o.update(func(ctx context.Context, tx *db.Tx) error {
 			thread, err := conversation.LoadThread(ctx, tx, o.m.ID, o.contactID(ctx, tx), number, conversation.Position{}, 10)

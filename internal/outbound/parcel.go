@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -63,7 +64,7 @@ func (p *pump) pack(ctx context.Context, tx *db.Tx, claimed []conversation.Messa
 	for _, m := range claimed {
 		o := outcome(m)
 		o.Status = conversation.Queued
-		if f := files[m.MediaID]; m.MediaID != 0 && !f.Uploaded(p.number, tx.Now()) {
+		if m.MediaID != 0 && files[m.MediaID].uploadedID == "" {
 			o.NextAt = tx.Now().Add(uploadTime)
 			back, uploads = append(back, o), append(uploads, upload{media: m.MediaID, message: m, account: account})
 			continue
@@ -125,6 +126,7 @@ const (
 	codeParameters = 132000 // the template has other variables by now
 	codeTemplate   = 132001 // there is no such template
 	codeTooLong    = 132005
+	codeHeader     = 132012 // the file above it can't be had
 	codeInvalid    = 131009
 )
 
@@ -135,20 +137,34 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-func (p *pump) load(ctx context.Context, tx *db.Tx, claimed []conversation.Message) (map[int64]contact.Contact, map[int64]media.File, error) {
-	var people, files []int64
+// attached is a file of a message, with WhatsApp's id of it; "" until it is there.
+type attached struct {
+	media.File
+	uploadedID string
+}
+
+func (p *pump) load(ctx context.Context, tx *db.Tx, claimed []conversation.Message) (map[int64]contact.Contact, map[int64]attached, error) {
+	var people, ids []int64
 	for _, m := range claimed {
 		people = append(people, m.ContactID)
-		if m.MediaID != 0 {
-			files = append(files, m.MediaID)
+		if m.MediaID != 0 && !slices.Contains(ids, m.MediaID) { // a broadcast's is the same for all
+			ids = append(ids, m.MediaID)
 		}
 	}
 	contacts, err := contact.ByID(ctx, tx, p.municipality, people)
-	if err != nil || len(files) == 0 {
+	if err != nil || len(ids) == 0 {
 		return contacts, nil, err
 	}
-	found, err := media.ByIDs(ctx, tx, p.municipality, files)
-	return contacts, found, err
+	found, err := media.ByIDs(ctx, tx, p.municipality, ids)
+	if err != nil {
+		return nil, nil, err
+	}
+	uploads, err := media.Uploads(ctx, tx, p.municipality, p.number, ids)
+	files := make(map[int64]attached, len(found))
+	for id, f := range found {
+		files[id] = attached{f, uploads[id]}
+	}
+	return contacts, files, err
 }
 
 // kinds says what each type of conversation is on the wire.
@@ -160,6 +176,8 @@ var kinds = map[string]whatsapp.MessageKind{
 	conversation.TypeAudio:       whatsapp.KindAudio,
 	conversation.TypeVoice:       whatsapp.KindVoice,
 	conversation.TypeDocument:    whatsapp.KindDocument,
+	conversation.TypeSticker:     whatsapp.KindSticker,
+	conversation.TypeContacts:    whatsapp.KindContacts,
 	conversation.TypeLocation:    whatsapp.KindLocation,
 	conversation.TypeReaction:    whatsapp.KindReaction,
 	conversation.TypeTemplate:    whatsapp.KindTemplate,
@@ -169,7 +187,7 @@ var errNoAddress = errors.New("the contact has neither a phone nor a user id")
 
 // outgoing is the message as WhatsApp takes it. A known phone is preferred: it keeps phones visible in
 // later webhooks. Our id goes with it and comes back with every status.
-func (p *pump) outgoing(ctx context.Context, tx *db.Tx, m conversation.Message, to contact.Contact, file media.File, known templates) (whatsapp.OutgoingMessage, error) {
+func (p *pump) outgoing(ctx context.Context, tx *db.Tx, m conversation.Message, to contact.Contact, file attached, known templates) (whatsapp.OutgoingMessage, error) {
 	out := whatsapp.OutgoingMessage{To: to.Phone, Recipient: to.UserID, Type: kinds[m.Type], ReplyTo: m.ReplyTo, CallbackData: db.FormatID(m.ID)}
 	if out.To == "" && out.Recipient == "" {
 		return out, &unsendable{err: errNoAddress}
@@ -183,14 +201,19 @@ func (p *pump) outgoing(ctx context.Context, tx *db.Tx, m conversation.Message, 
 	case conversation.TypeReaction:
 		out.Reaction = &whatsapp.Reaction{MessageID: m.Detail.Reaction.ExternalID, Emoji: m.Detail.Reaction.Emoji}
 	case conversation.TypeTemplate:
-		return out, p.template(ctx, tx, m, &out, known)
+		return out, p.template(ctx, tx, m, file, &out, known)
 	case conversation.TypeInteractive:
 		var err error
-		if out.Interactive, err = interactive(m); err != nil {
+		if out.Interactive, err = interactive(m, file); err != nil {
+			return out, &unsendable{codeInvalid, err}
+		}
+	case conversation.TypeContacts:
+		var err error
+		if out.Contacts, err = m.Cards(); err != nil {
 			return out, &unsendable{codeInvalid, err}
 		}
 	default:
-		out.Media = &whatsapp.OutgoingMedia{ID: file.UploadedID, Caption: m.Text}
+		out.Media = &whatsapp.OutgoingMedia{ID: file.uploadedID, Caption: m.Text}
 		if m.Type == conversation.TypeDocument {
 			out.Media.Filename = file.Name
 		}
@@ -201,22 +224,36 @@ func (p *pump) outgoing(ctx context.Context, tx *db.Tx, m conversation.Message, 
 	return out, nil
 }
 
-var errNoOptions = errors.New("an interactive message without options")
+var errNothingToTap = errors.New("an interactive message with nothing to tap")
 
-// interactive is a text with options, as buttons or as a list that a button opens.
-func interactive(m conversation.Message) (json.RawMessage, error) {
-	o := m.Detail.Options
-	if o == nil {
-		return nil, errNoOptions
+func interactive(m conversation.Message, file attached) (json.RawMessage, error) {
+	if m.Detail.Interactive == nil {
+		return nil, errNothingToTap
 	}
-	choices := make([]whatsapp.Choice, len(o.Choices))
-	for i, c := range o.Choices {
-		choices[i] = whatsapp.Choice{ID: c.ID, Title: c.Title, Description: c.Description}
+	wire := m.Detail.Interactive.Wire(m.Text)
+	if m.MediaID != 0 {
+		wire.File, wire.FileAs = above(file), shownAs(file.MIME)
 	}
-	if o.Button == "" {
-		return whatsapp.ButtonsMessage(m.Text, "", choices)
+	return json.Marshal(wire)
+}
+
+// above is a file over a text.
+func above(file attached) *whatsapp.OutgoingMedia {
+	out := &whatsapp.OutgoingMedia{ID: file.uploadedID}
+	if shownAs(file.MIME) == whatsapp.KindDocument {
+		out.Filename = file.Name
 	}
-	return whatsapp.ListMessage(m.Text, "", o.Button, choices)
+	return out
+}
+
+func shownAs(mime string) whatsapp.MessageKind {
+	switch class, _, _ := strings.Cut(mime, "/"); class {
+	case "image":
+		return whatsapp.KindImage
+	case "video":
+		return whatsapp.KindVideo
+	}
+	return whatsapp.KindDocument
 }
 
 // templates are those of one claim: as Meta lists them, and filled. A broadcast says the same to many, or the same
@@ -230,22 +267,31 @@ func newTemplates() templates {
 	return templates{listed: make(map[string]municipality.Template), filled: make(map[string]json.RawMessage)}
 }
 
-func (p *pump) template(ctx context.Context, tx *db.Tx, m conversation.Message, out *whatsapp.OutgoingMessage, known templates) error {
+func (p *pump) template(ctx context.Context, tx *db.Tx, m conversation.Message, file attached, out *whatsapp.OutgoingMessage, known templates) error {
 	use := m.Detail.Template
-	key := strings.Join(append([]string{use.Name, use.Language}, use.Texts...), "\x00")
-	components, filled := known.filled[key]
+	components, filled := known.filled[fillingKey(m, file)]
 	if !filled {
 		t, err := p.listed(ctx, tx, use, known)
 		if err != nil {
 			return err
 		}
-		if components, err = fill(t, use.Texts); err != nil {
+		if components, err = fill(t, m, file); err != nil {
 			return err
 		}
-		known.filled[key] = components
+		known.filled[fillingKey(m, file)] = components
 	}
 	out.Template = &whatsapp.OutgoingTemplate{Name: use.Name, Language: use.Language, Components: components}
 	return nil
+}
+
+// fillingKey is the same for all that is filled in the same way. What else there is to fill is the same for all of
+// a broadcast, and nobody else's is filled with it.
+func fillingKey(m conversation.Message, file attached) string {
+	use, own := m.Detail.Template, m.BroadcastID
+	if own == 0 {
+		own = m.ID
+	}
+	return strings.Join(append([]string{db.FormatID(own), file.uploadedID, use.Name, use.Language}, use.Texts...), "\x00")
 }
 
 // listed is a template as Meta lists it for the number's account.
@@ -271,8 +317,19 @@ func (p *pump) listed(ctx context.Context, tx *db.Tx, use *conversation.Template
 // bodyField is the field of the limit that a filled template breaks for one citizen: their name is too long.
 const bodyField = "template body"
 
-func fill(t municipality.Template, texts []string) (json.RawMessage, error) {
-	components, err := whatsapp.TemplateComponents(t.Template, whatsapp.TemplateParameters{Positional: texts})
+func fill(t municipality.Template, m conversation.Message, file attached) (json.RawMessage, error) {
+	use := m.Detail.Template
+	with := whatsapp.TemplateParameters{Positional: use.Texts, Payloads: use.Payloads}
+	if with.Positional == nil {
+		with.Positional = []string{}
+	}
+	if m.MediaID != 0 {
+		with.Header = above(file)
+	}
+	if p := use.Place; p != nil {
+		with.Location = &whatsapp.Location{Latitude: p.Latitude, Longitude: p.Longitude, Name: p.Name, Address: p.Address}
+	}
+	components, err := whatsapp.TemplateComponents(t.Template, with)
 	if err == nil {
 		return components, nil
 	}
@@ -306,7 +363,11 @@ func (p *pump) upload(ctx context.Context, u upload) {
 			return
 		}
 		err = p.s.d.Update(ctx, func(ctx context.Context, tx *db.Tx) error {
-			return conversation.FileReady(ctx, tx, p.municipality, p.number, u.media, p.uploadOutcome(tx, u.message, err))
+			o := p.uploadOutcome(tx, u.message, err)
+			if err := conversation.FileReady(ctx, tx, p.municipality, p.number, u.media, o); err != nil || o.ErrorCode == 0 {
+				return err
+			}
+			return p.tell(ctx, tx, []conversation.Outcome{o})
 		})
 		if err != nil {
 			p.s.log.Error("messages with a file were not released; they will be looked at again", "number", p.number, "error", err)
@@ -331,6 +392,9 @@ func (p *pump) uploadOutcome(tx *db.Tx, m conversation.Message, err error) conve
 		o.Status = conversation.Failed
 	default:
 		o.NextAt = tx.Now().Add(backoff(m.Attempts))
+	}
+	if o.BroadcastID != 0 && o.Status == conversation.Failed { // all its copies have that file: they wait for a person
+		o.Status, o.ErrorCode, o.NextAt = conversation.Queued, codeHeader, tx.Now().Add(uploadTime)
 	}
 	return o
 }

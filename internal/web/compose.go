@@ -56,6 +56,10 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, v *visit) error {
 		err = s.sendNote(r, v, conversationID, key)
 	case "template":
 		err = s.sendTemplate(r, v, conversationID, key)
+	case "offer":
+		err = s.sendOffer(r, v, conversationID, key)
+	case "card":
+		err = s.sendCard(r, v, conversationID, key)
 	case "place":
 		err = s.sendPlace(r, v, conversationID, key)
 	default:
@@ -174,14 +178,21 @@ func chosen(files []*multipart.FileHeader) []*multipart.FileHeader {
 }
 
 func captions(f storedFile, text string) bool {
-	return f.kind != conversation.TypeAudio && utf8.RuneCountInString(text) <= conversation.MaxCaption
+	return f.kind != conversation.TypeAudio && f.kind != conversation.TypeSticker && utf8.RuneCountInString(text) <= conversation.MaxCaption
 }
 
 func (s *Server) sendTemplate(r *http.Request, v *visit, conversationID int64, key string) error {
-	named := map[string]string{}
-	for name, values := range r.PostForm {
-		if variable, ok := strings.CutPrefix(name, "variable."); ok && len(values) > 0 {
-			named[variable] = strings.TrimSpace(values[0])
+	filling := conversation.Filling{Parameters: municipality.Parameters{Named: valuesOf(r.PostForm)}}
+	stored, err := s.storeAbove(r, v)
+	if err != nil {
+		return err
+	}
+	if len(stored) > 0 {
+		filling.MediaID = stored[0].id
+	}
+	if r.PostForm.Has("place") {
+		if filling.Place, err = writtenPlace(r.PostForm); err != nil {
+			return err
 		}
 	}
 	seen, _ := db.ParseID(r.PostFormValue("last"))
@@ -201,14 +212,32 @@ func (s *Server) sendTemplate(r *http.Request, v *visit, conversationID int64, k
 		if !t.Approved() {
 			return municipality.ErrTemplateNotFound
 		}
-		texts, reads, err := t.Fill(municipality.Parameters{Named: named})
+		use, reads, err := conversation.Fill(t, filling)
 		if err != nil {
 			return err
 		}
-		_, err = conversation.Send(ctx, tx, v.actor, conversationID, conversation.Outgoing{Type: conversation.TypeTemplate, Text: reads,
-			Template: &conversation.Template{Name: t.Name, Language: t.Language, Texts: texts}, Seen: seen, ClientKey: key})
-		return err
+		if err := s.keep(ctx, tx, v, stored); err != nil {
+			return err
+		}
+		if err := conversation.CheckAbove(ctx, tx, v.municipality.ID, t, use); err != nil {
+			return err
+		}
+		m, err := conversation.Send(ctx, tx, v.actor, conversationID, conversation.Outgoing{Type: conversation.TypeTemplate, Text: reads,
+			Template: &use, Seen: seen, ClientKey: key})
+		if err != nil {
+			return err
+		}
+		return media.Attach(ctx, tx, v.municipality.ID, m.MediaID, m.ID)
 	})
+}
+
+// storeAbove puts the file that goes above a template into the store; none where the form has none.
+func (s *Server) storeAbove(r *http.Request, v *visit) ([]storedFile, error) {
+	if r.MultipartForm == nil {
+		return nil, nil
+	}
+	files := chosen(r.MultipartForm.File["above"])
+	return s.store(r.Context(), v, files[:min(1, len(files))])
 }
 
 func (s *Server) templates(w http.ResponseWriter, r *http.Request, v *visit) error {
@@ -238,7 +267,8 @@ func (s *Server) templates(w http.ResponseWriter, r *http.Request, v *visit) err
 }
 
 func templateChoice(t municipality.Template) page.TemplateChoice {
-	c := page.TemplateChoice{Name: t.Name, Language: t.Language, Category: t.Category, Body: t.Unfilled().Body, Whole: t.Preview()}
+	c := page.TemplateChoice{Name: t.Name, Language: t.Language, Category: t.Category, Body: t.Unfilled().Body, Whole: t.Preview(),
+		Header: page.HeaderFormat(t.HeaderFormat()), Buttons: t.ButtonLabels()}
 	for _, variable := range t.Variables() {
 		c.Variables = append(c.Variables, page.Variable{Key: variable.Name, Name: variable.Name})
 	}

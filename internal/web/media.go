@@ -243,6 +243,8 @@ func kindOfFile(mime string) string {
 	switch {
 	case mime == "image/jpeg", mime == "image/png":
 		return conversation.TypeImage
+	case mime == "image/webp":
+		return conversation.TypeSticker
 	case class == "video":
 		return conversation.TypeVideo
 	case class == "audio":

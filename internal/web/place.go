@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/rand"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
@@ -56,18 +57,22 @@ func (s *Server) placeDialog(w http.ResponseWriter, r *http.Request, v *visit) e
 }
 
 func (s *Server) sendPlace(r *http.Request, v *visit, conversationID int64, key string) error {
-	latitude, longitude, err := placeOf(r.PostFormValue("place"))
+	location, err := writtenPlace(r.PostForm)
 	if err != nil {
 		return err
 	}
-	name, address := strings.TrimSpace(r.PostFormValue("name")), strings.TrimSpace(r.PostFormValue("address"))
-	if utf8.RuneCountInString(name) > maxPlace || utf8.RuneCountInString(address) > maxPlace {
-		return errPlace
+	return s.sendOne(r, v, conversationID, conversation.Outgoing{Type: conversation.TypeLocation, Location: location, ClientKey: key})
+}
+
+// writtenPlace is the place that a form names.
+func writtenPlace(form url.Values) (*conversation.Location, error) {
+	latitude, longitude, err := placeOf(form.Get("place"))
+	if err != nil {
+		return nil, err
 	}
-	seen, _ := db.ParseID(r.PostFormValue("last"))
-	return s.DB.Update(r.Context(), func(ctx context.Context, tx *db.Tx) error {
-		_, err := conversation.Send(ctx, tx, v.actor, conversationID, conversation.Outgoing{Type: conversation.TypeLocation,
-			Location: &conversation.Location{Latitude: latitude, Longitude: longitude, Name: name, Address: address}, Seen: seen, ClientKey: key})
-		return err
-	})
+	name, address := strings.TrimSpace(form.Get("name")), strings.TrimSpace(form.Get("address"))
+	if utf8.RuneCountInString(name) > maxPlace || utf8.RuneCountInString(address) > maxPlace {
+		return nil, errPlace
+	}
+	return &conversation.Location{Latitude: latitude, Longitude: longitude, Name: name, Address: address}, nil
 }

@@ -61,20 +61,21 @@ var rules = map[string]rule{
 	"GET /desk/{slug}/inbox/list": {may: converse},
 	"GET /desk/{slug}/search":     {may: converse},
 
-	"GET /desk/{slug}/conversations/{id}":            {may: converse, things: chat},
-	"GET /desk/{slug}/conversations/{id}/live":       {may: converse, things: chat},
-	"GET /desk/{slug}/conversations/{id}/hand-over":  {may: converse, things: chat},
-	"GET /desk/{slug}/conversations/{id}/kind":       {may: converse, things: chat},
-	"GET /desk/{slug}/conversations/{id}/templates":  {may: converse, things: chat},
-	"GET /desk/{slug}/conversations/{id}/place":      {may: converse, things: chat},
-	"PUT /desk/{slug}/conversations/{id}/draft":      {may: converse, things: chat, quiet: "a draft is nobody's act yet", form: url.Values{"draft": {"d0"}, "mode": {"reply"}, "text": {"bozza"}}},
-	"POST /desk/{slug}/conversations/{id}/messages":  {may: converse, things: chat, leaves: "message.queued", form: url.Values{"draft": {"d"}, "mode": {"reply"}, "text": {secretReply}}},
-	"POST /desk/{slug}/conversations/{id}/take":      {may: converse, things: chat, leaves: "conversation.taken"},
-	"POST /desk/{slug}/conversations/{id}/release":   {may: converse, things: taken, leaves: "conversation.released"},
-	"POST /desk/{slug}/conversations/{id}/resolve":   {may: converse, things: chat, leaves: "conversation.resolved", form: url.Values{"reason": {"Doppione di Maria"}}},
-	"POST /desk/{slug}/conversations/{id}/reopen":    {may: converse, things: resolved, leaves: "conversation.reopened"},
-	"POST /desk/{slug}/conversations/{id}/hand-over": {may: converse, things: chat, leaves: "conversation.handed_over", form: url.Values{"to": {"office:urp"}, "note": {"Per Maria"}}},
-	"POST /desk/{slug}/conversations/{id}/kind":      {may: converse, things: chat, leaves: "conversation.kind_set", form: url.Values{"kind": {"report"}}},
+	"GET /desk/{slug}/conversations/{id}":              {may: converse, things: chat},
+	"GET /desk/{slug}/conversations/{id}/live":         {may: converse, things: chat},
+	"GET /desk/{slug}/conversations/{id}/hand-over":    {may: converse, things: chat},
+	"GET /desk/{slug}/conversations/{id}/kind":         {may: converse, things: chat},
+	"GET /desk/{slug}/conversations/{id}/templates":    {may: converse, things: chat},
+	"GET /desk/{slug}/conversations/{id}/place":        {may: converse, things: chat},
+	"GET /desk/{slug}/conversations/{id}/offer/{kind}": {may: converse, things: chat},
+	"PUT /desk/{slug}/conversations/{id}/draft":        {may: converse, things: chat, quiet: "a draft is nobody's act yet", form: url.Values{"draft": {"d0"}, "mode": {"reply"}, "text": {"bozza"}}},
+	"POST /desk/{slug}/conversations/{id}/messages":    {may: converse, things: chat, leaves: "message.queued", form: url.Values{"draft": {"d"}, "mode": {"reply"}, "text": {secretReply}}},
+	"POST /desk/{slug}/conversations/{id}/take":        {may: converse, things: chat, leaves: "conversation.taken"},
+	"POST /desk/{slug}/conversations/{id}/release":     {may: converse, things: taken, leaves: "conversation.released"},
+	"POST /desk/{slug}/conversations/{id}/resolve":     {may: converse, things: chat, leaves: "conversation.resolved", form: url.Values{"reason": {"Doppione di Maria"}}},
+	"POST /desk/{slug}/conversations/{id}/reopen":      {may: converse, things: resolved, leaves: "conversation.reopened"},
+	"POST /desk/{slug}/conversations/{id}/hand-over":   {may: converse, things: chat, leaves: "conversation.handed_over", form: url.Values{"to": {"office:urp"}, "note": {"Per Maria"}}},
+	"POST /desk/{slug}/conversations/{id}/kind":        {may: converse, things: chat, leaves: "conversation.kind_set", form: url.Values{"kind": {"report"}}},
 
 	"POST /desk/{slug}/messages/{id}/resend":   {may: converse, things: failed, leaves: "message.queued"},
 	"POST /desk/{slug}/messages/{id}/cancel":   {may: converse, things: queued, leaves: "message.cancelled"},
@@ -468,7 +469,7 @@ func (r rule) target(b *browser, m *municipality.Municipality, pattern string) s
 	if r.things != nil {
 		path = strings.Replace(strings.Replace(path, "{id}/links/{code}", "{id}", 1), "{id}", r.things(b, m).id, 1)
 	}
-	return strings.NewReplacer("{act}", "submit", "{keyword}", "EMERGENZE", "{table}", "movements.csv").Replace(path)
+	return strings.NewReplacer("{act}", "submit", "{kind}", "buttons", "{keyword}", "EMERGENZE", "{table}", "movements.csv").Replace(path)
 }
 
 // try asks as a pattern says. Of a stream only the beginning is waited for.

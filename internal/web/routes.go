@@ -58,6 +58,7 @@ func (s *Server) routes() http.Handler {
 	member("POST "+conversation+"/kind", staff.Converse, s.setKind)
 	member("GET "+conversation+"/templates", staff.Converse, s.templates)
 	member("GET "+conversation+"/place", staff.Converse, s.placeDialog)
+	member("GET "+conversation+"/offer/{kind}", staff.Converse, s.offerDialog)
 
 	member("POST /desk/{slug}/messages/{id}/resend", staff.Converse, s.resend)
 	member("POST /desk/{slug}/messages/{id}/cancel", staff.Converse, s.cancel)

@@ -425,13 +425,20 @@ func messageOf(v *visit, c conversation.Conversation, m conversation.Message, qu
 	if choice := m.Detail.Choice; choice != nil {
 		out.Title, out.Text = choice.Title, choice.Description
 	}
-	if m.Detail.Template != nil {
-		out.Title = m.Detail.Template.Name
-	}
-	if o := m.Detail.Options; o != nil {
-		for _, c := range o.Choices {
-			out.Options = append(out.Options, c.Title)
+	if t := m.Detail.Template; t != nil {
+		out.Title = t.Name
+		if len(t.Buttons) > 0 {
+			out.Taps = &page.Taps{Kind: page.TapTemplate}
+			for _, label := range t.Buttons {
+				out.Taps.Choices = append(out.Taps.Choices, page.Tap{Title: label})
+			}
 		}
+		if p := t.Place; p != nil {
+			out.Location = &page.Spot{Latitude: p.Latitude, Longitude: p.Longitude, Name: p.Name, Address: p.Address}
+		}
+	}
+	if o := m.Detail.Interactive; o != nil {
+		out.Taps = offerOf(*o)
 	}
 	oddities(v, &out, m)
 	if m.ReplyTo != "" {
@@ -441,6 +448,22 @@ func messageOf(v *visit, c conversation.Conversation, m conversation.Message, qu
 		tellStatus(v, &out, m)
 	}
 	return out
+}
+
+func offerOf(i conversation.Interactive) *page.Taps {
+	out := &page.Taps{Kind: offerKinds[i.Kind()], Header: i.Header, Footer: i.Footer, Button: i.Button, Address: i.URL}
+	for _, c := range i.Choices {
+		out.Choices = append(out.Choices, page.Tap{Title: c.Title, Description: c.Description})
+	}
+	return out
+}
+
+var offerKinds = map[conversation.InteractiveKind]page.TapKind{
+	conversation.InteractiveButtons: page.TapButtons,
+	conversation.InteractiveList:    page.TapList,
+	conversation.InteractiveLink:    page.TapLink,
+	conversation.InteractivePlace:   page.TapPlace,
+	conversation.InteractivePhone:   page.TapPhone,
 }
 
 func quoteOf(v *visit, c conversation.Conversation, m conversation.Message, quoted map[string]conversation.Message) *page.Quote {

@@ -51,7 +51,6 @@ func (d TemplateDefinition) Template() Template {
 const (
 	maxTemplateButtons = 10
 	maxButtonLabel     = 25
-	maxButtonURL       = 2000
 	maxTTL             = 12 * 60 * 60 // seconds, of utility
 )
 
@@ -237,7 +236,7 @@ func checkDefinedButton(kind string, b gjson.Result) error {
 		address := text(b.Get("url"))
 		names := tokens(address)
 		u, err := url.Parse(placeholder.ReplaceAllString(address, "x"))
-		if err != nil || u.Scheme != "https" || u.Host == "" || len(address) > maxButtonURL ||
+		if err != nil || u.Scheme != "https" || u.Host == "" || len(address) > MaxLink ||
 			len(names) > 1 || len(names) == 1 && (!strings.HasSuffix(address, "}}") || !b.Get("example.0").Exists()) {
 			return limit("BUTTONS", "have an https address, with a variable only at its end and an example of it")
 		}

@@ -4,11 +4,37 @@ package whatsapp
 
 import (
 	"encoding/json"
-	"fmt"
+	"net/url"
 	"unicode/utf8"
 
 	"github.com/tidwall/gjson"
 )
+
+// InteractiveKind is Meta's name for what an interactive message asks for.
+type InteractiveKind string
+
+// The kinds that an Interactive can be.
+const (
+	InteractiveButtons  InteractiveKind = "button"                   // 1 to MaxButtons reply buttons
+	InteractiveList     InteractiveKind = "list"                     // 1 to MaxListRows rows, which open from a button
+	InteractiveLink     InteractiveKind = "cta_url"                  // a button that opens an address
+	InteractiveLocation InteractiveKind = "location_request_message" // asks for a place
+	InteractiveContact  InteractiveKind = "contact_request"          // asks for the citizen's own phone number
+)
+
+// Interactive is a text with something to tap under it.
+// https://developers.facebook.com/documentation/business-messaging/whatsapp/messages/interactive-reply-buttons-messages
+type Interactive struct {
+	Kind    InteractiveKind
+	Header  string         // above the text, of buttons, lists and links
+	File    *OutgoingMedia // in its place, of buttons and links
+	FileAs  MessageKind    // of File: image, video or document
+	Body    string
+	Footer  string
+	Button  string   // label of a list's or link's button
+	Choices []Choice // of buttons and lists
+	URL     string   // of a link
+}
 
 // Choice is something a citizen can pick: a reply button, or a row of a list.
 // Its ID comes back in InteractiveReply.ID.
@@ -18,45 +44,69 @@ type Choice struct {
 	Description string // of a list row
 }
 
-// ButtonsMessage builds the Interactive of a message with 1 to MaxButtons
-// reply buttons. Footer may be empty.
-func ButtonsMessage(body, footer string, choices []Choice) (json.RawMessage, error) {
-	buttons := make([]any, len(choices))
-	for i, c := range choices {
-		buttons[i] = object{"type": "reply", "reply": object{"id": c.ID, "title": c.Title}}
+type object = map[string]any
+
+// MarshalJSON is Meta's object, for OutgoingMessage.Interactive. What breaks
+// a limit of Meta's is a *LimitError.
+func (i Interactive) MarshalJSON() ([]byte, error) {
+	message := object{"type": i.Kind, "body": object{"text": i.Body}, "action": i.action()}
+	if header := i.header(); header != nil {
+		message["header"] = header
 	}
-	return interactive("button", body, footer, object{"buttons": buttons})
+	if i.Footer != "" {
+		message["footer"] = object{"text": i.Footer}
+	}
+	built, err := json.Marshal(message)
+	if err != nil {
+		return nil, err
+	}
+	return built, checkInteractive(built)
 }
 
-// ListMessage builds the Interactive of a message with a list of 1 to
-// MaxListRows rows, which opens from a button with the given label.
-func ListMessage(body, footer, label string, choices []Choice) (json.RawMessage, error) {
-	rows := make([]any, len(choices))
-	for i, c := range choices {
+func (i Interactive) header() object {
+	switch {
+	case i.File != nil:
+		return object{"type": i.FileAs, string(i.FileAs): wireMedia{ID: i.File.ID, Link: i.File.Link, Filename: i.File.Filename}}
+	case i.Header != "":
+		return object{"type": "text", "text": i.Header}
+	}
+	return nil
+}
+
+func (i Interactive) action() object {
+	switch i.Kind {
+	case InteractiveButtons:
+		return object{"buttons": i.buttons()}
+	case InteractiveList:
+		return object{"button": i.Button, "sections": []any{object{"rows": i.rows()}}}
+	case InteractiveLink:
+		return object{"name": "cta_url", "parameters": object{"display_text": i.Button, "url": i.URL}}
+	case InteractiveLocation:
+		return object{"name": "send_location"}
+	case InteractiveContact:
+		return object{"name": "request_contact_info"}
+	}
+	return nil
+}
+
+func (i Interactive) buttons() []any {
+	buttons := make([]any, len(i.Choices))
+	for n, c := range i.Choices {
+		buttons[n] = object{"type": "reply", "reply": object{"id": c.ID, "title": c.Title}}
+	}
+	return buttons
+}
+
+func (i Interactive) rows() []any {
+	rows := make([]any, len(i.Choices))
+	for n, c := range i.Choices {
 		row := object{"id": c.ID, "title": c.Title}
 		if c.Description != "" {
 			row["description"] = c.Description
 		}
-		rows[i] = row
+		rows[n] = row
 	}
-	return interactive("list", body, footer, object{"button": label, "sections": []any{object{"rows": rows}}})
-}
-
-type object = map[string]any
-
-func interactive(kind, body, footer string, action object) (json.RawMessage, error) {
-	message := object{"type": kind, "body": object{"text": body}, "action": action}
-	if footer != "" {
-		message["footer"] = object{"text": footer}
-	}
-	built, err := json.Marshal(message)
-	if err != nil {
-		return nil, fmt.Errorf("build %s message: %w", kind, err)
-	}
-	if err := checkInteractive(built); err != nil {
-		return nil, fmt.Errorf("build %s message: %w", kind, err)
-	}
-	return built, nil
+	return rows
 }
 
 // checkInteractive holds an interactive object against Meta's limits. Types
@@ -71,7 +121,7 @@ func checkInteractive(message json.RawMessage) error {
 		return limit("interactive.type", "not be empty")
 	}
 	most := MaxCaption
-	if kind == "list" {
+	if InteractiveKind(kind) == InteractiveList {
 		most = MaxText
 	}
 	if err := length("interactive.body.text", v.Get("body.text").Str, 1, most); err != nil {
@@ -83,15 +133,30 @@ func checkInteractive(message json.RawMessage) error {
 	if err := length("interactive.footer.text", v.Get("footer.text").Str, 0, MaxHeader); err != nil {
 		return err
 	}
-	switch kind {
-	case "button":
+	switch InteractiveKind(kind) {
+	case InteractiveButtons:
 		return checkButtons(v.Get("action.buttons").Array())
-	case "list":
+	case InteractiveList:
 		return checkList(v.Get("action"))
-	case "cta_url":
-		return length("interactive.action.parameters.display_text", v.Get("action.parameters.display_text").Str, 1, MaxButtonTitle)
+	case InteractiveLink:
+		return checkLink(v.Get("action.parameters"))
+	case InteractiveLocation, InteractiveContact:
+		if v.Get("header").Exists() {
+			return limit("interactive.header", "be absent")
+		}
 	}
 	return nil
+}
+
+func checkLink(parameters gjson.Result) error {
+	const field = "interactive.action.parameters"
+	if u, err := url.Parse(parameters.Get("url").Str); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return limit(field+".url", "be a web address")
+	}
+	if err := length(field+".url", parameters.Get("url").Str, 1, MaxLink); err != nil {
+		return err
+	}
+	return length(field+".display_text", parameters.Get("display_text").Str, 1, MaxButtonTitle)
 }
 
 func checkButtons(buttons []gjson.Result) error {

@@ -26,6 +26,7 @@ const (
 	MaxRowTitle     = 24
 	MaxRowDetail    = 72
 	MaxRowID        = 200
+	MaxLink         = 2000 // an address
 	MaxCards        = 257
 )
 
@@ -42,7 +43,7 @@ type OutgoingMessage struct {
 	Location    *Location
 	Reaction    *Reaction // with an empty emoji it takes the reaction away
 	Template    *OutgoingTemplate
-	Interactive json.RawMessage // Meta's object; see also ButtonsMessage and ListMessage
+	Interactive json.RawMessage // Meta's object, as an Interactive makes it
 	Contacts    []ContactCard
 
 	ReplyTo      string // wamid of the message to quote
@@ -208,6 +209,9 @@ func (m OutgoingMessage) checkContacts() error {
 	for i, card := range m.Contacts {
 		if card.Name.Formatted == "" {
 			return limit(fmt.Sprintf("contacts[%d].name.formatted_name", i), "not be empty")
+		}
+		if card.Name.First == "" && card.Name.Last == "" {
+			return limit(fmt.Sprintf("contacts[%d].name", i), "have another part of the name beside formatted_name")
 		}
 	}
 	return nil

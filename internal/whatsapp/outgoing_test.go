@@ -51,8 +51,16 @@ func TestOutgoingMessageIsMetasJSON(t *testing.T) {
 		{"contact card", OutgoingMessage{To: citizen, Type: KindContacts, Contacts: []ContactCard{{Name: CardName{Formatted: "URP", First: "URP"},
 			Phones: []CardPhone{{Phone: "+390541704704", Type: "WORK"}}}}},
 			to + `"type":"contacts","contacts":[{"name":{"formatted_name":"URP","first_name":"URP"},"phones":[{"phone":"+390541704704","type":"WORK"}]}]}`},
-		{"interactive", OutgoingMessage{To: citizen, Type: KindInteractive, Interactive: must(ButtonsMessage("Vuole?", "", []Choice{{ID: "y", Title: "Sì"}}))},
+		{"interactive", OutgoingMessage{To: citizen, Type: KindInteractive, Interactive: must(json.Marshal(Interactive{Kind: InteractiveButtons, Body: "Vuole?", Choices: []Choice{{ID: "y", Title: "Sì"}}}))},
 			to + `"type":"interactive","interactive":{"action":{"buttons":[{"reply":{"id":"y","title":"Sì"},"type":"reply"}]},"body":{"text":"Vuole?"},"type":"button"}}`},
+		{"photo above buttons", OutgoingMessage{To: citizen, Type: KindInteractive, Interactive: must(json.Marshal(Interactive{Kind: InteractiveButtons, Body: "È questa?",
+			File: &OutgoingMedia{ID: "9"}, FileAs: KindImage, Choices: []Choice{{ID: "y", Title: "Sì"}}}))},
+			to + `"type":"interactive","interactive":{"action":{"buttons":[{"reply":{"id":"y","title":"Sì"},"type":"reply"}]},"body":{"text":"È questa?"},"header":{"image":{"id":"9"},"type":"image"},"type":"button"}}`},
+		{"link under a title", OutgoingMessage{To: citizen, Type: KindInteractive, Interactive: must(json.Marshal(Interactive{Kind: InteractiveLink, Header: "Modulo",
+			Body: "Lo compili", Button: "Apri", URL: "https://comune.example/m"}))},
+			to + `"type":"interactive","interactive":{"action":{"name":"cta_url","parameters":{"display_text":"Apri","url":"https://comune.example/m"}},"body":{"text":"Lo compili"},"header":{"text":"Modulo","type":"text"},"type":"cta_url"}}`},
+		{"number asked for", OutgoingMessage{To: citizen, Type: KindInteractive, Interactive: must(json.Marshal(Interactive{Kind: InteractiveContact, Body: "Ci lascia il numero?"}))},
+			to + `"type":"interactive","interactive":{"action":{"name":"request_contact_info"},"body":{"text":"Ci lascia il numero?"},"type":"contact_request"}}`},
 		{"content of another type stays behind", OutgoingMessage{To: citizen, Type: KindText, Text: "ciao", Media: &OutgoingMedia{ID: "9"}},
 			to + `"type":"text","text":{"body":"ciao","preview_url":false}}`},
 	}
@@ -138,6 +146,7 @@ func TestOutgoingMessageLimits(t *testing.T) {
 		{"257 cards", OutgoingMessage{To: citizen, Type: KindContacts, Contacts: cards(257)}, ""},
 		{"one more card", OutgoingMessage{To: citizen, Type: KindContacts, Contacts: cards(258)}, "contacts"},
 		{"card without name", OutgoingMessage{To: citizen, Type: KindContacts, Contacts: []ContactCard{{}}}, "contacts[0].name.formatted_name"},
+		{"card with one name", OutgoingMessage{To: citizen, Type: KindContacts, Contacts: []ContactCard{{Name: CardName{Formatted: "URP"}}}}, "contacts[0].name"},
 		{"no interactive", OutgoingMessage{To: citizen, Type: KindInteractive}, "interactive"},
 	}
 	for _, test := range tests {
@@ -148,7 +157,7 @@ func TestOutgoingMessageLimits(t *testing.T) {
 func cards(n int) []ContactCard {
 	list := make([]ContactCard, n)
 	for i := range list {
-		list[i].Name.Formatted = "URP"
+		list[i].Name = CardName{Formatted: "URP", First: "URP"}
 	}
 	return list
 }
@@ -177,10 +186,21 @@ func choices(n int) []Choice {
 func TestInteractiveLimits(t *testing.T) {
 	long := func(n int) string { return strings.Repeat("à", n) }
 	buttons := func(c ...Choice) func() (json.RawMessage, error) {
-		return func() (json.RawMessage, error) { return ButtonsMessage("Vuole?", "URP", c) }
+		return func() (json.RawMessage, error) {
+			return json.Marshal(Interactive{Kind: InteractiveButtons, Body: "Vuole?", Footer: "URP", Choices: c})
+		}
 	}
 	list := func(c ...Choice) func() (json.RawMessage, error) {
-		return func() (json.RawMessage, error) { return ListMessage("Scelga", "URP", "Mostra liste", c) }
+		return func() (json.RawMessage, error) {
+			return json.Marshal(Interactive{Kind: InteractiveList, Body: "Scelga", Footer: "URP", Button: "Mostra liste", Choices: c})
+		}
+	}
+	build := func(i Interactive) func() (json.RawMessage, error) {
+		return func() (json.RawMessage, error) { return json.Marshal(i) }
+	}
+	link := func(i Interactive) func() (json.RawMessage, error) {
+		i.Kind, i.Body = InteractiveLink, "Apra il modulo"
+		return build(i)
 	}
 	raw := func(s string) func() (json.RawMessage, error) {
 		return func() (json.RawMessage, error) { return nil, checkInteractive(json.RawMessage(s)) }
@@ -199,8 +219,12 @@ func TestInteractiveLimits(t *testing.T) {
 		{"button id of 257", buttons(Choice{ID: long(257), Title: "Sì"}), inButtons + ".id"},
 		{"same ids", buttons(Choice{ID: "1", Title: "Sì"}, Choice{ID: "1", Title: "No"}), inButtons},
 		{"same titles", buttons(Choice{ID: "1", Title: "Sì"}, Choice{ID: "2", Title: "Sì"}), inButtons},
-		{"body of buttons", func() (json.RawMessage, error) { return ButtonsMessage(long(1025), "", choices(1)) }, "interactive.body.text"},
-		{"footer", func() (json.RawMessage, error) { return ButtonsMessage("a", long(61), choices(1)) }, "interactive.footer.text"},
+		{"body of buttons", func() (json.RawMessage, error) {
+			return json.Marshal(Interactive{Kind: InteractiveButtons, Body: long(1025), Footer: "", Choices: choices(1)})
+		}, "interactive.body.text"},
+		{"footer", func() (json.RawMessage, error) {
+			return json.Marshal(Interactive{Kind: InteractiveButtons, Body: "a", Footer: long(61), Choices: choices(1)})
+		}, "interactive.footer.text"},
 		{"ten rows", list(choices(10)...), ""},
 		{"eleven rows", list(choices(11)...), "interactive.action.sections"},
 		{"no rows", list(), "interactive.action.sections"},
@@ -209,16 +233,28 @@ func TestInteractiveLimits(t *testing.T) {
 		{"row description of 73", list(Choice{ID: "1", Title: "a", Description: long(73)}), inRows + ".description"},
 		{"row id of 201", list(Choice{ID: long(201), Title: "a"}), inRows + ".id"},
 		{"same row ids", list(Choice{ID: "1", Title: "a"}, Choice{ID: "1", Title: "b"}), inRows},
-		{"list body of 4,096", func() (json.RawMessage, error) { return ListMessage(long(4096), "", "Mostra", choices(1)) }, ""},
-		{"list body of 4,097", func() (json.RawMessage, error) { return ListMessage(long(4097), "", "Mostra", choices(1)) }, "interactive.body.text"},
-		{"list label of 21", func() (json.RawMessage, error) { return ListMessage("a", "", long(21), choices(1)) }, "interactive.action.button"},
+		{"list body of 4,096", func() (json.RawMessage, error) {
+			return json.Marshal(Interactive{Kind: InteractiveList, Body: long(4096), Button: "Mostra", Choices: choices(1)})
+		}, ""},
+		{"list body of 4,097", func() (json.RawMessage, error) {
+			return json.Marshal(Interactive{Kind: InteractiveList, Body: long(4097), Button: "Mostra", Choices: choices(1)})
+		}, "interactive.body.text"},
+		{"list label of 21", func() (json.RawMessage, error) {
+			return json.Marshal(Interactive{Kind: InteractiveList, Body: "a", Button: long(21), Choices: choices(1)})
+		}, "interactive.action.button"},
 		{"eleven rows over two sections", raw(sections(6, 5)), "interactive.action.sections"},
 		{"ten rows over two sections", raw(sections(6, 4)), ""},
 		{"not JSON", raw(`{`), "interactive"},
 		{"no type", raw(`{"body":{"text":"a"}}`), "interactive.type"},
 		{"header", raw(`{"type":"button","header":{"type":"text","text":"` + long(61) + `"},"body":{"text":"a"}}`), "interactive.header.text"},
-		{"link label", raw(`{"type":"cta_url","body":{"text":"a"},"action":{"parameters":{"display_text":"` + long(21) + `"}}}`), "interactive.action.parameters.display_text"},
-		{"place asked for", raw(`{"type":"location_request_message","body":{"text":"Dove?"},"action":{"name":"send_location"}}`), ""},
+		{"link", link(Interactive{Header: "Modulo", Button: "Apri", URL: "https://comune.example/modulo"}), ""},
+		{"link label of 21", link(Interactive{Button: long(21), URL: "https://comune.example/"}), "interactive.action.parameters.display_text"},
+		{"link to nowhere", link(Interactive{Button: "Apri", URL: "comune.example"}), "interactive.action.parameters.url"},
+		{"link that runs", link(Interactive{Button: "Apri", URL: "javascript:alert(1)"}), "interactive.action.parameters.url"},
+		{"link of 2,001", link(Interactive{Button: "Apri", URL: "https://comune.example/" + strings.Repeat("a", 1978)}), "interactive.action.parameters.url"},
+		{"place asked for", build(Interactive{Kind: InteractiveLocation, Body: "Dove?"}), ""},
+		{"place asked for under a header", build(Interactive{Kind: InteractiveLocation, Header: "Buca", Body: "Dove?"}), "interactive.header"},
+		{"number asked for", build(Interactive{Kind: InteractiveContact, Body: "Ci lascia il numero?"}), ""},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

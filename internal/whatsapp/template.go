@@ -216,6 +216,15 @@ func (t Template) ButtonKinds() []string {
 	return kinds
 }
 
+// ButtonLabels are what stands on the buttons, in order.
+func (t Template) ButtonLabels() []string {
+	var labels []string
+	for _, b := range t.parts().buttons {
+		labels = append(labels, text(b.Get("text")))
+	}
+	return labels
+}
+
 // Unfilled is the template with its placeholders as they are written.
 func (t Template) Unfilled() RenderedTemplate {
 	p := t.parts()
@@ -273,9 +282,7 @@ func RenderTemplate(t Template, params TemplateParameters) (RenderedTemplate, er
 		Body:   fill(PlaceBody, text(p.body.Get("text")), values),
 		Footer: text(p.footer.Get("text")),
 	}
-	for _, b := range p.buttons {
-		r.Buttons = append(r.Buttons, text(b.Get("text")))
-	}
+	r.Buttons = t.ButtonLabels()
 	return r, nil
 }
 

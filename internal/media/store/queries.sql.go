@@ -11,25 +11,26 @@ import (
 )
 
 const rememberUpload = `-- name: RememberUpload :exec
-UPDATE media SET uploaded_id = $1, uploaded_for = $2, uploaded_until = $3
-WHERE municipality_id = $4 AND media_id = $5
+INSERT INTO media_upload (municipality_id, media_id, number, external_id, until)
+VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (municipality_id, media_id, number) DO UPDATE SET external_id = excluded.external_id, until = excluded.until
 `
 
 type RememberUploadParams struct {
-	UploadedID     string
-	UploadedFor    string
-	UploadedUntil  *time.Time
 	MunicipalityID int64
 	MediaID        int64
+	Number         string
+	ExternalID     string
+	Until          time.Time
 }
 
 func (q *Queries) RememberUpload(ctx context.Context, arg RememberUploadParams) error {
 	_, err := q.db.ExecContext(ctx, rememberUpload,
-		arg.UploadedID,
-		arg.UploadedFor,
-		arg.UploadedUntil,
 		arg.MunicipalityID,
 		arg.MediaID,
+		arg.Number,
+		arg.ExternalID,
+		arg.Until,
 	)
 	return err
 }

@@ -3,13 +3,23 @@
 // Dialogs are <dialog>: the browser traps the focus and gives it back.
 export function startDialogs() {
   const dialog = document.getElementById("dialog")
+  const alerts = document.getElementById("alerts")
+  const beneath = alerts.parentElement
+  // All but an open dialog is inert, and failures told there would not be heard.
+  document.addEventListener("htmx:beforeSwap", (e) => {
+    if (e.detail.target === dialog && e.detail.shouldSwap) beneath.append(alerts)
+  })
   document.addEventListener("htmx:afterSwap", (e) => {
     if (e.detail.target !== dialog) return
     if (dialog.firstElementChild && !dialog.open) dialog.showModal()
+    dialog.append(alerts)
   })
   // The server says so when what the dialog asked for is done.
   document.addEventListener("desk:done", () => dialog.close())
-  dialog.addEventListener("close", () => dialog.replaceChildren())
+  dialog.addEventListener("close", () => {
+    beneath.append(alerts)
+    dialog.replaceChildren()
+  })
   document.addEventListener("click", (e) => {
     const open = e.target.closest("[data-open]")
     if (open) document.getElementById(open.dataset.open).showModal()

@@ -5,7 +5,7 @@ package page
 import "slices"
 
 // accepted are the files WhatsApp takes from a business (Meta: Cloud API, supported media types).
-const accepted = "image/jpeg,image/png,video/mp4,video/3gpp,audio/aac,audio/mp4,audio/mpeg,audio/amr,audio/ogg,text/plain,application/pdf,.doc,.docx,.xls,.xlsx,.ppt,.pptx"
+const accepted = "image/jpeg,image/png,image/webp,video/mp4,video/3gpp,audio/aac,audio/mp4,audio/mpeg,audio/amr,audio/ogg,text/plain,application/pdf,.doc,.docx,.xls,.xlsx,.ppt,.pptx"
 
 // Emoji tells whether e is one of the reactions that the desk offers.
 func Emoji(e string) bool { return slices.Contains(emoji, e) }

@@ -46,6 +46,7 @@ const (
 	iconHorn      = "it-horn"
 	iconSend      = "it-arrow-up"
 	iconChart     = "it-chart-line"
+	iconPlus      = "it-plus"
 )
 
 // typeIcon is the sign beside a preview or a file of this type.

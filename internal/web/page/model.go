@@ -216,10 +216,10 @@ type Message struct {
 	Automatic bool
 	Notice    bool // a broadcast's copy
 	At        time.Time
-	Doubtful  bool     // the sender's clock was wrong: At is when we received it
-	Text      string   // also the caption of a file, the words of an event
-	Title     string   // a template's name, the title of a chosen list row
-	Options   []string // what the citizen may pick in answer
+	Doubtful  bool   // the sender's clock was wrong: At is when we received it
+	Text      string // also the caption of a file, the words of an event
+	Title     string // a template's name, the title of a chosen list row
+	Taps      *Taps  // what stands around it for the citizen to tap
 	Media     *Media
 	Location  *Spot
 	Cards     []Card
@@ -381,6 +381,8 @@ type TemplateChoice struct {
 	Category  string
 	Body      string
 	Whole     string // header, body and footer, with the places to fill
+	Header    HeaderFormat
+	Buttons   []string
 	Variables []Variable
 }
 

@@ -126,7 +126,7 @@ var oddities = []Message{
 	{ID: "234", Side: In, Type: Form, At: at0(19), Text: "ufficio: anagrafe\ngiorno: lunedì"},
 	{ID: "210", Side: In, Type: Text, At: at0(19), Text: "نعم، شكرا جزيلا لكم", Doubtful: true},
 	{ID: "211", Side: Event, At: at0(20), Text: "Luca ha passato la conversazione all’Ufficio Tributi"},
-	{ID: "220", Side: Out, Type: Text, Automatic: true, At: at0(21), Text: "Vuoi ricevere gli avvisi Emergenze del Comune di Rimini?", Options: []string{"SÌ", "NO"}, Status: Read},
+	{ID: "220", Side: Out, Type: Text, Automatic: true, At: at0(21), Text: "Vuoi ricevere gli avvisi Emergenze del Comune di Rimini?", Taps: &Taps{Kind: TapButtons, Choices: []Tap{{Title: "SÌ"}, {Title: "NO"}}}, Status: Read},
 	{ID: "212", Side: Out, Type: Template, Title: "avviso", Author: "Anna Fabbri", At: at0(21), Text: "Buongiorno, le scriviamo per la sua richiesta: la pratica è pronta.", Status: Sent},
 	{ID: "213", Side: Out, Type: Text, Author: "Anna Fabbri", At: at0(25), Text: "La chiamo domani mattina.", Status: Failed, Reason: "Il messaggio non si può consegnare: il numero non è su WhatsApp, o l’app è troppo vecchia. Contatta il cittadino per un’altra via.", Resend: true},
 	{ID: "214", Side: Out, Type: Text, Author: "Anna Fabbri", At: at0(28), Text: "Può venire allo sportello 4 dalle 9 alle 13.", Status: Uncertain, Resend: true},
