@@ -287,7 +287,7 @@ func TestWhatIsNotBroadcast(t *testing.T) {
 			{"another language", template(`{"name":"lavori","language":"en"}`), "broadcast_template"},
 			{"a template with null bytes", template(`{"name":"lavori\u0000","language":"it\u0000","parameters":["a"]}`), "template_parameters"},
 			{"a paused template", template(`{"name":"sospeso","language":"it"}`), "broadcast_template"},
-			{"a template that takes more than texts", template(`{"name":"mappa","language":"it"}`), "broadcast_template"},
+			{"a template without its place", template(`{"name":"mappa","language":"it"}`), "template_header_location"},
 			{"one parameter too few", template(`{"name":"lavori","language":"it","parameters":["a"]}`), "template_parameters"},
 			{"an empty parameter", template(`{"name":"lavori","language":"it","parameters":["a"," "]}`), "template_parameter"},
 			{"what looks like IT-alert", template(`{"name":"allarme","language":"it","parameters":["allerta"]}`), "broadcast_imitation"},

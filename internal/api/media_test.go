@@ -156,7 +156,7 @@ func TestMediaOfSomeOffices(t *testing.T) {
 }
 
 func TestTypeOfFiles(t *testing.T) {
-	for mime, want := range map[string]string{"image/jpeg": "image", "image/png": "image", "image/webp": "document", "video/mp4": "video", "audio/ogg": "audio",
+	for mime, want := range map[string]string{"image/jpeg": "image", "image/png": "image", "image/webp": "sticker", "video/mp4": "video", "audio/ogg": "audio",
 		"application/pdf": "document", "": "document"} {
 		equal(t, mime, typeOf(mime), want)
 	}

@@ -124,7 +124,7 @@ func TestSendingAfterTheWindow(t *testing.T) {
 			{"an empty one", `{"name":"chiusura","language":"it","parameters":{"giorno":" "}}`, "", "template_parameter"},
 			{"another language", `{"name":"saluto","language":"en"}`, "", "template_not_found"},
 			{"paused", `{"name":"sospeso","language":"it"}`, "", "template_not_approved"},
-			{"more than texts", `{"name":"mappa","language":"it"}`, "", "template_unsupported"},
+			{"no place above", `{"name":"mappa","language":"it"}`, "", "template_header_location"},
 		} {
 			t.Run(test.name, func(t *testing.T) {
 				d := *d

@@ -112,11 +112,32 @@ func sameJSON(a, b string) bool {
 	return json.Unmarshal([]byte(a), &x) == nil && json.Unmarshal([]byte(b), &y) == nil && fmt.Sprint(x) == fmt.Sprint(y)
 }
 
+func TestHeadersOfTemplates(t *testing.T) {
+	for _, test := range []struct {
+		format, mime string
+		place, want  bool
+	}{
+		{"", "", false, true}, {"", "image/png", false, false}, {"", "", true, false}, {"TEXT", "", false, true}, {"TEXT", "image/png", false, false},
+		{"IMAGE", "image/jpeg", false, true}, {"IMAGE", "image/webp", false, false}, {"IMAGE", "", false, false}, {"IMAGE", "image/png", true, false},
+		{"VIDEO", "video/mp4", false, true}, {"VIDEO", "image/png", false, false}, {"DOCUMENT", "application/pdf", false, true}, {"DOCUMENT", "image/png", false, false},
+		{"LOCATION", "", true, true}, {"LOCATION", "", false, false}, {"LOCATION", "image/png", true, false},
+	} {
+		components := `[{"type":"BODY","text":"x"}]`
+		if test.format != "" {
+			components = `[{"type":"HEADER","format":"` + test.format + `"},{"type":"BODY","text":"x"}]`
+		}
+		err := (Template{Template: whatsapp.Template{Components: json.RawMessage(components)}}).CheckHeader(test.mime, test.place)
+		if (err == nil) != test.want {
+			t.Errorf("%s with %q and place %v: %v", test.format, test.mime, test.place, err)
+		}
+	}
+}
+
 func TestSupportedTemplates(t *testing.T) {
 	for components, want := range map[string]bool{
 		string(emergency.Components):                                                                     true,
 		string(positional.Components):                                                                    true,
-		`[{"type":"HEADER","format":"IMAGE"},{"type":"BODY","text":"x"}]`:                                false,
+		`[{"type":"HEADER","format":"IMAGE"},{"type":"BODY","text":"x"}]`:                                true,
 		`[{"type":"BODY","text":"x"},{"type":"BUTTONS","buttons":[{"type":"COPY_CODE","text":"x"}]}]`:    false,
 		`[{"type":"BODY","text":"x"},{"type":"BUTTONS","buttons":[{"type":"FLOW","text":"x"}]}]`:         false,
 		`[{"type":"BODY","text":"x"},{"type":"BUTTONS","buttons":[{"type":"PHONE_NUMBER","text":"x"}]}]`: true,
