@@ -185,6 +185,3 @@ func readStep(line string) (step, error) {
 
 // fits tells whether the dialogue can take place in a town.
 func (s script) fits(t Town) bool { return len(s.only) == 0 || slices.Contains(s.only, t.Slug) }
-
-// ends tells whether the dialogue resolves its conversation.
-func (s script) ends() bool { return s.steps[len(s.steps)-1].verb == resolve }

@@ -50,11 +50,6 @@ func Unsolved(ctx context.Context, tx *db.Tx, municipality, before int64, limit 
 	return out, nil
 }
 
-// CountUnsolved counts what is in quarantine.
-func CountUnsolved(ctx context.Context, tx *db.Tx, municipality int64) (int64, error) {
-	return store.New(tx).CountUnsolved(ctx, municipality)
-}
-
 // GetItem returns one item.
 func GetItem(ctx context.Context, tx *db.Tx, municipality, id int64) (Item, error) {
 	row, err := store.New(tx).Item(ctx, store.ItemParams{MunicipalityID: municipality, QuarantineID: id})

@@ -8,9 +8,6 @@ ORDER BY quarantine_id DESC LIMIT @page;
 -- name: Item :one
 SELECT * FROM quarantine WHERE municipality_id = $1 AND quarantine_id = $2;
 
--- name: CountUnsolved :one
-SELECT count(*) FROM quarantine WHERE municipality_id = $1 AND solved_at IS NULL;
-
 -- name: AskReplay :execrows
 UPDATE quarantine SET replayed_at = @at
 WHERE municipality_id = @municipality_id AND quarantine_id = @quarantine_id AND solved_at IS NULL;

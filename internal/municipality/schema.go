@@ -19,13 +19,12 @@ import (
 
 //go:generate cp schema.json ../../docs/municipality.schema.json
 
-//go:embed schema.json
-var schemaText []byte
-
-// Schema is the JSON Schema of a municipality file (draft 2020-12), as
+// schemaText is the JSON Schema of a municipality file (draft 2020-12), as
 // published in docs/municipality.schema.json. The parser checks by it, so that
 // the two cannot disagree on what a file may say.
-func Schema() []byte { return bytes.Clone(schemaText) }
+//
+//go:embed schema.json
+var schemaText []byte
 
 const schemaAddress = "municipality.schema.json"
 

@@ -29,17 +29,6 @@ func (q *Queries) AskReplay(ctx context.Context, arg AskReplayParams) (int64, er
 	return result.RowsAffected()
 }
 
-const countUnsolved = `-- name: CountUnsolved :one
-SELECT count(*) FROM quarantine WHERE municipality_id = $1 AND solved_at IS NULL
-`
-
-func (q *Queries) CountUnsolved(ctx context.Context, municipalityID int64) (int64, error) {
-	row := q.db.QueryRowContext(ctx, countUnsolved, municipalityID)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
-}
-
 const dropProcessed = `-- name: DropProcessed :execrows
 DELETE FROM journal WHERE journal.municipality_id = $1 AND journal.entry_id IN (
   SELECT j.entry_id FROM journal j
