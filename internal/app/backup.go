@@ -179,7 +179,7 @@ func (b *backup) writeMedia(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	root := filepath.Join(b.Data, "media")
+	root := b.mediaFolder()
 	err = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil // no media yet, or one just removed
@@ -214,21 +214,13 @@ func (b *backup) writeMedia(ctx context.Context) error {
 func (b *backup) knownMedia(ctx context.Context) (map[[sha256.Size]byte]bool, error) {
 	known := map[[sha256.Size]byte]bool{}
 	err := b.d.View(ctx, func(ctx context.Context, tx *db.Tx) error {
-		return tx.Query(ctx, `SELECT sha256 FROM media WHERE sha256 <> ''`, [][]any{{}}, func(_ int, row db.Scanner) error {
-			var text string
-			if err := row.Scan(&text); err != nil {
-				return err
-			}
+		return media.EachHash(ctx, tx, func(text string) {
 			if hash, ok := contentHash(text); ok {
 				known[hash] = false
 			}
-			return nil
 		})
 	})
-	if err != nil {
-		return nil, fmt.Errorf("list the media: %w", err)
-	}
-	return known, nil
+	return known, err
 }
 
 // contentHash is the hash that a file of media is named by; a thumbnail has more after it.

@@ -128,7 +128,7 @@ func (r *rehearsal) tellPast(ctx context.Context) error {
 		return err
 	}
 	r.past = &ground{Settings: r.Settings, d: d, key: key, log: r.log}
-	store, err := media.NewStore(filepath.Join(r.Data, "media"))
+	store, err := media.NewStore(r.mediaFolder())
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,9 @@ import (
 	"github.com/filodiretto/filodiretto/internal/broadcast"
 	"github.com/filodiretto/filodiretto/internal/conversation"
 	"github.com/filodiretto/filodiretto/internal/db"
+	"github.com/filodiretto/filodiretto/internal/journal"
 	"github.com/filodiretto/filodiretto/internal/municipality"
+	"github.com/filodiretto/filodiretto/internal/outbound"
 	"github.com/filodiretto/filodiretto/internal/secret"
 	"github.com/filodiretto/filodiretto/internal/staff"
 )
@@ -78,21 +80,22 @@ func (r *restore) closeDatabase() {
 
 // checkEmpty refuses to mix a backup with what is here.
 func (r *restore) checkEmpty(ctx context.Context) error {
-	rows := 0
-	count := func(query string) func(context.Context, *db.Tx) error {
-		return func(ctx context.Context, tx *db.Tx) error {
-			var n int
-			err := tx.QueryRowContext(ctx, query).Scan(&n)
-			rows += n
+	var places []int64
+	var anybody, anything bool
+	err := errors.Join(r.d.View(ctx, func(ctx context.Context, tx *db.Tx) (err error) {
+		if places, err = municipality.IDs(ctx, tx); err != nil {
 			return err
 		}
-	}
-	err := errors.Join(r.d.View(ctx, count(`SELECT (SELECT count(*) FROM municipality) + (SELECT count(*) FROM staff)`)),
-		r.d.ViewJournal(ctx, count(`SELECT count(*) FROM journal`)))
+		anybody, err = staff.Anybody(ctx, tx)
+		return err
+	}), r.d.ViewJournal(ctx, func(ctx context.Context, tx *db.Tx) (err error) {
+		anything, err = journal.Anything(ctx, tx)
+		return err
+	}))
 	if err != nil {
 		return fmt.Errorf("look whether the database is empty: %w", err)
 	}
-	if rows > 0 {
+	if len(places) > 0 || anybody || anything {
 		return errors.New("the database is not empty, and a backup never replaces what is there: give an empty one (FILODIRETTO_DATABASE) and an empty folder (FILODIRETTO_DATA)")
 	}
 	return r.checkNoMedia()
@@ -110,8 +113,6 @@ func (r *restore) checkNoMedia() error {
 		return err
 	})
 }
-
-func (r *restore) mediaFolder() string { return filepath.Join(r.Data, "media") }
 
 // place puts what was unpacked where it belongs. The database is last: it is what makes an installation.
 func (r *restore) place(ctx context.Context, s *staged) error {
@@ -208,17 +209,10 @@ func (r *restore) makeSafe(ctx context.Context, tx *db.Tx) error {
 	if r.paused, err = broadcast.RestoreSafe(ctx, tx); err != nil {
 		return err
 	}
-	// A mark that a message was read is sent to citizens too.
-	if _, err := tx.ExecContext(ctx, `DELETE FROM river_job WHERE kind = 'outbound.read'`); err != nil {
-		return fmt.Errorf("drop jobs that would send: %w", err)
-	}
-	var ids []int64
-	err = tx.Query(ctx, `SELECT municipality_id FROM municipality`, [][]any{{}}, func(_ int, row db.Scanner) error {
-		var id int64
-		err := row.Scan(&id)
-		ids = append(ids, id)
+	if err := outbound.RestoreSafe(ctx, tx); err != nil {
 		return err
-	})
+	}
+	ids, err := municipality.IDs(ctx, tx)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ package app
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -88,7 +89,7 @@ type desk struct {
 	processor *inbound.Processor
 	sender    *outbound.Sender
 	conductor *broadcast.Conductor
-	workers   *river.Client[dbTx]
+	workers   *river.Client[*sql.Tx]
 	pages     *web.Server
 	metrics   *prometheus.Registry
 	handler   http.Handler
@@ -101,7 +102,7 @@ func newDesk(ctx context.Context, g *ground) (*desk, error) {
 	if k.directory, err = municipality.NewDirectory(ctx, g.d, g.key); err != nil {
 		return nil, err
 	}
-	store, err := media.NewStore(g.Data + "/media")
+	store, err := media.NewStore(g.mediaFolder())
 	if err != nil {
 		return nil, err
 	}

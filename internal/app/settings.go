@@ -33,6 +33,9 @@ func (s Settings) KeyFile() string {
 	return filepath.Join(s.Data, "secret.key")
 }
 
+// mediaFolder is where the files of messages are.
+func (s Settings) mediaFolder() string { return filepath.Join(s.Data, "media") }
+
 // Public is the address by which the outside reaches this installation, without a final slash.
 func (s Settings) Public() string {
 	if s.PublicURL != "" {

@@ -3,11 +3,9 @@
 package app
 
 import (
-	"database/sql"
+	"io"
 	"runtime/debug"
 )
-
-type dbTx = *sql.Tx
 
 // version is set by the linker for a release.
 var version = ""
@@ -27,4 +25,10 @@ func Version() string {
 		}
 	}
 	return "devel"
+}
+
+// PrintVersion prints the version.
+func PrintVersion(out io.Writer) error {
+	say(out, "filodiretto %s", Version())
+	return nil
 }

@@ -3,6 +3,7 @@
 package db
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"time"
@@ -53,4 +54,10 @@ func (d *DB) Workers(workers *river.Workers, periodic []*river.PeriodicJob) (*ri
 		return nil, fmt.Errorf("open the workers: %w", err)
 	}
 	return c, nil
+}
+
+// DropJobs removes the jobs of a kind, done or not.
+func (t *Tx) DropJobs(ctx context.Context, kind string) error {
+	_, err := t.ExecContext(ctx, `DELETE FROM river_job WHERE kind = $1`, kind)
+	return err
 }

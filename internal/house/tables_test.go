@@ -100,6 +100,34 @@ func tablesIn(sql string) []string {
 	return tables
 }
 
+// SQL stands with the noun that owns the table: an edge that asked the database by itself would have to know what
+// only the owner does.
+func TestEdgesAndWiringHoldNoSQL(t *testing.T) {
+	statement := regexp.MustCompile("^\\s*(?:SELECT|INSERT|UPDATE|DELETE|WITH)\\s")
+	first := layer("api")
+	looked := 0
+	for _, f := range files(t, ".go") {
+		if at := layer(packageOf(f.path)); f.isTest() || f.generated() || at < first && packageOf(f.path) != "dialogue" {
+			continue
+		}
+		looked++
+		_, tree := f.parse(t, parser.SkipObjectResolution)
+		ast.Inspect(tree, func(n ast.Node) bool {
+			lit, ok := n.(*ast.BasicLit)
+			if !ok || lit.Kind != token.STRING {
+				return true
+			}
+			if text, err := strconv.Unquote(lit.Value); err == nil && statement.MatchString(text) {
+				t.Errorf("%s holds SQL: it belongs in the package that owns the table", f.path)
+			}
+			return true
+		})
+	}
+	if looked == 0 {
+		t.Error("no file found: the test looks in the wrong place")
+	}
+}
+
 // The primary key of every table of a municipality begins with it, so that rows can be found,
 // distributed and kept apart by it.
 func TestKeysBeginWithTheMunicipality(t *testing.T) {

@@ -392,3 +392,11 @@ func (j *Journal) Drop(ctx context.Context, municipality int64) (dropped int64, 
 	}
 	return dropped, nil
 }
+
+// Anything tells whether the journal holds any entry.
+func Anything(ctx context.Context, tx *db.Tx) (yes bool, err error) {
+	if err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM journal)`).Scan(&yes); err != nil {
+		return false, fmt.Errorf("look for any entry: %w", err)
+	}
+	return yes, nil
+}

@@ -144,3 +144,19 @@ func Attach(ctx context.Context, tx *db.Tx, municipality, id, message int64) err
 	}
 	return nil
 }
+
+// EachHash calls f with the hash of every content that the installation knows, in hexadecimal, some more than once.
+func EachHash(ctx context.Context, tx *db.Tx, f func(sha256 string)) error {
+	err := tx.Query(ctx, `SELECT sha256 FROM media WHERE sha256 <> ''`, [][]any{{}}, func(_ int, row db.Scanner) error {
+		var hash string
+		err := row.Scan(&hash)
+		if err == nil {
+			f(hash)
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("list the hashes of all files: %w", err)
+	}
+	return nil
+}

@@ -210,6 +210,19 @@ func retire(ctx context.Context, q *store.Queries, municipality int64, old, now 
 	return nil
 }
 
+// IDs are those of all municipalities of the installation.
+func IDs(ctx context.Context, tx *db.Tx) ([]int64, error) {
+	rows, err := store.New(tx).Versions(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list the municipalities: %w", err)
+	}
+	ids := make([]int64, len(rows))
+	for i, r := range rows {
+		ids[i] = r.MunicipalityID
+	}
+	return ids, nil
+}
+
 const (
 	selectMunicipality = `SELECT municipality_id, slug, name, file, version, updated_at FROM municipality WHERE municipality_id = $1`
 	selectNumbers      = `SELECT municipality_id, phone_number_id, waba_id, office, display, e164, retired, access_token, app_secret, verify_token,

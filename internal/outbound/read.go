@@ -66,6 +66,14 @@ func (s *Sender) mark(ctx context.Context, municipality, id int64, typing bool) 
 	return nil
 }
 
+// RestoreSafe drops the marks that a restored database would still make: restoring never sends (invariant 15).
+func RestoreSafe(ctx context.Context, tx *db.Tx) error {
+	if err := tx.DropJobs(ctx, ReadArgs{}.Kind()); err != nil {
+		return fmt.Errorf("drop the marks of messages read: %w", err)
+	}
+	return nil
+}
+
 // SyncArgs is the job that brings an account's templates and the health of its numbers up to date.
 type SyncArgs struct {
 	Municipality int64 `json:"municipality,string"`

@@ -319,3 +319,11 @@ func keepAdministrator(ctx context.Context, tx *db.Tx, actor Actor, municipality
 	}
 	return nil
 }
+
+// Anybody tells whether the installation has any account.
+func Anybody(ctx context.Context, tx *db.Tx) (yes bool, err error) {
+	if err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM staff)`).Scan(&yes); err != nil {
+		return false, fmt.Errorf("look for any account: %w", err)
+	}
+	return yes, nil
+}
