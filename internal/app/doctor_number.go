@@ -32,7 +32,7 @@ func (e *examination) municipality(ctx context.Context, d *db.DB, directory *mun
 	seen := map[string]bool{}
 	for _, n := range m.Numbers {
 		v := numberExamination{examination: e, municipality: m, number: n, shared: shared(directory, n.WABAID),
-			account: whatsapp.Account{PhoneNumberID: n.PhoneNumberID, WABAID: n.WABAID, Token: n.AccessToken.Reveal()}}
+			account: n.Account()}
 		if v.token(ctx) && v.state(ctx) && !seen[n.WABAID] {
 			seen[n.WABAID] = true
 			v.templates(ctx)

@@ -15,9 +15,3 @@ func Migrate(ctx context.Context, s Settings, out io.Writer, log *slog.Logger) e
 		return nil
 	})
 }
-
-// PrintVersion prints the version.
-func PrintVersion(out io.Writer) error {
-	say(out, "filodiretto %s", Version())
-	return nil
-}

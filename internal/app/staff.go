@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/filodiretto/filodiretto/internal/db"
@@ -188,14 +187,3 @@ func day(t *time.Time) string {
 	}
 	return t.UTC().Format(time.DateOnly)
 }
-
-// table prints columns.
-type table struct{ *tabwriter.Writer }
-
-func newTable(out io.Writer, heads ...string) table {
-	t := table{tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)}
-	t.row(heads...)
-	return t
-}
-
-func (t table) row(cells ...string) { say(t, "%s", strings.Join(cells, "\t")) }

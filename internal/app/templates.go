@@ -3,6 +3,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -130,7 +131,7 @@ func accountsOf(m *municipality.Municipality) []whatsapp.Account {
 	var accounts []whatsapp.Account
 	for _, n := range m.Numbers {
 		if !slices.ContainsFunc(accounts, func(a whatsapp.Account) bool { return a.WABAID == n.WABAID }) {
-			accounts = append(accounts, whatsapp.Account{PhoneNumberID: n.PhoneNumberID, WABAID: n.WABAID, Token: n.AccessToken.Reveal()})
+			accounts = append(accounts, n.Account())
 		}
 	}
 	return accounts
@@ -156,21 +157,12 @@ func (t *templateWork) submit(ctx context.Context, account whatsapp.Account, the
 		if refused.TemplateExists() {
 			return "is there already, or was deleted less than 30 days ago", nil
 		}
-		return "", fmt.Errorf("refused by Meta: %s (%d): %s", whole(refused.UserMessage, refused.Message), refused.Code, refused.Details)
+		return "", fmt.Errorf("refused by Meta: %s (%d): %s", cmp.Or(refused.UserMessage, refused.Message, "no reason told"), refused.Code, refused.Details)
 	}
 	if err != nil {
 		return "", err
 	}
 	return describeTemplate(created.Status, created.Category, d.Category), nil
-}
-
-func whole(texts ...string) string {
-	for _, text := range texts {
-		if text != "" {
-			return text
-		}
-	}
-	return "no reason told"
 }
 
 // describeTemplate says how a template stands, and that Meta has made another category of it, which

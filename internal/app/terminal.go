@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"text/tabwriter"
 
 	"github.com/filodiretto/filodiretto/internal/fault"
 	"github.com/filodiretto/filodiretto/internal/locale"
@@ -104,3 +105,14 @@ func checkOffices(m *municipality.Municipality, offices []string) error {
 func say(out io.Writer, format string, args ...any) {
 	_, _ = fmt.Fprintf(out, format+"\n", args...)
 }
+
+// table prints columns.
+type table struct{ *tabwriter.Writer }
+
+func newTable(out io.Writer, heads ...string) table {
+	t := table{tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)}
+	t.row(heads...)
+	return t
+}
+
+func (t table) row(cells ...string) { say(t, "%s", strings.Join(cells, "\t")) }

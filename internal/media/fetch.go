@@ -148,7 +148,7 @@ func (s *Service) account(id int64, number string) (whatsapp.Account, error) {
 	if !ok || m.ID != id {
 		return whatsapp.Account{}, errNoNumber
 	}
-	return whatsapp.Account{PhoneNumberID: n.PhoneNumberID, WABAID: n.WABAID, Token: n.AccessToken.Reveal()}, nil
+	return n.Account(), nil
 }
 
 // download tries the address that came with the message while it is fresh. When there is none, or it is

@@ -77,6 +77,11 @@ type Number struct {
 	VerifyToken   Secret `json:"verify_token"`
 }
 
+// Account is how Meta is asked about the number.
+func (n Number) Account() whatsapp.Account {
+	return whatsapp.Account{PhoneNumberID: n.PhoneNumberID, WABAID: n.WABAID, Token: n.AccessToken.Reveal()}
+}
+
 // Numbers are the numbers of a municipality, at least one. A file may write a
 // single number without the list.
 type Numbers []Number

@@ -232,7 +232,7 @@ func (s *Sender) account(number string) (whatsapp.Account, error) {
 	if !ok {
 		return whatsapp.Account{}, fmt.Errorf("number %s is not set up", number)
 	}
-	return whatsapp.Account{PhoneNumberID: n.PhoneNumberID, WABAID: n.WABAID, Token: n.AccessToken.Reveal()}, nil
+	return n.Account(), nil
 }
 
 // rate is what Meta lets the number send and receive, in messages a second.

@@ -22,7 +22,7 @@ func (s *Sender) Sync(ctx context.Context, id int64) error {
 	var errs []error
 	seen := make(map[string]bool)
 	for _, n := range m.Numbers {
-		account := whatsapp.Account{PhoneNumberID: n.PhoneNumberID, WABAID: n.WABAID, Token: n.AccessToken.Reveal()}
+		account := n.Account()
 		errs = append(errs, s.syncNumber(ctx, id, account), contact.RefreshBlocked(ctx, s.d, s.client, id, account))
 		if !seen[n.WABAID] {
 			seen[n.WABAID] = true

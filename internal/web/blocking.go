@@ -94,7 +94,7 @@ func (s *Server) block(w http.ResponseWriter, r *http.Request, v *visit) error {
 		err = errBlockWindow
 	default:
 		d := deed{action: citizenBlocked, kind: "contact", id: db.FormatID(p.ID), detail: map[string]any{"number": number.PhoneNumberID, "reason": reason}}
-		err = s.ask(r, v, d, func(ctx context.Context) error { return s.Client.Block(ctx, accountOf(number), addressee(p)) },
+		err = s.ask(r, v, d, func(ctx context.Context) error { return s.Client.Block(ctx, number.Account(), addressee(p)) },
 			func(ctx context.Context, tx *db.Tx) error {
 				return noteBlock(ctx, tx, v, p, number.PhoneNumberID, note)
 			})
@@ -134,7 +134,7 @@ func (s *Server) unblock(w http.ResponseWriter, r *http.Request, v *visit) error
 		return err
 	}
 	d := deed{action: citizenUnblocked, kind: "contact", id: db.FormatID(p.ID), detail: map[string]any{"number": number.PhoneNumberID}}
-	err = s.ask(r, v, d, func(ctx context.Context) error { return s.Client.Unblock(ctx, accountOf(number), addressee(p)) },
+	err = s.ask(r, v, d, func(ctx context.Context) error { return s.Client.Unblock(ctx, number.Account(), addressee(p)) },
 		func(ctx context.Context, tx *db.Tx) error {
 			tellConversations(tx, v, p)
 			return contact.SetBlocked(ctx, tx, v.municipality.ID, number.PhoneNumberID, p.ID, false)
@@ -204,7 +204,7 @@ func (s *Server) drawBlocked(w http.ResponseWriter, r *http.Request, v *visit, s
 func (s *Server) refreshBlocked(w http.ResponseWriter, r *http.Request, v *visit) error {
 	var failed []error
 	for _, n := range v.municipality.Numbers {
-		failed = append(failed, contact.RefreshBlocked(r.Context(), s.DB, s.Client, v.municipality.ID, accountOf(n)))
+		failed = append(failed, contact.RefreshBlocked(r.Context(), s.DB, s.Client, v.municipality.ID, n.Account()))
 	}
 	if err := metaFault(errors.Join(failed...)); err != nil {
 		return s.drawBlocked(w, r, v, statuses[fault.KindOf(err)], inWords(v, err))

@@ -9,15 +9,9 @@ import (
 
 	"github.com/filodiretto/filodiretto/internal/db"
 	"github.com/filodiretto/filodiretto/internal/fault"
-	"github.com/filodiretto/filodiretto/internal/municipality"
 	"github.com/filodiretto/filodiretto/internal/staff"
 	"github.com/filodiretto/filodiretto/internal/whatsapp"
 )
-
-// accountOf is how Meta is asked about one of our numbers.
-func accountOf(n municipality.Number) whatsapp.Account {
-	return whatsapp.Account{PhoneNumberID: n.PhoneNumberID, WABAID: n.WABAID, Token: n.AccessToken.Reveal()}
-}
 
 // deed is something done at Meta, as the audit trail tells it: ids and code words only.
 type deed struct {
