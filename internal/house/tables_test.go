@@ -103,7 +103,7 @@ func tablesIn(sql string) []string {
 // SQL stands with the noun that owns the table: an edge that asked the database by itself would have to know what
 // only the owner does.
 func TestEdgesAndWiringHoldNoSQL(t *testing.T) {
-	statement := regexp.MustCompile("^\\s*(?:SELECT|INSERT|UPDATE|DELETE|WITH)\\s")
+	statement := regexp.MustCompile(`^\s*(?:SELECT|INSERT|UPDATE|DELETE|WITH)\s`)
 	first := layer("api")
 	looked := 0
 	for _, f := range files(t, ".go") {

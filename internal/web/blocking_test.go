@@ -30,7 +30,7 @@ func blocked(b *browser, m *municipality.Municipality) things {
 	b.Helper()
 	made := blockable(b, m)
 	c := b.contact(m, made.id)
-	if err := b.meta.client.Block(b.Context(), accountOf(m.Numbers[0]), whatsapp.Person{Phone: c.Phone}); err != nil {
+	if err := b.meta.client.Block(b.Context(), m.Numbers[0].Account(), whatsapp.Person{Phone: c.Phone}); err != nil {
 		b.Fatal(err)
 	}
 	b.update(func(ctx context.Context, tx *db.Tx) error {
@@ -72,7 +72,7 @@ func TestBlockingACitizen(t *testing.T) {
 		if sent := d.outgoing(d.conversationOf(id)); len(sent) > 0 {
 			t.Errorf("%q was queued to a blocked citizen", sent)
 		}
-		if people, err := d.meta.client.Blocked(d.Context(), accountOf(d.rimini.Numbers[0])); err != nil || len(people) != 1 {
+		if people, err := d.meta.client.Blocked(d.Context(), d.rimini.Numbers[0].Account()); err != nil || len(people) != 1 {
 			t.Errorf("Meta's list is %v, error %v", people, err)
 		}
 
@@ -130,12 +130,12 @@ func TestTheBlockListIsReadFromMeta(t *testing.T) {
 	each(t, func(d *desk) {
 		sara := d.signedIn(d.rimini, d.hire(d.rimini, "Sara Due", staff.Supervisor))
 		c := d.contact(d.rimini, blockable(sara, d.rimini).id)
-		if err := d.meta.client.Block(d.Context(), accountOf(d.rimini.Numbers[0]), whatsapp.Person{Phone: c.Phone}); err != nil {
+		if err := d.meta.client.Block(d.Context(), d.rimini.Numbers[0].Account(), whatsapp.Person{Phone: c.Phone}); err != nil {
 			t.Fatal(err)
 		}
 		sara.post("/settings/blocked", nil).want(http.StatusSeeOther)
 		sara.get("/settings/blocked").contains(secretName)
-		if err := d.meta.client.Unblock(d.Context(), accountOf(d.rimini.Numbers[0]), whatsapp.Person{Phone: c.Phone}); err != nil {
+		if err := d.meta.client.Unblock(d.Context(), d.rimini.Numbers[0].Account(), whatsapp.Person{Phone: c.Phone}); err != nil {
 			t.Fatal(err)
 		}
 		sara.post("/settings/blocked", nil).want(http.StatusSeeOther)
