@@ -108,7 +108,7 @@ func (s *Server) drawNumber(w http.ResponseWriter, r *http.Request, v *visit, n 
 	if failed != nil && !told(failed) {
 		return failed
 	}
-	acc := accountOf(n)
+	acc := n.Account()
 	shown := page.NumberShown{Head: headOf(r, n, page.NumberState), Problem: problem}
 	var now whatsapp.PhoneNumber
 	var settings whatsapp.NumberSettings
@@ -192,7 +192,7 @@ func (s *Server) setPIN(w http.ResponseWriter, r *http.Request, v *visit) error 
 	pin := strings.TrimSpace(r.PostForm.Get("pin"))
 	err = error(errPIN)
 	if whatsapp.UsablePIN(pin) {
-		err = s.ask(r, v, deedOn(n, pinChanged, nil), func(ctx context.Context) error { return s.Client.SetPIN(ctx, accountOf(n), pin) })
+		err = s.ask(r, v, deedOn(n, pinChanged, nil), func(ctx context.Context) error { return s.Client.SetPIN(ctx, n.Account(), pin) })
 	}
 	if err != nil {
 		return s.drawNumber(w, r, v, n, page.NumberProblem{PIN: inWords(v, err)}, err)
@@ -210,7 +210,7 @@ func (s *Server) setIdentityCheck(w http.ResponseWriter, r *http.Request, v *vis
 	}
 	on := r.PostForm.Get("on") == "true"
 	err = s.ask(r, v, deedOn(n, identityCheckChanged, map[string]any{"on": on}), func(ctx context.Context) error {
-		return s.Client.SetIdentityCheck(ctx, accountOf(n), on)
+		return s.Client.SetIdentityCheck(ctx, n.Account(), on)
 	})
 	if err != nil {
 		return s.drawNumber(w, r, v, n, page.NumberProblem{Identity: inWords(v, err)}, err)
@@ -230,12 +230,12 @@ func (s *Server) setUsername(w http.ResponseWriter, r *http.Request, v *visit) e
 	name := strings.ToLower(strings.TrimPrefix(strings.TrimSpace(r.PostForm.Get("username")), "@"))
 	switch {
 	case r.PostForm.Get("do") == "give_up":
-		err = s.ask(r, v, deedOn(n, usernameGivenUp, nil), func(ctx context.Context) error { return s.Client.DeleteUsername(ctx, accountOf(n)) })
+		err = s.ask(r, v, deedOn(n, usernameGivenUp, nil), func(ctx context.Context) error { return s.Client.DeleteUsername(ctx, n.Account()) })
 	case whatsapp.UsernameProblem(name) != "":
 		err = errUsername
 	default:
 		err = s.ask(r, v, deedOn(n, usernameClaimed, map[string]any{"username": name}), func(ctx context.Context) error {
-			return s.Client.SetUsername(ctx, accountOf(n), name)
+			return s.Client.SetUsername(ctx, n.Account(), name)
 		})
 	}
 	if err != nil {
@@ -251,7 +251,7 @@ func (s *Server) profilePage(w http.ResponseWriter, r *http.Request, v *visit) e
 	if err != nil {
 		return err
 	}
-	p, err := s.Client.BusinessProfile(r.Context(), accountOf(n))
+	p, err := s.Client.BusinessProfile(r.Context(), n.Account())
 	shown := page.ProfileForm{Head: headOf(r, n, page.NumberProfile)}
 	if err != nil {
 		shown.Unread = inWords(v, metaFault(err))
@@ -324,7 +324,7 @@ func (s *Server) setProfile(w http.ResponseWriter, r *http.Request, v *visit) er
 	if name, why := p.Problem(); name != "" {
 		err = fault.New(fault.Invalid, "desk.number.problem_"+name+"_"+why)
 	} else {
-		err = s.ask(r, v, deedOn(n, profileChanged, nil), func(ctx context.Context) error { return s.Client.SetBusinessProfile(ctx, accountOf(n), p) })
+		err = s.ask(r, v, deedOn(n, profileChanged, nil), func(ctx context.Context) error { return s.Client.SetBusinessProfile(ctx, n.Account(), p) })
 	}
 	if err == nil {
 		return s.saved(w, r, v, n, page.NumberProfile)
@@ -358,11 +358,11 @@ func (s *Server) setPicture(w http.ResponseWriter, r *http.Request, v *visit) er
 	data, mime, err := pictureOf(w, r)
 	if err == nil {
 		err = s.ask(r, v, deedOn(n, pictureChanged, nil), func(ctx context.Context) error {
-			handle, err := s.Client.Upload(ctx, accountOf(n), "picture", mime, int64(len(data)), bytes.NewReader(data))
+			handle, err := s.Client.Upload(ctx, n.Account(), "picture", mime, int64(len(data)), bytes.NewReader(data))
 			if err != nil {
 				return err
 			}
-			return s.Client.SetProfilePicture(ctx, accountOf(n), handle)
+			return s.Client.SetProfilePicture(ctx, n.Account(), handle)
 		})
 	}
 	if err == nil {
@@ -372,7 +372,7 @@ func (s *Server) setPicture(w http.ResponseWriter, r *http.Request, v *visit) er
 		return err
 	}
 	shown := page.ProfileForm{Head: headOf(r, n, page.NumberProfile), PictureProblem: inWords(v, err)}
-	p, unread := s.Client.BusinessProfile(r.Context(), accountOf(n))
+	p, unread := s.Client.BusinessProfile(r.Context(), n.Account())
 	if unread != nil {
 		shown.Unread = inWords(v, metaFault(unread))
 	}
@@ -412,12 +412,12 @@ func (s *Server) picture(w http.ResponseWriter, r *http.Request, v *visit) error
 	if err != nil {
 		return err
 	}
-	p, err := s.Client.BusinessProfile(r.Context(), accountOf(n))
+	p, err := s.Client.BusinessProfile(r.Context(), n.Account())
 	if err != nil {
 		return metaFault(err)
 	}
 	var data bytes.Buffer
-	if _, err := s.Client.DownloadMedia(r.Context(), accountOf(n), p.Picture, &data, maxPicture); err != nil {
+	if _, err := s.Client.DownloadMedia(r.Context(), n.Account(), p.Picture, &data, maxPicture); err != nil {
 		return errNotFound.With(err)
 	}
 	found := mimetype.Detect(data.Bytes())
@@ -436,7 +436,7 @@ func (s *Server) suggestionsPage(w http.ResponseWriter, r *http.Request, v *visi
 	if err != nil {
 		return err
 	}
-	has, err := s.Client.Suggestions(r.Context(), accountOf(n))
+	has, err := s.Client.Suggestions(r.Context(), n.Account())
 	shown := page.SuggestionsForm{Head: headOf(r, n, page.NumberSuggestions)}
 	if err != nil {
 		shown.Unread = inWords(v, metaFault(err))
@@ -504,7 +504,7 @@ func (s *Server) setSuggestions(w http.ResponseWriter, r *http.Request, v *visit
 		err = fault.New(fault.Invalid, "desk.number.problem_"+what, "text", which)
 	} else {
 		err = s.ask(r, v, deedOn(n, suggestionsChanged, map[string]any{"prompts": len(wanted.Prompts), "commands": len(wanted.Commands)}),
-			func(ctx context.Context) error { return s.Client.SetSuggestions(ctx, accountOf(n), wanted) })
+			func(ctx context.Context) error { return s.Client.SetSuggestions(ctx, n.Account(), wanted) })
 	}
 	if err == nil {
 		return s.saved(w, r, v, n, page.NumberSuggestions)
@@ -555,7 +555,7 @@ func (s *Server) drawLinks(w http.ResponseWriter, r *http.Request, v *visit, n m
 	if failed != nil {
 		shown.Problem = inWords(v, failed)
 	}
-	links, err := s.Client.Links(r.Context(), accountOf(n))
+	links, err := s.Client.Links(r.Context(), n.Account())
 	if err != nil {
 		shown.Unread = inWords(v, metaFault(err))
 	}
@@ -591,12 +591,12 @@ func (s *Server) setLink(w http.ResponseWriter, r *http.Request, v *visit) error
 	code, text := field(r, "code"), cmp.Or(field(r, "text"), field(r, "list"))
 	switch count := utf8.RuneCountInString(text); {
 	case r.PostForm.Get("do") == "delete":
-		err = s.ask(r, v, deedOn(n, linkDeleted, map[string]any{"code": code}), func(ctx context.Context) error { return s.Client.DeleteLink(ctx, accountOf(n), code) })
+		err = s.ask(r, v, deedOn(n, linkDeleted, map[string]any{"code": code}), func(ctx context.Context) error { return s.Client.DeleteLink(ctx, n.Account(), code) })
 	case count == 0 || count > whatsapp.MaxLinkText:
 		err = errLinkText
 	default:
 		err = s.ask(r, v, deedOn(n, linkSaved, map[string]any{"code": code}), func(ctx context.Context) error {
-			_, err := s.Client.SaveLink(ctx, accountOf(n), code, text)
+			_, err := s.Client.SaveLink(ctx, n.Account(), code, text)
 			return err
 		})
 	}
@@ -614,7 +614,7 @@ func (s *Server) linkCode(w http.ResponseWriter, r *http.Request, v *visit) erro
 	if err != nil {
 		return err
 	}
-	links, err := s.Client.Links(r.Context(), accountOf(n))
+	links, err := s.Client.Links(r.Context(), n.Account())
 	if err != nil {
 		return metaFault(err)
 	}

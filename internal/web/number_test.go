@@ -36,7 +36,7 @@ func (d *desk) must(err error) {
 
 func pictured(b *browser, m *municipality.Municipality) things {
 	b.Helper()
-	acc, file := accountOf(m.Numbers[0]), photo(b.T)
+	acc, file := m.Numbers[0].Account(), photo(b.T)
 	handle, err := b.meta.client.Upload(b.Context(), acc, "stemma.jpg", "image/jpeg", int64(len(file)), bytes.NewReader(file))
 	b.must(err)
 	b.must(b.meta.client.SetProfilePicture(b.Context(), acc, handle))
@@ -46,7 +46,7 @@ func pictured(b *browser, m *municipality.Municipality) things {
 // shortLinked is a number with a link of it.
 func shortLinked(b *browser, m *municipality.Municipality) things {
 	b.Helper()
-	l, err := b.meta.client.SaveLink(b.Context(), accountOf(m.Numbers[0]), "", "LISTE")
+	l, err := b.meta.client.SaveLink(b.Context(), m.Numbers[0].Account(), "", "LISTE")
 	b.must(err)
 	return things{m.Numbers[0].PhoneNumberID + "/links/" + l.Code}
 }
@@ -54,13 +54,13 @@ func shortLinked(b *browser, m *municipality.Municipality) things {
 // added is a number that is new in the account.
 func added(b *browser, m *municipality.Municipality) things {
 	b.Helper()
-	id, err := b.meta.client.AddNumber(b.Context(), accountOf(m.Numbers[0]), "39", "0541"+db.FormatID(int64(100000+b.desk.db.IDs.New()%899999)), m.Name)
+	id, err := b.meta.client.AddNumber(b.Context(), m.Numbers[0].Account(), "39", "0541"+db.FormatID(int64(100000+b.desk.db.IDs.New()%899999)), m.Name)
 	b.must(err)
 	return things{id}
 }
 
 func (b *browser) newNumber(m *municipality.Municipality, id string) whatsapp.Account {
-	acc := accountOf(m.Numbers[0])
+	acc := m.Numbers[0].Account()
 	acc.PhoneNumberID = id
 	return acc
 }
@@ -97,7 +97,7 @@ func TestProfileOfANumber(t *testing.T) {
 		ada.post(ours+"/profile", url.Values{"about": {strings.Repeat("è", 140)}, "email": {"urp@comune.example"}}).want(http.StatusUnprocessableEntity).contains("al massimo 139 caratteri", "urp@comune.example")
 		ada.post(ours+"/profile", url.Values{"about": {"Sportello"}, "website": {"www.comune.example"}}).want(http.StatusUnprocessableEntity).contains("con https:// davanti")
 		ada.post(ours+"/profile", url.Values{"about": {"Sportello"}, "email": {"urp@comune.example"}, "website": {"https://www.comune.example", ""}, "vertical": {"GOVT"}}).want(http.StatusSeeOther)
-		p, err := d.meta.client.BusinessProfile(d.Context(), accountOf(d.rimini.Numbers[0]))
+		p, err := d.meta.client.BusinessProfile(d.Context(), d.rimini.Numbers[0].Account())
 		if err != nil || p.About != "Sportello" || p.Vertical != "GOVT" || len(p.Websites) != 1 || p.Address != "" {
 			t.Errorf("Meta has %+v, error %v", p, err)
 		}
@@ -162,7 +162,7 @@ func TestSuggestionsAreUnderstood(t *testing.T) {
 		ada.post(ours+"/suggestions", url.Values{"prompt": {strings.Repeat("x", 81)}}).want(http.StatusUnprocessableEntity).contains("80 caratteri al massimo")
 		ada.post(ours+"/suggestions", url.Values{"command": {"le liste"}, "hint": {"x"}}).want(http.StatusUnprocessableEntity).contains("una parola sola")
 		ada.post(ours+"/suggestions", url.Values{"prompt": {"LISTE", ""}, "command": {"/Liste", ""}, "hint": {"Le mie iscrizioni", ""}}).want(http.StatusSeeOther)
-		s, err := d.meta.client.Suggestions(d.Context(), accountOf(d.rimini.Numbers[0]))
+		s, err := d.meta.client.Suggestions(d.Context(), d.rimini.Numbers[0].Account())
 		if err != nil || len(s.Prompts) != 1 || len(s.Commands) != 1 || s.Commands[0] != (whatsapp.Command{Name: "liste", Hint: "Le mie iscrizioni"}) {
 			t.Errorf("Meta has %+v, error %v", s, err)
 		}
@@ -175,7 +175,7 @@ func TestShortLinks(t *testing.T) {
 		ada.get(ours + "/links").want(http.StatusOK).contains("Emergenze: ISCRIZIONE ON EMERGENZE")
 		ada.post(ours+"/links", url.Values{}).want(http.StatusUnprocessableEntity).contains("da 1 a 140 caratteri")
 		ada.post(ours+"/links", url.Values{"list": {"ISCRIZIONE ON EMERGENZE"}}).want(http.StatusSeeOther)
-		links, err := d.meta.client.Links(d.Context(), accountOf(d.rimini.Numbers[0]))
+		links, err := d.meta.client.Links(d.Context(), d.rimini.Numbers[0].Account())
 		if err != nil || len(links) != 1 {
 			t.Fatalf("links %v, error %v", links, err)
 		}

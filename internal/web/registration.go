@@ -37,7 +37,7 @@ const germany = "DE"
 func accountsOf(v *visit) (accounts []whatsapp.Account) {
 	for _, n := range v.municipality.Numbers {
 		if !slices.ContainsFunc(accounts, func(a whatsapp.Account) bool { return a.WABAID == n.WABAID }) {
-			accounts = append(accounts, accountOf(n))
+			accounts = append(accounts, n.Account())
 		}
 	}
 	return accounts
