@@ -480,12 +480,12 @@ func proposedSuggestions(v *visit) (s whatsapp.Suggestions) {
 			s.Prompts = append(s.Prompts, words)
 		}
 	}
-	for _, word := range f.Subscription.Status {
+	if len(f.Subscription.Status) > 0 {
+		word := f.Subscription.Status[0]
 		s.Prompts = append(s.Prompts, word)
 		if !strings.Contains(word, " ") {
 			s.Commands = append(s.Commands, whatsapp.Command{Name: strings.ToLower(word), Hint: f.Locale.T("desk.number.propose_lists")})
 		}
-		break
 	}
 	s.Commands = append(s.Commands, whatsapp.Command{Name: "stop", Hint: f.Locale.T("desk.number.propose_stop")})
 	return s
