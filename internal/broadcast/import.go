@@ -120,6 +120,9 @@ func columnsOf(names []string) (map[string]int, error) {
 	return at, nil
 }
 
+// oldest is the first year of consents: what lies before is a slip, or the zero that means no date.
+const oldest = 1900
+
 // importRow reads a row, and tells what is wrong with it.
 func importRow(record []string, at map[string]int, now time.Time) (row ImportRow, trouble string) {
 	field := func(name string) string {
@@ -136,7 +139,7 @@ func importRow(record []string, at map[string]int, now time.Time) (row ImportRow
 		return row, "the phone is none: write it as +39 347 1234567"
 	case row.Basis == "":
 		return row, "it states no basis: why may this person be written to?"
-	case err != nil:
+	case err != nil || date.Year() < oldest:
 		return row, "the date is none: write it as 2026-03-02"
 	case date.After(now):
 		return row, "the date is in the future"

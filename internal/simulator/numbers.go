@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
 	"regexp"
 	"slices"
@@ -225,6 +226,10 @@ func (s *Server) changeNumber(g *graphRequest, n *number) (any, *graphError) {
 	return success, nil
 }
 
+// verticals are what a business may be.
+var verticals = []string{"UNDEFINED", "OTHER", "AUTO", "BEAUTY", "APPAREL", "EDU", "ENTERTAIN", "EVENT_PLAN", "FINANCE", "GROCERY", "GOVT", "HOTEL", "HEALTH",
+	"NONPROFIT", "PROF_SERVICES", "RETAIL", "TRAVEL", "RESTAURANT", "ALCOHOL", "ONLINE_GAMBLING", "PHYSICAL_GAMBLING", "OTC_DRUGS", "MATRIMONY_SERVICE"}
+
 // profileLimits are the profile's texts with their greatest length.
 var profileLimits = map[string]int{"about": 139, "address": 256, "description": 512, "email": 128}
 
@@ -261,6 +266,9 @@ func (s *Server) setProfile(n *number, body []byte) (any, *graphError) {
 	if about, ok := in["about"].(string); ok && about == "" {
 		return nil, refuse(100, "Param about may not be empty.")
 	}
+	if vertical, ok := in["vertical"]; ok && !slices.Contains(verticals, fmt.Sprint(vertical)) {
+		return nil, refuse(100, "Param vertical must be one of {%s}.", strings.Join(verticals, ", "))
+	}
 	picture := ""
 	if handle, ok := in["profile_picture_handle"]; ok {
 		var err *graphError
@@ -277,9 +285,8 @@ func (s *Server) setProfile(n *number, body []byte) (any, *graphError) {
 	if n.state.Profile == nil {
 		n.state.Profile = map[string]any{}
 	}
-	for name, value := range in {
-		n.state.Profile[name] = value
-	}
+	maps.Copy(n.state.Profile, in)
+	maps.DeleteFunc(n.state.Profile, func(_ string, value any) bool { return value == "" }) // what is emptied is not there
 	s.saver.touch()
 	return success, nil
 }

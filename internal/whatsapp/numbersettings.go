@@ -23,7 +23,9 @@ type NumberSettings struct {
 }
 
 // LocalStorage tells that messages rest in the country of StorageRegion.
-func (s NumberSettings) LocalStorage() bool { return s.Storage == "IN_COUNTRY_STORAGE_ENABLED" }
+func (s NumberSettings) LocalStorage() bool {
+	return strings.EqualFold(s.Storage, "IN_COUNTRY_STORAGE_ENABLED")
+}
 
 // NumberSettings reads the switches of the account's number.
 func (c *Client) NumberSettings(ctx context.Context, acc Account) (NumberSettings, error) {

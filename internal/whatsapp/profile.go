@@ -98,11 +98,14 @@ func (c *Client) SetBusinessProfile(ctx context.Context, acc Account, p Business
 	if sites == nil {
 		sites = []string{}
 	}
-	err := c.post(ctx, acc, "whatsapp_business_profile", map[string]any{
+	body := map[string]any{
 		"messaging_product": "whatsapp", "about": p.About, "address": p.Address, "description": p.Description,
-		"email": p.Email, "websites": sites, "vertical": p.Vertical,
-	})
-	if err != nil {
+		"email": p.Email, "websites": sites,
+	}
+	if p.Vertical != "" { // Meta takes an empty text for the others, which are gone then; a vertical is one of its list
+		body["vertical"] = p.Vertical
+	}
+	if err := c.post(ctx, acc, "whatsapp_business_profile", body); err != nil {
 		return fmt.Errorf("write the profile of number %s: %w", acc.PhoneNumberID, err)
 	}
 	return nil
