@@ -163,6 +163,7 @@ var corrections = []correction{
 	{schemaAt("MediaObject_1/oneOf/0/properties"), has(object{"filename": str, "voice": boolean}), "a document has a name, and a sound may be a voice note", "messages/document-messages; messages/audio-messages"},
 	{schemaAt("MediaObject_1/oneOf/1/properties"), has(object{"filename": str}), "a document by link has a name too", "messages/document-messages"},
 	{schemaAt("MediaObject/oneOf/0/properties"), has(object{"filename": str}), "the document of a template has a name", "templates/components"},
+	{schemaAt("MediaObject/oneOf/1/properties"), has(object{"filename": str}), "one by link in a header too", "messages/interactive-cta-url-messages"},
 	{schemaAt("LanguageObject/required"), without("policy"), "there is but one policy, and Meta's own examples leave it out", "templates/overview"},
 	{schemaAt("ParameterObject/properties"), has(object{"parameter_name": str}), "variables may have names", "templates/overview"},
 	{"#/components/schemas", has(object{"LocationParameter": object{"type": "object", "required": list{"type", "location"}, "properties": object{
@@ -252,6 +253,10 @@ var corrections = []correction{
 	{schemaAt("ButtonMessage"), namesakes("_1", "BaseMessageProperties"), "the same", "webhooks/reference/messages/button"},
 	{schemaAt("InteractiveMessageReply"), namesakes("_1", "BaseMessageProperties"), "the same", "webhooks/reference/messages/interactive"},
 	{schemaAt("SystemMessage"), namesakes("_1", "BaseMessageProperties"), "the same", "webhooks/reference/messages/system"},
+	{schemaAt("OrderMessage"), namesakes("_1", "BaseMessageProperties"), "the same", "webhooks/reference/messages/order"},
+	{schemaAt("UnsupportedMessage"), namesakes("_1", "BaseMessageProperties"), "the same", "webhooks/reference/messages/unsupported"},
+	{schemaAt("UnsupportedMessage"), namesakes("_2", "ErrorObject"), "of the errors, those of webhooks", "webhooks/reference/messages/unsupported"},
+	{schemaAt("UnsupportedMessage/allOf/1/properties"), has(object{"unsupported": object{"type": "object", "required": list{"type"}, "properties": object{"type": str}}}), "what it was", "webhooks/reference/messages/unsupported"},
 	{schemaAt("BaseMessageProperties_1/properties"), has(object{"from_user_id": str}), "the sender's user id", "business-scoped-user-ids"},
 	{schemaAt("BaseMessageProperties_1/required"), without("from"), "a sender with a username may have no phone to show", "business-scoped-user-ids"},
 	{schemaAt("ContextObject/required"), without("referred_product"), "a reply is to a message, and seldom about a product", "webhooks/reference/messages/text"},

@@ -4,6 +4,7 @@ package described
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"maps"
 	"net/http"
@@ -31,7 +32,7 @@ func TestBothEndsAreAsMetaDescribesThem(t *testing.T) {
 	w.tellEverything()
 	w.refuseEverything()
 	w.checkAllEdges()
-	w.checkAllFields()
+	w.checkUnderstood()
 	if d == nil {
 		return
 	}
@@ -140,9 +141,17 @@ var undescribed = map[string]string{
 	"get {Phone-Number-ID}/username_suggestions": "the same",
 	"delete {Phone-Number-ID}/contact_book":      "newer than the description (business-scoped-user-ids)",
 
-	"field message_template_status_update": "the description has no webhooks but those of messages and groups (webhooks/reference/message_template_status_update)",
-	"field template_category_update":       "the same (webhooks/reference/template_category_update)",
-	"field user_preferences":               "the same (webhooks/reference/user_preferences)",
+	"field account_alerts":                  "the description has no webhooks but those of messages and groups (webhooks/reference/account_alerts)",
+	"field account_review_update":           "the same (webhooks/reference/account_review_update)",
+	"field account_update":                  "the same (webhooks/reference/account_update)",
+	"field business_capability_update":      "the same (webhooks/reference/business_capability_update)",
+	"field message_template_quality_update": "the same (webhooks/reference/message_template_quality_update)",
+	"field phone_number_name_update":        "the same (webhooks/reference/phone_number_name_update)",
+	"field phone_number_quality_update":     "the same (webhooks/reference/phone_number_quality_update)",
+	"field security":                        "the same (webhooks/reference/security)",
+	"field message_template_status_update":  "the same (webhooks/reference/message_template_status_update)",
+	"field template_category_update":        "the same (webhooks/reference/template_category_update)",
+	"field user_preferences":                "the same (webhooks/reference/user_preferences)",
 }
 
 // call is a method of the client in use.
@@ -233,8 +242,6 @@ func (w *wire) calls() []call {
 			return w.sendFileInTemplate(c, kind, id)
 		}}
 	}
-	buttons, _ := whatsapp.ButtonsMessage("Vuole gli avvisi?", "Comune di Prova", []whatsapp.Choice{{ID: "si", Title: "Sì"}, {ID: "no", Title: "No"}})
-	rows, _ := whatsapp.ListMessage("Scelga una lista", "Comune di Prova", "Liste", []whatsapp.Choice{{ID: "a", Title: "Emergenze", Description: "Allerte"}, {ID: "b", Title: "Scuola"}})
 	all := []call{
 		send(whatsapp.OutgoingMessage{Type: whatsapp.KindText, Text: "Buongiorno", PreviewURL: true, ReplyTo: written, CallbackData: "2"}),
 		send(whatsapp.OutgoingMessage{Recipient: w.userID(), Type: whatsapp.KindText, Text: "Buongiorno"}),
@@ -252,12 +259,15 @@ func (w *wire) calls() []call {
 		send(whatsapp.OutgoingMessage{Type: whatsapp.KindReaction, Reaction: &whatsapp.Reaction{Emoji: "👍"}}),
 		send(whatsapp.OutgoingMessage{Type: whatsapp.KindReaction, Reaction: &whatsapp.Reaction{}}),
 		send(whatsapp.OutgoingMessage{Type: whatsapp.KindContacts, Contacts: []whatsapp.ContactCard{card}}),
-		send(whatsapp.OutgoingMessage{Type: whatsapp.KindInteractive, Interactive: buttons}),
-		send(whatsapp.OutgoingMessage{Type: whatsapp.KindInteractive, Interactive: rows}),
 	}
-	for _, form := range interactive {
-		all = append(all, send(whatsapp.OutgoingMessage{Type: whatsapp.KindInteractive, Interactive: []byte(form)}))
+	for _, i := range interactive {
+		form, err := i.MarshalJSON()
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		all = append(all, send(whatsapp.OutgoingMessage{Type: whatsapp.KindInteractive, Interactive: form}))
 	}
+	all = append(all, send(whatsapp.OutgoingMessage{Type: whatsapp.KindInteractive, Interactive: []byte(flow)}))
 	all = append(all, w.administration()...)
 	return append(all,
 		send(whatsapp.OutgoingMessage{Type: whatsapp.KindTemplate, Template: &whatsapp.OutgoingTemplate{Name: "hello_world", Language: "en_US"}}),
@@ -310,13 +320,19 @@ var card = whatsapp.ContactCard{
 	Birthday:  "1990-01-31",
 }
 
-// interactive are forms beside those that functions of the client build.
-var interactive = []string{
-	`{"type":"cta_url","header":{"type":"text","text":"Modulo"},"body":{"text":"Apra il modulo"},"footer":{"text":"URP"},"action":{"name":"cta_url","parameters":{"display_text":"Apri","url":"https://comune.example/modulo"}}}`,
-	`{"type":"location_request_message","body":{"text":"Dov'è la buca?"},"action":{"name":"send_location"}}`,
-	`{"type":"contact_request","body":{"text":"Ci lascia il numero?"},"action":{"name":"request_contact_info"}}`,
-	`{"type":"flow","body":{"text":"Prenoti lo sportello"},"action":{"name":"flow","parameters":{"flow_message_version":"3","flow_id":"777001","flow_cta":"Prenota","flow_token":"t-1","mode":"published","flow_action":"navigate","flow_action_payload":{"screen":"START","data":{"ufficio":"anagrafe"}}}}}`,
+// interactive are the forms that the client builds.
+var interactive = []whatsapp.Interactive{
+	{Kind: whatsapp.InteractiveButtons, Body: "Vuole gli avvisi?", Footer: "Comune di Prova", Choices: []whatsapp.Choice{{ID: "si", Title: "Sì"}, {ID: "no", Title: "No"}}},
+	{Kind: whatsapp.InteractiveButtons, Body: "È questa la buca?", File: &whatsapp.OutgoingMedia{Link: "https://comune.example/buca.jpg"}, FileAs: whatsapp.KindImage, Choices: []whatsapp.Choice{{ID: "si", Title: "Sì"}}},
+	{Kind: whatsapp.InteractiveList, Header: "Liste", Body: "Scelga una lista", Footer: "Comune di Prova", Button: "Liste", Choices: []whatsapp.Choice{{ID: "a", Title: "Emergenze", Description: "Allerte"}, {ID: "b", Title: "Scuola"}}},
+	{Kind: whatsapp.InteractiveLink, Header: "Modulo", Body: "Apra il modulo", Footer: "URP", Button: "Apri", URL: "https://comune.example/modulo"},
+	{Kind: whatsapp.InteractiveLink, File: &whatsapp.OutgoingMedia{Link: "https://comune.example/modulo.pdf", Filename: "modulo.pdf"}, FileAs: whatsapp.KindDocument, Body: "Apra il modulo", Button: "Apri", URL: "https://comune.example/modulo"},
+	{Kind: whatsapp.InteractiveLocation, Body: "Dov'è la buca?"},
+	{Kind: whatsapp.InteractiveContact, Body: "Ci lascia il numero?"},
 }
+
+// flow is a form that the client passes on and does not build.
+const flow = `{"type":"flow","body":{"text":"Prenoti lo sportello"},"action":{"name":"flow","parameters":{"flow_message_version":"3","flow_id":"777001","flow_cta":"Prenota","flow_token":"t-1","mode":"published","flow_action":"navigate","flow_action_payload":{"screen":"START","data":{"ufficio":"anagrafe"}}}}}`
 
 // sendTemplate reads a template and sends it filled.
 func (w *wire) sendTemplate(name string, params whatsapp.TemplateParameters) func(c *whatsapp.Client) error {
@@ -404,6 +420,10 @@ func (w *wire) tellEverything() {
 		{"list_reply": object{"id": "a", "title": "Emergenze", "description": "Allerte"}, "reply_to": answered},
 		{"list_reply": object{"id": "b", "title": "Scuola"}, "reply_to": answered},
 		{"button": object{"payload": "basta", "text": "Basta"}, "reply_to": answered},
+		{"raw": object{"type": "order", "order": object{"catalog_id": "194836987003835", "text": "", "product_items": list{
+			object{"product_retailer_id": "sacchi-blu", "quantity": 2, "item_price": 1.5, "currency": "EUR"}}}}},
+		{"raw": object{"type": "unsupported", "errors": list{object{"code": 131051, "title": "Message type unknown", "message": "Message type unknown",
+			"error_data": object{"details": "Message type is currently not supported."}}}, "unsupported": object{"type": "poll"}}},
 	} {
 		w.write(maria, content)
 	}
@@ -415,6 +435,7 @@ func (w *wire) tellEverything() {
 	w.control("POST", "citizens/"+maria+"/preferences", object{"marketing": "resume"})
 	w.control("PUT", "templates", object{"name": "avviso", "language": "it", "status": "PAUSED"})
 	w.control("PUT", "templates", object{"name": "luogo", "language": "it", "category": "MARKETING"})
+	w.control("PUT", "templates", object{"name": "modulo", "language": "it", "quality": "YELLOW"})
 	w.hear("delivered", object{})
 	w.hear("read", object{})
 	w.hear("failed", object{"not_on_whatsapp": true})
@@ -434,12 +455,13 @@ func (w *wire) tellEverything() {
 		return slices.ContainsFunc(asList(c["value"].(object)["statuses"]), func(s object) bool { return s["recipient_id"] == nil })
 	})
 	w.tellTogether()
+	w.tellEvents()
 	w.graph("POST", number+"/settings", object{"user_identity_change": object{"enable_identity_key_check": true}})
 	w.write(maria, object{"text": "Con identità"})
 	w.control("POST", "citizens/"+maria+"/change_identity", nil)
 	w.control("POST", "citizens/"+maria+"/change_user_id", nil)
 	w.control("POST", "citizens/"+maria+"/change_number", object{"phone": "+393478888888"})
-	for _, field := range []string{"message_template_status_update", "template_category_update", "user_preferences"} {
+	for _, field := range w.fields() {
 		w.await(field, func(c object) bool { return c["field"] == field })
 	}
 	for _, kind := range []string{"user_changed_number", "user_changed_user_id", "customer_identity_changed"} {
@@ -449,6 +471,28 @@ func (w *wire) tellEverything() {
 				return system["type"] == kind
 			})
 		})
+	}
+}
+
+// tellEvents makes Meta do to the account whatever it may, and undo what would be in the way.
+func (w *wire) tellEvents() {
+	w.t.Helper()
+	w.control("PUT", "delays", object{"upgrade": "1ms"})
+	for _, event := range []object{
+		{"event": "messaging_limit", "limit": "TIER_2K"}, {"event": "messaging_limit"},
+		{"event": "throughput_upgrade"},
+		{"event": "restriction", "for": "3d"}, {"event": "restriction", "end": true},
+		{"event": "violation"},
+		{"event": "ban"}, {"event": "ban", "end": true},
+		{"event": "payment_failure"}, {"event": "payment_failure", "end": true},
+		{"event": "maintenance"}, {"event": "maintenance", "end": true},
+		{"event": "token", "type": "restored"},
+		{"event": "name", "name": "Comune di Prova", "decision": "REJECTED"}, {"event": "name", "name": "Comune di Prova"},
+		{"event": "security"},
+		{"event": "alert"},
+		{"event": "review"},
+	} {
+		w.control("POST", "events", event)
 	}
 }
 
@@ -550,14 +594,38 @@ func (w *wire) checkAllEdges() {
 	}
 }
 
-var field = regexp.MustCompile(`Field:\s+"([a-z_]+)"`)
+var field = regexp.MustCompile(`(?:Field:\s+|s\.tell\(a, )"([a-z_]+)"`)
 
-// checkAllFields asks that a webhook of every field that the simulator knows has come.
-func (w *wire) checkAllFields() {
+// fields are those of whose webhooks the simulator's source speaks.
+func (w *wire) fields() (names []string) {
 	w.t.Helper()
 	for _, m := range field.FindAllStringSubmatch(w.source(), -1) {
-		if !slices.ContainsFunc(w.desk.changes(), func(c object) bool { return c["field"] == m[1] }) {
-			w.t.Errorf("no webhook of the field %s came", m[1])
+		names = append(names, m[1])
+	}
+	if len(names) == 0 {
+		w.t.Fatal("the simulator's source speaks of no webhooks")
+	}
+	return names
+}
+
+// checkUnderstood asks that the client understands whatever the simulator tells, and all of it.
+func (w *wire) checkUnderstood() {
+	w.t.Helper()
+	for _, change := range w.desk.changes() {
+		raw, err := json.Marshal(object{"object": "whatsapp_business_account", "entry": list{object{"id": waba, "changes": list{change}}}})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		hook, err := whatsapp.ParseWebhook(raw)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		c := hook.Changes[0]
+		for _, bad := range c.Bad {
+			w.t.Errorf("not understood: %s: %s", bad.Detail, raw)
+		}
+		if told := c.News(); c.Field != "messages" && c.Field != "user_preferences" && told.Event == "" && len(told.Facts) == 0 {
+			w.t.Errorf("nothing is understood of %s", raw)
 		}
 	}
 }

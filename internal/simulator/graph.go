@@ -365,14 +365,14 @@ func unsupported(g *graphRequest) *graphError {
 	return &graphError{Code: 2500, Title: "Unknown path components: /" + strings.TrimSuffix(g.edge+"/"+g.rest, "/")}
 }
 
-// project keeps the fields asked for, or the usual ones; the id always.
+// project keeps the fields asked for, or the usual ones; the id, where there is one, always.
 func project(node map[string]any, fields string, usual []string) map[string]any {
 	wanted := usual
 	if fields != "" {
 		wanted = fieldNames(fields)
 	}
-	out := map[string]any{"id": node["id"]}
-	for _, name := range wanted {
+	out := map[string]any{}
+	for _, name := range append([]string{"id"}, wanted...) {
 		if v, ok := node[name]; ok {
 			out[name] = v
 		}

@@ -83,7 +83,11 @@ func (n *number) listLinks(code string, q url.Values, self string) (any, *graphE
 	if code != "" && len(items) == 0 {
 		return nil, refuse(100, "There is no code %s.", code)
 	}
-	return paginate(items, q, self, []string{"code", "prefilled_message", "deep_link_url"})
+	page, err := paginate(items, q, self, []string{"code", "prefilled_message", "deep_link_url"})
+	if code != "" { // a list of one has no pages
+		delete(page, "paging")
+	}
+	return page, err
 }
 
 func (s *Server) deleteLink(n *number, code string) (any, *graphError) {
