@@ -30,16 +30,23 @@ type history struct {
 	messages int
 	span     time.Duration // over which the messages are spread
 	ago      time.Duration // since the last; 0 is now
-	open     float64       // share of the conversations that are open
+	open     float64       // share of the citizens whose last conversation is open
+	talks    int           // conversations of each citizen, one after the other; 0 is 1
 	answered conversation.Status
 }
 
-// person is a citizen of the history and their conversation.
+// person is a citizen of the history and their conversations, of which only the last may be open.
 type person struct {
-	contact, conversation int64
-	written               int // messages so far
-	last                  writtenMessage
-	open                  bool
+	contact int64
+	talks   []talk
+	open    bool
+}
+
+type talk struct {
+	conversation int64
+	written      int // messages so far
+	first        time.Time
+	last         writtenMessage
 }
 
 type writtenMessage struct {
@@ -65,8 +72,16 @@ const perTransaction = 5000
 
 // write fills the installation and returns our own messages, oldest first.
 func (h history) write(ctx context.Context) ([]sentMessage, error) {
+	sent, err := h.writeFor(ctx, make([]person, h.citizens))
+	if err != nil {
+		return nil, err
+	}
+	return sent, h.settle(ctx)
+}
+
+// writeFor is write for these people, who get their ids by it.
+func (h history) writeFor(ctx context.Context, people []person) ([]sentMessage, error) {
 	start := h.start()
-	people := make([]person, h.citizens)
 	if err := h.writePeople(ctx, people, start); err != nil {
 		return nil, err
 	}
@@ -79,10 +94,7 @@ func (h history) write(ctx context.Context) ([]sentMessage, error) {
 		}
 		sent = append(sent, part...)
 	}
-	if err := h.writeConversations(ctx, people); err != nil {
-		return nil, err
-	}
-	return sent, h.settle(ctx)
+	return sent, h.writeConversations(ctx, people)
 }
 
 func (h history) start() time.Time {
@@ -118,7 +130,10 @@ func (h history) writePeople(ctx context.Context, people []person, at time.Time)
 			var contacts, addresses [][]any
 			var docs []db.Doc
 			for i := from; i < min(len(people), from+perTransaction); i++ {
-				people[i].contact, people[i].conversation, people[i].open = tx.NewID(), tx.NewID(), rand.Float64() < h.open
+				people[i] = person{contact: tx.NewID(), talks: make([]talk, max(1, h.talks)), open: rand.Float64() < h.open}
+				for j := range people[i].talks {
+					people[i].talks[j].conversation = tx.NewID()
+				}
 				contacts = append(contacts, []any{m, people[i].contact, personName(i), phone(i), at, at})
 				addresses = append(addresses, []any{m, "phone", phone(i), people[i].contact, at})
 				docs = append(docs, db.Doc{ID: people[i].contact, Text: personName(i) + " " + phone(i) + " " + strings.TrimPrefix(phone(i), "39")})
@@ -147,11 +162,13 @@ func (h history) writeMessages(ctx context.Context, people []person, start time.
 		var rows [][]any
 		var docs []db.Doc
 		for i := from; i < to; i++ {
-			citizen := i % len(people)
-			if i >= len(people) {
+			stretch := h.messages/len(people[0].talks) + 1
+			citizen := i % stretch
+			if citizen >= len(people) {
 				citizen = int(float64(len(people)) * rand.Float64() * rand.Float64())
 			}
 			p := &people[citizen]
+			c := &p.talks[i/stretch]
 			at := start.Add(step * time.Duration(i)).Truncate(time.Microsecond)
 			w := writtenMessage{id: h.id(tx, at), at: at, direction: "in", text: prose(4 + rand.IntN(25))}
 			external := fmt.Sprintf("wamid.HBgLHISTORY%032d", w.id)
@@ -161,9 +178,11 @@ func (h history) writeMessages(ctx context.Context, people []person, start time.
 				w.direction, status, author, kind, accepted = "out", h.answered, "Anna", "operator", &at
 				sent = append(sent, sentMessage{id: db.FormatID(w.id), external: external, citizen: citizen})
 			}
-			p.written++
-			p.last = w
-			rows = append(rows, []any{m, w.id, p.conversation, p.contact, phoneNumberID, w.direction, conversation.TypeText, w.text,
+			if c.written++; c.written == 1 {
+				c.first = at
+			}
+			c.last = w
+			rows = append(rows, []any{m, w.id, c.conversation, p.contact, phoneNumberID, w.direction, conversation.TypeText, w.text,
 				external, int16(status), kind, author, at, at, at, accepted})
 			docs = append(docs, db.Doc{ID: w.id, Text: w.text})
 		}
@@ -181,22 +200,26 @@ func (h history) writeConversations(ctx context.Context, people []person) error 
 		err := h.in.d.Update(ctx, func(ctx context.Context, tx *db.Tx) error {
 			var rows, events [][]any
 			for _, p := range people[from:min(len(people), from+perTransaction)] {
-				if p.written == 0 {
-					continue
+				for i, c := range p.talks {
+					if c.written == 0 {
+						continue
+					}
+					open := p.open && i == len(p.talks)-1
+					state, unread := "resolved", 0
+					var resolved, waiting *time.Time
+					if open {
+						state = "open"
+					} else {
+						resolved = &c.last.at
+						events = append(events, []any{m, tx.NewID(), c.conversation, p.contact, phoneNumberID, c.last.at, "resolved", "operator", 1, "Anna"})
+					}
+					if open && c.last.direction == "in" {
+						waiting, unread = &c.last.at, 1
+					}
+					rows = append(rows, []any{m, c.conversation, phoneNumberID, p.contact, state, unread, c.first, waiting,
+						c.last.at, c.last.at, c.last.id, c.last.direction, conversation.TypeText, strings.ToValidUTF8(c.last.text[:min(len(c.last.text), 100)], ""), resolved})
+					events = append(events, []any{m, tx.NewID(), c.conversation, p.contact, phoneNumberID, c.first, "opened", "", 0, ""})
 				}
-				state, unread := "resolved", 0
-				var resolved, waiting *time.Time
-				if p.open {
-					state = "open"
-				} else {
-					resolved = &p.last.at
-				}
-				if p.open && p.last.direction == "in" {
-					waiting, unread = &p.last.at, 1
-				}
-				rows = append(rows, []any{m, p.conversation, phoneNumberID, p.contact, state, unread, p.last.at, waiting,
-					p.last.at, p.last.at, p.last.id, p.last.direction, conversation.TypeText, strings.ToValidUTF8(p.last.text[:min(len(p.last.text), 100)], ""), resolved})
-				events = append(events, []any{m, tx.NewID(), p.conversation, p.contact, phoneNumberID, p.last.at, "opened", "", 0, ""})
 			}
 			if err := insert(ctx, tx, "conversation", conversationColumns, rows); err != nil {
 				return err
@@ -213,8 +236,13 @@ func (h history) writeConversations(ctx context.Context, people []person) error 
 // settle leaves PostgreSQL's tables as they are when its own housekeeping has come round. The journal is
 // spared: of a table that is empty it would believe that it stays so.
 func (h history) settle(ctx context.Context) error {
-	if h.in.d.Engine == db.SQLite {
-		return nil // it has no housekeeping
+	return h.in.tidy(ctx, "contact, contact_address, contact_search, conversation, conversation_event, message, message_search")
+}
+
+// tidy has PostgreSQL do its housekeeping on tables.
+func (in *installation) tidy(ctx context.Context, tables string) error {
+	if in.d.Engine == db.SQLite {
+		return nil // it has none
 	}
-	return execute(ctx, h.in.address, "VACUUM (ANALYZE) contact, contact_address, contact_search, conversation, conversation_event, message, message_search")
+	return execute(ctx, in.address, "VACUUM (ANALYZE) "+tables)
 }

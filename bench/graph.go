@@ -89,7 +89,7 @@ func (g *graph) reply(r *http.Request, body []byte, at time.Time) string {
 	case strings.HasSuffix(r.URL.Path, "/message_templates"):
 		return `{"data":[{"id":"1","name":"` + templateName + `","language":"it","status":"APPROVED","category":"UTILITY","parameter_format":"POSITIONAL",` +
 			`"components":[{"type":"BODY","text":"Il Comune informa: {{1}}. Per non ricevere avvisi scrivi STOP."}]}]}`
-	case r.Method == http.MethodGet && strings.HasPrefix(path.Base(r.URL.Path), phoneNumberID[:len(phoneNumberID)-2]):
+	case r.Method == http.MethodGet && len(path.Base(r.URL.Path)) == len(phoneNumberID):
 		return `{"id":"` + path.Base(r.URL.Path) + `","display_phone_number":"+39 0541 123456","verified_name":"Comune di Prova","status":"CONNECTED",` +
 			`"quality_rating":"GREEN","throughput":{"level":"HIGH"}}`
 	}

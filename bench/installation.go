@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -59,6 +60,10 @@ calendars:
 policy: {version: "1", text: "Informativa di prova."}
 lists:
   - {keyword: ` + list + `, name: Avvisi, kind: notice}
+  - {keyword: ` + emergencies + `, name: Emergenze, kind: emergency}
+  - {keyword: ` + events + `, name: Eventi, kind: notice}
+districts:
+  - {keyword: ` + district + `, name: Centro}
 `
 }
 
@@ -137,8 +142,12 @@ func (in *installation) setUp(ctx context.Context) error {
 	}
 	words := strings.Fields(printed)
 	in.token = words[len(words)-1]
-	for _, name := range operators {
-		if _, err := in.command(ctx, password+"\n", "staff", "add", "--municipality", slug, "--email", email(name), "--name", name, "--role", "operator"); err != nil {
+	for _, name := range append(slices.Clone(operators), administrator) {
+		role := "operator"
+		if name == administrator {
+			role = "administrator"
+		}
+		if _, err := in.command(ctx, password+"\n", "staff", "add", "--municipality", slug, "--email", email(name), "--name", name, "--role", role); err != nil {
 			return err
 		}
 	}
@@ -146,6 +155,8 @@ func (in *installation) setUp(ctx context.Context) error {
 }
 
 var operators = []string{"Anna", "Luca"}
+
+const administrator = "Rita" // may see every page
 
 func email(name string) string { return strings.ToLower(name) + "@prova.example" }
 

@@ -37,10 +37,10 @@ const sendArgument = "send-limit"
 
 // options say how much is measured.
 type options struct {
-	quick, full, markdown bool
-	engine, rows, binary  string
-	soak                  time.Duration
-	out, chart            string
+	quick, full, markdown      bool
+	engine, rows, only, binary string
+	soak                       time.Duration
+	out, chart                 string
 }
 
 func main() {
@@ -58,6 +58,7 @@ func main() {
 	flag.BoolVar(&o.markdown, "markdown", false, "print the table as docs/performance.md has it")
 	flag.StringVar(&o.engine, "engine", "both", "sqlite, postgresql or both")
 	flag.StringVar(&o.rows, "rows", "", "only these, separated by commas: "+strings.Join(rowNames(), ", "))
+	flag.StringVar(&o.only, "only", "", "of the pages only those whose name holds this")
 	flag.StringVar(&o.binary, "binary", "", "measure this build of the program instead of building one")
 	flag.DurationVar(&o.soak, "soak", 0, "serve a tenth of Meta's most for so long, and sample it")
 	flag.StringVar(&o.out, "out", ".", "the folder for the samples and the chart of -soak")

@@ -98,29 +98,14 @@ type town struct {
 	people    int
 }
 
-// subscribe waits until serve has learnt of Meta what it needs, and puts so many citizens on the list, by
+// subscribe waits until serve has learnt, and puts so many citizens on the list, by
 // the municipality's numbers in turn.
 func (in *installation) subscribe(ctx context.Context, people int) (*town, error) {
-	for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		ready, err := in.count(ctx, `SELECT count(*) FROM number, template WHERE throughput = 'HIGH'`)
-		if err != nil {
-			return nil, err
-		}
-		if int(ready) == in.numbers {
-			break
-		}
-		if time.Now().After(end) {
-			return nil, errors.New("serve did not learn its numbers' throughput and the template within 30 s")
-		}
-	}
-	key, err := secret.Load(filepath.Join(in.dir, "secret.key"))
+	t, err := in.learn(ctx)
 	if err != nil {
 		return nil, err
 	}
-	t := &town{in: in, people: people}
-	if t.directory, err = municipality.NewDirectory(ctx, in.d, key); err != nil {
-		return nil, err
-	}
+	t.people = people
 	subscribers := make([]person, people)
 	h := history{in: in}
 	since := time.Now().UTC().Add(-24 * time.Hour).Truncate(time.Microsecond)
@@ -139,7 +124,38 @@ func (in *installation) subscribe(ctx context.Context, people int) (*town, error
 			return nil, err
 		}
 	}
+	err = in.d.Update(ctx, func(ctx context.Context, tx *db.Tx) error {
+		return insert(ctx, tx, "subscribers", []string{"municipality_id", "topic", "count"}, [][]any{{in.municipality, list, people}})
+	})
+	if err != nil {
+		return nil, err
+	}
 	return t, h.settle(ctx)
+}
+
+// learn waits until serve has learnt of Meta what it needs.
+func (in *installation) learn(ctx context.Context) (*town, error) {
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		ready, err := in.count(ctx, `SELECT count(*) FROM number, template WHERE throughput = 'HIGH'`)
+		if err != nil {
+			return nil, err
+		}
+		if int(ready) == in.numbers {
+			break
+		}
+		if time.Now().After(end) {
+			return nil, errors.New("serve did not learn its numbers' throughput and the template within 30 s")
+		}
+	}
+	key, err := secret.Load(filepath.Join(in.dir, "secret.key"))
+	if err != nil {
+		return nil, err
+	}
+	t := &town{in: in}
+	if t.directory, err = municipality.NewDirectory(ctx, in.d, key); err != nil {
+		return nil, err
+	}
+	return t, nil
 }
 
 func (t *town) municipality() *municipality.Municipality {
@@ -152,7 +168,22 @@ func (t *town) actor() staff.Actor {
 }
 
 // send writes a broadcast to the list and sends it.
-func (t *town) send(ctx context.Context) (id int64, err error) {
+func (t *town) send(ctx context.Context) (id int64, err error) { return t.sendTo(ctx, list) }
+
+func (t *town) sendTo(ctx context.Context, list string) (id int64, err error) {
+	if id, err = t.write(ctx, list); err != nil {
+		return 0, err
+	}
+	return id, t.in.d.Update(ctx, func(ctx context.Context, tx *db.Tx) error {
+		_, err := broadcast.Submit(ctx, tx, t.actor(), t.municipality(), id)
+		return err
+	})
+}
+
+// draft writes a broadcast to the list.
+func (t *town) draft(ctx context.Context) (id int64, err error) { return t.write(ctx, list) }
+
+func (t *town) write(ctx context.Context, list string) (id int64, err error) {
 	p := broadcast.Plan{Audience: broadcast.Audience{Lists: []string{list}}, Message: broadcast.Message{
 		Template: conversation.Template{Name: templateName, Language: "it"}, Parameters: municipality.Parameters{List: []string{"via Roma è chiusa fino a venerdì"}}}}
 	err = t.in.d.Update(ctx, func(ctx context.Context, tx *db.Tx) error {
@@ -161,8 +192,7 @@ func (t *town) send(ctx context.Context) (id int64, err error) {
 			return err
 		}
 		id = b.ID
-		_, err = broadcast.Submit(ctx, tx, t.actor(), t.municipality(), id)
-		return err
+		return nil
 	})
 	return id, err
 }

@@ -278,7 +278,7 @@ func (s *server) getBroadcast(ctx context.Context, in *broadcastID) (*oneBroadca
 			return err
 		}
 		if b.CompletedAt != nil {
-			b.Reach, err = broadcast.CountReach(ctx, tx, m.ID, b.ID)
+			b.Reach, err = broadcast.Reached(ctx, tx, m.ID, b)
 			out = newBroadcast(b, callOf(ctx).language)
 			return err
 		}
@@ -346,6 +346,11 @@ func (s *server) change(ctx context.Context, id string, take step) (*oneBroadcas
 			return err
 		}
 		key = b.ID
+		if b.CompletedAt != nil {
+			reach, err := broadcast.Reached(ctx, tx, m.ID, b)
+			counts = reach.Outcomes
+			return err
+		}
 		counts, err = broadcast.Count(ctx, tx, m.ID, key)
 		return err
 	})

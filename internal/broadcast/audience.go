@@ -131,6 +131,13 @@ func Look(ctx context.Context, tx *db.Tx, m *municipality.Municipality, p Plan) 
 
 // count counts the recipients by number, and those whose window is open.
 func (b *Broadcast) count(ctx context.Context, tx *db.Tx, m *municipality.Municipality, e *Estimate) error {
+	if b.wholeList() && len(m.Numbers) == 1 {
+		n, err := CountSubscribers(ctx, tx, m.ID)
+		if n := n[b.Lists[0]]; n > 0 {
+			e.Recipients, e.ByNumber[m.Numbers[0].PhoneNumberID] = n, n
+		}
+		return err
+	}
 	s := statement{}
 	s.WriteString(`SELECT r.number, count(*), `)
 	free := `0`
@@ -154,6 +161,11 @@ func (b *Broadcast) count(ctx context.Context, tx *db.Tx, m *municipality.Munici
 		return fmt.Errorf("count the recipients: %w", err)
 	}
 	return nil
+}
+
+// wholeList reports whether the recipients are all who are on one list, whose number is known.
+func (b *Broadcast) wholeList() bool {
+	return len(b.Lists) == 1 && len(b.Districts) == 0 && len(b.Exclude) == 0 && b.Category != marketing && b.Free == ""
 }
 
 // leftOut is how many more there would be if one condition were not.

@@ -6,6 +6,8 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/filodiretto/filodiretto/internal/db"
@@ -42,12 +44,19 @@ func reachable(ctx context.Context, tx *db.Tx, m *municipality.Municipality, urg
 // reachedSince counts the people to whom a template went out, or is on its way, since a time: of broadcasts, and of
 // operators. Some had their window open, whom Meta does not count: it errs on the safe side.
 func reachedSince(ctx context.Context, tx *db.Tx, municipality int64, since time.Time) (n int, err error) {
-	err = tx.QueryRowContext(ctx, `SELECT count(*) FROM (
-		SELECT m.contact_id FROM broadcast b JOIN message m ON m.municipality_id = b.municipality_id AND m.broadcast_id IN (b.broadcast_id, -b.broadcast_id)
-		WHERE b.municipality_id = $1 AND b.started_at IS NOT NULL AND (b.completed_at IS NULL OR b.completed_at > $2) AND m.broadcast_id <> 0
-		AND m.type = 'template' AND (m.status BETWEEN 20 AND 99 AND (m.accepted_at IS NULL OR m.accepted_at > $2) OR m.status = 10 AND m.lane >= 0)
-		UNION SELECT contact_id FROM message WHERE municipality_id = $1 AND created_at > $2 AND type = 'template' AND lane = 1 AND status < 100) AS people`,
-		municipality, since).Scan(&n)
+	recent, err := startedOrEnded(ctx, tx, municipality, since)
+	if err != nil {
+		return 0, err
+	}
+	args := []any{municipality, since, int64(0)} // of no broadcast
+	for _, b := range recent {
+		args = append(args, b.ID, -b.ID)
+	}
+	err = tx.QueryRowContext(ctx, `SELECT count(DISTINCT contact_id) FROM (
+		SELECT contact_id FROM message WHERE municipality_id = $1 AND broadcast_id IN (`+argumentNames(3, len(args))+`) AND broadcast_id <> 0
+		AND type = 'template' AND (status BETWEEN 20 AND 99 AND (accepted_at IS NULL OR accepted_at > $2) OR status = 10 AND lane >= 0)
+		UNION ALL SELECT contact_id FROM message WHERE municipality_id = $1 AND created_at > $2 AND type = 'template' AND lane = 1 AND status < 100) AS people`,
+		args...).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("count the people reached today: %w", err)
 	}
@@ -104,4 +113,13 @@ func (b *Broadcast) exactly(ctx context.Context, tx *db.Tx, m *municipality.Muni
 		return 0, fmt.Errorf("wait for who releases within the daily limit: %w", err)
 	}
 	return reachable(ctx, tx, m, b.urgent())
+}
+
+// argumentNames are the arguments from one to another, as SQL names them.
+func argumentNames(from, to int) string {
+	var names []string
+	for i := from; i <= to; i++ {
+		names = append(names, "$"+strconv.Itoa(i))
+	}
+	return strings.Join(names, ", ")
 }

@@ -71,7 +71,6 @@ func Recipients(ctx context.Context, tx *db.Tx, municipality, id int64, part Par
 	if err != nil {
 		return nil, 0, err
 	}
-	slices.SortFunc(copies, func(a, b conversation.Message) int { return int(min(1, max(-1, a.ID-b.ID))) })
 	var next int64
 	if len(copies) > limit {
 		copies, next = copies[:limit], copies[limit-1].ID

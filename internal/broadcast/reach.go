@@ -33,6 +33,24 @@ func CountReach(ctx context.Context, tx *db.Tx, municipality, id int64) (Reach, 
 	return r, err
 }
 
+// countedAnew is up to how many recipients what became of them is counted for every look: more take too long for a
+// page that asks every second.
+const countedAnew = 5000
+
+// Reached tells how far a broadcast came, and how fast. Of a large one the times are the conductor's, half a minute
+// old at most; and of one that has ended so is all, some minutes old while statuses still come.
+func Reached(ctx context.Context, tx *db.Tx, municipality int64, b Broadcast) (Reach, error) {
+	if b.Recipients <= countedAnew {
+		return CountReach(ctx, tx, municipality, b.ID)
+	}
+	if b.CompletedAt != nil && !b.Reach.At.Before(*b.CompletedAt) {
+		return b.Reach, nil
+	}
+	outcomes, err := Count(ctx, tx, municipality, b.ID)
+	b.Reach.Outcomes = outcomes
+	return b.Reach, err
+}
+
 // Statuses come for days after a broadcast has ended; what it reached is counted again for a while.
 const (
 	recount      = 30 * time.Second
@@ -45,7 +63,7 @@ func (c *Conductor) recount(ctx context.Context) error {
 	err := c.d.View(ctx, func(ctx context.Context, tx *db.Tx) error {
 		due = nil
 		for _, m := range c.directory.All() {
-			found, err := read(ctx, tx, `WHERE municipality_id = $1 AND started_at IS NOT NULL AND (completed_at IS NULL OR completed_at > $2)`, m.ID, tx.Now().Add(-recountFor))
+			found, err := startedOrEnded(ctx, tx, m.ID, tx.Now().Add(-recountFor))
 			if err != nil {
 				return err
 			}

@@ -48,6 +48,7 @@ type standing struct {
 
 type subscribed struct {
 	state  SubscriptionState
+	was    SubscriptionState // as it is stored
 	number string
 	since  time.Time
 	word   order // the one that decided
@@ -239,7 +240,7 @@ func standings(ctx context.Context, tx *db.Tx, municipality int64, contacts []in
 	err = tx.Query(ctx, `SELECT topic, state, number, since, at, place, source FROM subscription WHERE municipality_id = $1 AND contact_id = $2`, rows, func(i int, row db.Scanner) error {
 		t, topic := &subscribed{}, ""
 		err := row.Scan(&topic, &t.state, &t.number, &t.since, &t.word.at, &t.word.place, &t.word.source)
-		t.since, t.word.at = t.since.UTC(), t.word.at.UTC()
+		t.was, t.since, t.word.at = t.state, t.since.UTC(), t.word.at.UTC()
 		out[contacts[i]].topics[topic] = t
 		return err
 	})
@@ -283,6 +284,7 @@ func timeOf(t *time.Time) time.Time {
 // save writes what changed.
 func save(ctx context.Context, tx *db.Tx, municipality int64, all map[int64]*standing) error {
 	var people, lists [][]any
+	more := make(map[string]int64)
 	for _, id := range slices.Sorted(maps.Keys(all)) {
 		s := all[id]
 		if s.dirty {
@@ -295,6 +297,8 @@ func save(ctx context.Context, tx *db.Tx, municipality int64, all map[int64]*sta
 				if since.IsZero() {
 					since = t.word.at
 				}
+				more[topic] += counts(t.state) - counts(t.was)
+				t.was = t.state
 				lists = append(lists, []any{municipality, id, topic, int16(t.state), t.number, since, t.word.at, t.word.place, t.word.source})
 			}
 		}
@@ -310,5 +314,24 @@ func save(ctx context.Context, tx *db.Tx, municipality int64, all map[int64]*sta
 	if err != nil {
 		return fmt.Errorf("save subscriptions: %w", err)
 	}
+	var changed [][]any
+	for _, topic := range slices.Sorted(maps.Keys(more)) {
+		if more[topic] != 0 {
+			changed = append(changed, []any{municipality, topic, more[topic]})
+		}
+	}
+	_, err = tx.Exec(ctx, `INSERT INTO subscribers (municipality_id, topic, count) VALUES ($1, $2, $3)
+		ON CONFLICT (municipality_id, topic) DO UPDATE SET count = subscribers.count + excluded.count`, changed)
+	if err != nil {
+		return fmt.Errorf("count subscribers: %w", err)
+	}
 	return nil
+}
+
+// counts is what somebody in this state adds to the number of subscribers.
+func counts(s SubscriptionState) int64 {
+	if s == On {
+		return 1
+	}
+	return 0
 }

@@ -105,6 +105,16 @@ func List(ctx context.Context, tx *db.Tx, municipality, after int64, limit int) 
 	return found[:limit], found[limit-1].ID, nil
 }
 
+// startedOrEnded lists the broadcasts that have begun and have not ended, or have ended since a time.
+func startedOrEnded(ctx context.Context, tx *db.Tx, municipality int64, since time.Time) ([]Broadcast, error) {
+	under, err := read(ctx, tx, `WHERE municipality_id = $1 AND started_at IS NOT NULL AND completed_at IS NULL`, municipality)
+	if err != nil {
+		return nil, err
+	}
+	ended, err := read(ctx, tx, `WHERE municipality_id = $1 AND started_at IS NOT NULL AND completed_at > $2`, municipality, since)
+	return append(under, ended...), err
+}
+
 // AwaitingSecond lists the emergencies that wait for a second person.
 func AwaitingSecond(ctx context.Context, tx *db.Tx, municipality int64) ([]Broadcast, error) {
 	return read(ctx, tx, `WHERE municipality_id = $1 AND state = 'awaiting_approval' ORDER BY broadcast_id`, municipality)
@@ -130,7 +140,7 @@ func Chain(ctx context.Context, tx *db.Tx, municipality, id int64) ([]Broadcast,
 	}
 	chain := []Broadcast{first}
 	for i := 0; i < len(chain) && len(chain) < maxChain; i++ {
-		followers, err := read(ctx, tx, `WHERE municipality_id = $1 AND follows = $2 AND follows <> 0 ORDER BY broadcast_id`, municipality, chain[i].ID)
+		followers, err := read(ctx, tx, `WHERE municipality_id = $1 AND follows = $2 AND follows <> 0`, municipality, chain[i].ID)
 		if err != nil {
 			return nil, err
 		}

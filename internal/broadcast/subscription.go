@@ -48,10 +48,10 @@ func SubscriptionsOf(ctx context.Context, tx *db.Tx, municipality, contactID int
 	return out, nil
 }
 
-// CountSubscribers counts them by topic.
+// CountSubscribers tells how many there are by topic.
 func CountSubscribers(ctx context.Context, tx *db.Tx, municipality int64) (map[string]int, error) {
 	out := make(map[string]int)
-	err := tx.Query(ctx, `SELECT topic, count(*) FROM subscription WHERE municipality_id = $1 AND state = 1 GROUP BY topic`, [][]any{{municipality}},
+	err := tx.Query(ctx, `SELECT topic, count FROM subscribers WHERE municipality_id = $1 AND count > 0`, [][]any{{municipality}},
 		func(_ int, row db.Scanner) error {
 			var topic string
 			var n int

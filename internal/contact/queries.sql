@@ -3,10 +3,11 @@
 -- name: Contact :one
 SELECT * FROM contact WHERE municipality_id = $1 AND contact_id = $2;
 
+-- Sorted by an expression: SQLite would walk the primary key of all citizens to have the kinds in order.
 -- name: Addresses :many
 SELECT kind, value, since, until FROM contact_address
 WHERE municipality_id = $1 AND contact_id = $2
-ORDER BY kind, since DESC, value;
+ORDER BY kind || '', since DESC, value;
 
 -- name: Owner :one
 SELECT contact_id FROM contact_address WHERE municipality_id = $1 AND kind = $2 AND value = $3;

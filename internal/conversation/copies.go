@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -326,18 +327,49 @@ func CopiesDeleted(ctx context.Context, tx *db.Tx, municipality, broadcast int64
 	return some, nil
 }
 
-// CopiesOf lists copies of a broadcast in some states, after an id, in the order of ids.
+// CopiesOf lists copies of a broadcast in some states, after an id, in the order of ids. It tells what became of them,
+// not what they say: that is the same of all.
 func CopiesOf(ctx context.Context, tx *db.Tx, municipality, broadcast int64, states []Status, after int64, limit int) ([]Message, error) {
+	ids, err := copyIDs(ctx, tx, municipality, broadcast, states, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list the copies of broadcast %d: %w", broadcast, err)
+	}
+	rows := make([][]any, len(ids))
+	for i, id := range ids {
+		rows[i] = []any{municipality, id}
+	}
+	out := make([]Message, 0, len(ids))
+	err = tx.Query(ctx, `SELECT message_id, contact_id, number, direction, type, external_id, status, at, error_code, error_detail, sending_at, sent_at, delivered_at, read_at
+		FROM message WHERE municipality_id = $1 AND message_id = $2`, rows, func(_ int, row db.Scanner) error {
+		m := Message{BroadcastID: broadcast}
+		err := row.Scan(&m.ID, &m.ContactID, &m.Number, &m.Direction, &m.Type, &m.ExternalID, &m.Status, &m.At, &m.ErrorCode, &m.ErrorDetail,
+			&m.SendingAt, &m.SentAt, &m.DeliveredAt, &m.ReadAt)
+		m.At = m.At.UTC()
+		out = append(out, m)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the copies of broadcast %d: %w", broadcast, err)
+	}
+	return out, nil
+}
+
+// copyIDs are the first ids after one, of all states together. Each state is walked in an index of its own that has
+// all that is asked, so that a page costs little more than what it shows.
+func copyIDs(ctx context.Context, tx *db.Tx, municipality, broadcast int64, states []Status, after int64, limit int) (ids []int64, err error) {
 	rows := make([][]any, len(states))
 	for i, s := range states {
 		rows[i] = []any{municipality, broadcast, int16(s), after, limit}
 	}
-	out, err := messagesOf(ctx, tx, `SELECT `+messageColumns+` FROM message m WHERE m.municipality_id = $1 AND m.broadcast_id = $2 AND m.broadcast_id <> 0 AND m.status = $3
-		AND m.message_id > $4 ORDER BY m.message_id LIMIT $5`, rows)
-	if err != nil {
-		return nil, fmt.Errorf("list the copies of broadcast %d: %w", broadcast, err)
-	}
-	return out, nil
+	err = tx.Query(ctx, `SELECT message_id FROM message WHERE municipality_id = $1 AND broadcast_id = $2 AND broadcast_id <> 0 AND status = $3
+		AND message_id > $4 ORDER BY message_id LIMIT $5`, rows, func(_ int, row db.Scanner) error {
+		var id int64
+		err := row.Scan(&id)
+		ids = append(ids, id)
+		return err
+	})
+	slices.Sort(ids)
+	return ids[:min(len(ids), limit)], err
 }
 
 // CopiesOpen reports whether something of a broadcast is queued or in flight.

@@ -329,7 +329,7 @@ func applyEarly(ctx context.Context, tx *db.Tx, municipality int64, number strin
 // Abandoned turns what has been sending since before a time into uncertain: whoever sent it is gone,
 // and nobody knows how far it came. It returns how many there were.
 func Abandoned(ctx context.Context, tx *db.Tx, municipality int64, before time.Time) (int, error) {
-	ids, err := change(ctx, tx, municipality, `UPDATE message SET status = 30 WHERE municipality_id = $1 AND status = 20 AND sending_at < $2
+	ids, err := change(ctx, tx, municipality, `UPDATE message SET status = 30 WHERE municipality_id = $1 AND status IN (20, 30) AND status = 20 AND sending_at < $2
 		RETURNING message_id, conversation_id`, municipality, before)
 	return len(ids), err
 }

@@ -91,7 +91,7 @@ func FindBy(ctx context.Context, tx *db.Tx, municipality int64, m Message, words
 }
 
 func anyWaits(ctx context.Context, tx *db.Tx, municipality int64) (waits bool, err error) {
-	err = tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM revision WHERE municipality_id = $1 AND NOT applied)`, municipality).Scan(&waits)
+	err = tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM revision WHERE municipality_id = $1 AND applied = false)`, municipality).Scan(&waits)
 	if err != nil {
 		return false, fmt.Errorf("look for revisions that wait: %w", err)
 	}
@@ -101,7 +101,7 @@ func anyWaits(ctx context.Context, tx *db.Tx, municipality int64) (waits bool, e
 // reviseOf applies what waited because the message seemed to be another contact's.
 func reviseOf(ctx context.Context, tx *db.Tx, municipality, contact int64) error {
 	var targets []string
-	err := tx.Query(ctx, `SELECT target FROM revision WHERE municipality_id = $1 AND contact_id = $2 AND NOT applied`, [][]any{{municipality, contact}},
+	err := tx.Query(ctx, `SELECT target FROM revision WHERE municipality_id = $1 AND contact_id = $2 AND applied = false`, [][]any{{municipality, contact}},
 		func(_ int, row db.Scanner) error {
 			var target string
 			err := row.Scan(&target)

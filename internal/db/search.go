@@ -75,69 +75,99 @@ func (i Index) row(engine Engine, municipality, id int64, words []string) []any 
 }
 
 // Search returns the ids of the newest documents of the municipality that hold all words of query. Where
-// these don't suffice the last word may be only begun, and where that finds nothing all of them may.
+// these don't suffice the last word may be only begun, and where that finds nothing all of a name may, and the short
+// ones of a text.
 func (t *Tx) Search(ctx context.Context, index Index, municipality int64, query string, limit int) ([]int64, error) {
 	words := index.words(query, maxQueryWords)
 	if len(words) == 0 {
 		return nil, nil
 	}
-	if t.Engine == PostgreSQL {
-		if ids, err := t.searchNewest(ctx, index, municipality, wanted(t.Engine, municipality, words, 0), limit); err != nil || len(ids) == limit {
-			return ids, err
-		}
-	}
-	ids, err := t.lookUp(ctx, index, municipality, wanted(t.Engine, municipality, words, 0), limit)
+	last := len(words) - 1
+	ids, err := t.newest(ctx, index, municipality, wanted(t.Engine, municipality, words, func(int) bool { return false }), limit)
 	if err != nil || index.suffices(len(ids), limit) {
 		return ids, err
 	}
-	ids, err = t.lookUp(ctx, index, municipality, wanted(t.Engine, municipality, words, 1), limit)
-	if err != nil || len(ids) > 0 || len(words) == 1 {
+	// Begun words are dear: all that begin so are gathered. Beside a word that nobody has used they find nothing.
+	known := ids
+	if last > 0 && len(ids) == 0 {
+		known, err = t.lookUp(ctx, index, municipality, wanted(t.Engine, municipality, words[:last], func(int) bool { return false }), 0, 1)
+	}
+	if err == nil && (last == 0 || len(known) > 0) {
+		ids, err = t.lookUp(ctx, index, municipality, wanted(t.Engine, municipality, words, func(i int) bool { return i == last }), 0, limit)
+	}
+	begun := func(i int) bool { return i == last || index == ContactSearch || len(words[i]) <= longestBegun }
+	if err != nil || len(ids) > 0 || !slices.ContainsFunc(words[:last], func(w string) bool { return begun(slices.Index(words, w)) }) {
 		return ids, err
 	}
-	return t.lookUp(ctx, index, municipality, wanted(t.Engine, municipality, words, len(words)), limit)
+	return t.lookUp(ctx, index, municipality, wanted(t.Engine, municipality, words, begun), 0, limit)
 }
 
-// suffices spares the search for begun words, which gathers all that begin so. A message that holds the
-// words is what was looked for; somebody called Ros may be in the way of Rossi.
+// longestBegun is the length of the longest word, with its x, that in a text may be only begun without being the last.
+const longestBegun = 5
+
+// suffices spares the search for begun words. A message that holds the words is what was looked for;
+// somebody called Ros may be in the way of Rossi.
 func (i Index) suffices(found, limit int) bool {
 	return found == limit || found > 0 && i == MessageSearch
 }
 
-// wanted is the query in the engine's language; of the words the last ones may be only begun.
-func wanted(engine Engine, municipality int64, words []string, begun int) string {
-	and, star, scope := " & ", ":*", scopeWord(municipality)+" & "
+// wanted is the query in the engine's language; some of the words may be only begun. The word of the municipality
+// comes last: it is in all its documents.
+func wanted(engine Engine, municipality int64, words []string, begun func(i int) bool) string {
+	and, star := " & ", ":*"
 	if engine == SQLite {
-		and, star, scope = " AND ", "*", "scope:"+scopeWord(municipality)+" AND words:"
+		and, star = " AND ", "*"
 	}
 	terms := slices.Clone(words)
-	for i := len(terms) - begun; i < len(terms); i++ {
-		terms[i] += star
+	for i := range terms {
+		if begun(i) {
+			terms[i] += star
+		}
 	}
-	return scope + "(" + strings.Join(terms, and) + ")"
+	return strings.Join(append(terms, scopeWord(municipality)), and)
 }
 
-func (t *Tx) lookUp(ctx context.Context, index Index, municipality int64, wanted string, limit int) ([]int64, error) {
-	if t.Engine == SQLite {
-		return t.found(ctx, index, `SELECT rowid FROM `+string(index)+` WHERE `+string(index)+` MATCH $1 ORDER BY rowid DESC LIMIT $2`, wanted, limit)
+// lookUp finds the newest documents whose id is greater than floor by the index of words.
+func (t *Tx) lookUp(ctx context.Context, index Index, municipality int64, wanted string, floor int64, limit int) ([]int64, error) {
+	if t.Engine == SQLite { // walks back and stops when it has enough
+		return t.found(ctx, index, `SELECT rowid FROM `+string(index)+` WHERE `+string(index)+` MATCH $1 AND rowid > $2 ORDER BY rowid DESC LIMIT $3`, wanted, floor, limit)
 	}
 	// MATERIALIZED: otherwise ORDER BY … LIMIT lures the planner into walking the primary key.
 	return t.found(ctx, index, `WITH hit AS MATERIALIZED (SELECT id FROM `+string(index)+`
-		WHERE vector @@ CAST($1 AS text)::tsquery AND municipality_id = $2)
-		SELECT id FROM hit ORDER BY id DESC LIMIT $3`, wanted, municipality, limit)
+		WHERE vector @@ CAST($1 AS text)::tsquery AND municipality_id = $2 AND id > $3)
+		SELECT id FROM hit ORDER BY id DESC LIMIT $4`, wanted, municipality, floor, limit)
 }
 
-// searchNewest walks back from the newest document, where what is common is soon met: looking it up would
-// gather all there are. It goes on only while it promises to find enough.
-func (t *Tx) searchNewest(ctx context.Context, index Index, municipality int64, wanted string, limit int) (ids []int64, err error) {
-	const first, last = 500, 4000
+// newest is lookUp without gathering all there are of a word that is common: PostgreSQL's index of words knows no
+// order. It walks back from the newest document as long as that promises enough, then looks up a stretch of the
+// newest, and only then all: what is rare in the stretch is so few times among the rest that all can be gathered.
+func (t *Tx) newest(ctx context.Context, index Index, municipality int64, wanted string, limit int) (ids []int64, err error) {
+	const first, last, stretches = 500, 4000, 8
+	if t.Engine == SQLite {
+		return t.lookUp(ctx, index, municipality, wanted, 0, limit)
+	}
 	for _, walk := range []int{first, last} {
 		ids, err = t.found(ctx, index, `SELECT id FROM (SELECT id, vector FROM `+string(index)+` WHERE municipality_id = $2 ORDER BY id DESC LIMIT $4) AS newest
 			WHERE vector @@ CAST($1 AS text)::tsquery ORDER BY id DESC LIMIT $3`, wanted, municipality, limit, walk)
-		if err != nil || len(ids) == limit || len(ids)*last/first < limit {
+		if err != nil || len(ids) == limit {
+			return ids, err
+		}
+		if len(ids)*last/first < limit {
+			break
+		}
+	}
+	ends, err := t.found(ctx, index, `(SELECT id FROM `+string(index)+` WHERE municipality_id = $1 ORDER BY id DESC LIMIT 1)
+		UNION ALL (SELECT id FROM `+string(index)+` WHERE municipality_id = $1 ORDER BY id DESC OFFSET $2 LIMIT 1)`, municipality, last)
+	if err != nil {
+		return nil, err
+	}
+	if len(ends) == 2 {
+		floor := ends[0] - min(ends[0], stretches*(ends[0]-ends[1]))
+		if ids, err = t.lookUp(ctx, index, municipality, wanted, floor, limit); err != nil || len(ids) == limit {
 			return ids, err
 		}
 	}
-	return ids, nil
+	return t.lookUp(ctx, index, municipality, wanted, 0, limit)
 }
 
 func (t *Tx) found(ctx context.Context, index Index, query string, args ...any) (ids []int64, err error) {

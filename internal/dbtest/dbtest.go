@@ -6,10 +6,14 @@
 // per cluster. The cluster is the throw-away one whose address is in FILODIRETTO_TEST_POSTGRES, as
 // make test starts it for all packages; without it the test binary starts its own, which ends with it.
 // No PostgreSQL service of the machine is ever used.
+//
+// Every statement that the program runs on such a database is explained when its test ends, and fails the
+// test if it reads through a table that grows, on either engine: see judge.
 package dbtest
 
 import (
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/filodiretto/filodiretto/internal/db"
@@ -55,11 +59,22 @@ func open(t testing.TB, dsn string, options []Option) *db.DB {
 	for _, change := range options {
 		change(&o)
 	}
+	seen, engine, observe := &watcher{}, db.SQLite, o.Observe
+	if strings.HasPrefix(dsn, "postgres") {
+		engine = db.PostgreSQL
+	}
+	o.Observe = func(query string, args []any) {
+		seen.observe(engine, query, args)
+		if observe != nil {
+			observe(query, args)
+		}
+	}
 	d, err := db.Open(t.Context(), o)
 	if err != nil {
 		t.Fatalf("open the database of the test: %v", err)
 	}
 	t.Cleanup(func() {
+		seen.explainAll(t, d)
 		if err := d.Close(); err != nil {
 			t.Errorf("close the database of the test: %v", err)
 		}

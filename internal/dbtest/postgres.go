@@ -80,21 +80,23 @@ func template(t testing.TB) string {
 	return templateName
 }
 
-var templateOnce = sync.OnceValue(makeTemplate)
+var templateOnce = sync.OnceValue(func() error {
+	return makeDatabase(templateName, nil)
+})
 
-// makeTemplate makes the template unless another package's tests have. It is renamed when it is
-// whole, so that one whose maker was killed is never copied.
-func makeTemplate() error {
+// makeDatabase makes the migrated database called name, and fills it, unless another package's tests have. It is
+// renamed when it is whole, so that one whose maker was killed is never used.
+func makeDatabase(name string, fill func(context.Context, *pgx.Conn) error) error {
 	ctx := context.Background()
 	return asAdmin(ctx, func(c *pgx.Conn) error {
 		if _, err := c.Exec(ctx, "SELECT pg_advisory_lock($1)", templateLock); err != nil {
 			return err
 		}
 		var exists bool
-		if err := c.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM pg_database WHERE datname = $1)", templateName).Scan(&exists); err != nil || exists {
+		if err := c.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM pg_database WHERE datname = $1)", name).Scan(&exists); err != nil || exists {
 			return err
 		}
-		const unfinished = templateName + "_unfinished"
+		unfinished := name + "_unfinished"
 		for _, command := range []string{"DROP DATABASE IF EXISTS " + unfinished + " WITH (FORCE)", "CREATE DATABASE " + unfinished} {
 			if _, err := c.Exec(ctx, command); err != nil {
 				return err
@@ -107,9 +109,22 @@ func makeTemplate() error {
 		if err := migrate(dsn); err != nil {
 			return err
 		}
-		_, err = c.Exec(ctx, "ALTER DATABASE "+unfinished+" RENAME TO "+templateName)
+		if fill != nil {
+			if err := connected(ctx, dsn, fill); err != nil {
+				return err
+			}
+		}
+		_, err = c.Exec(ctx, "ALTER DATABASE "+unfinished+" RENAME TO "+name)
 		return err
 	})
+}
+
+func connected(ctx context.Context, dsn string, f func(context.Context, *pgx.Conn) error) error {
+	c, err := pgx.Connect(ctx, dsn)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f(ctx, c), c.Close(context.WithoutCancel(ctx)))
 }
 
 // createPostgres copies template into a new database, which goes when the test ends, and is its address.

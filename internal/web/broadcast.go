@@ -198,21 +198,11 @@ func broadcastOf(ctx context.Context, tx *db.Tx, v *visit, b broadcast.Broadcast
 	return out, err
 }
 
-// timedLive is up to how many recipients the times of arrival are found anew for every look: ordering more
-// takes too long for a page that asks every second, and the conductor's are half a minute old at most.
-const timedLive = 5000
-
-func reachOf(ctx context.Context, tx *db.Tx, v *visit, b broadcast.Broadcast) (reach broadcast.Reach, err error) {
-	switch {
-	case !started(b):
+func reachOf(ctx context.Context, tx *db.Tx, v *visit, b broadcast.Broadcast) (broadcast.Reach, error) {
+	if !started(b) {
 		return b.Reach, nil
-	case b.Recipients <= timedLive:
-		return broadcast.CountReach(ctx, tx, v.municipality.ID, b.ID)
-	default:
-		reach = b.Reach
-		reach.Outcomes, err = broadcast.Count(ctx, tx, v.municipality.ID, b.ID)
-		return reach, err
 	}
+	return broadcast.Reached(ctx, tx, v.municipality.ID, b)
 }
 
 // wrote tells whether the visitor is a, who wrote a broadcast or sent it.

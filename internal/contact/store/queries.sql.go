@@ -13,7 +13,7 @@ import (
 const addresses = `-- name: Addresses :many
 SELECT kind, value, since, until FROM contact_address
 WHERE municipality_id = $1 AND contact_id = $2
-ORDER BY kind, since DESC, value
+ORDER BY kind || '', since DESC, value
 `
 
 type AddressesParams struct {
@@ -28,6 +28,7 @@ type AddressesRow struct {
 	Until *time.Time
 }
 
+// Sorted by an expression: SQLite would walk the primary key of all citizens to have the kinds in order.
 func (q *Queries) Addresses(ctx context.Context, arg AddressesParams) ([]AddressesRow, error) {
 	rows, err := q.db.QueryContext(ctx, addresses, arg.MunicipalityID, arg.ContactID)
 	if err != nil {
