@@ -96,6 +96,7 @@ func TestACopyFollowsTheMergedContact(t *testing.T) {
 				older, younger := o.subscribed(number), o.subscribed(number, "AVVISI")
 				if own {
 					o.exec(`INSERT INTO subscription (municipality_id, contact_id, topic, state, number, since, at) VALUES ($1, $2, 'AVVISI', 1, $3, $4, $4)`, o.m.ID, older, number, o.now)
+					o.exec(countAgain)
 				}
 				b := o.sent(plan("AVVISI"))
 				o.conduct()

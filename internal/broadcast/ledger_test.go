@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -66,7 +67,35 @@ func each(t *testing.T, f func(t *testing.T, o *office)) {
 		*o = office{t: t, d: d, now: time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)}
 		o.open()
 		f(t, o)
+		o.counted()
 	}, func(options *db.Options) { options.Now = func() time.Time { return o.now } })
+}
+
+// countAgain makes the numbers of subscribers true after a test has written subscriptions by itself.
+const countAgain = `INSERT INTO subscribers (municipality_id, topic, count) SELECT municipality_id, topic, count(*) FROM subscription
+	WHERE state = 1 GROUP BY municipality_id, topic ON CONFLICT (municipality_id, topic) DO UPDATE SET count = excluded.count`
+
+// counted fails unless the numbers of subscribers are what counting them gives.
+func (o *office) counted() {
+	o.t.Helper()
+	o.update(func(ctx context.Context, tx *db.Tx) error {
+		kept, err := broadcast.CountSubscribers(ctx, tx, o.m.ID)
+		if err != nil {
+			return err
+		}
+		there := make(map[string]int)
+		err = tx.Query(ctx, `SELECT topic, count(*) FROM subscription WHERE municipality_id = $1 AND state = 1 GROUP BY topic`, [][]any{{o.m.ID}}, func(_ int, row db.Scanner) error {
+			var topic string
+			var n int
+			err := row.Scan(&topic, &n)
+			there[topic] = n
+			return err
+		})
+		if !maps.Equal(kept, there) {
+			o.t.Errorf("%v are said to be on the lists, %v are", kept, there)
+		}
+		return err
+	})
 }
 
 // alone runs f on one engine only, for what only that one does.
@@ -148,7 +177,8 @@ func (o *office) subscribed(number string, topics ...string) (id int64) {
 				return err
 			}
 		}
-		return nil
+		_, err = tx.ExecContext(ctx, countAgain)
+		return err
 	})
 	return id
 }
@@ -329,6 +359,10 @@ func (o *office) crowd(n int) {
 			rows[i] = []any{o.m.ID, id, []string{number, second}[i%2], tx.Now()}
 		}
 		_, err = tx.Exec(ctx, `INSERT INTO subscription (municipality_id, contact_id, topic, state, number, since, at) VALUES ($1, $2, 'AVVISI', 1, $3, $4, $4)`, rows)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, countAgain)
 		return err
 	})
 }
@@ -827,6 +861,10 @@ func TestNoLongerARecipient(t *testing.T) {
 		o.update(func(ctx context.Context, tx *db.Tx) error {
 			_, err := tx.ExecContext(ctx, `INSERT INTO subscription (municipality_id, contact_id, topic, state, number, since, at) VALUES ($1, $2, 'EVENTI', 1, $3, $4, $4)`,
 				o.m.ID, people[11], number, tx.Now())
+			if err != nil {
+				return err
+			}
+			_, err = tx.ExecContext(ctx, countAgain)
 			return err
 		})
 		o.now = o.now.Add(25 * time.Hour)

@@ -141,6 +141,11 @@ func (d *desk) joins(m *municipality.Municipality, name, phone, list string) (id
 		id = ids[0]
 		_, err = tx.ExecContext(ctx, `INSERT INTO subscription (municipality_id, contact_id, topic, state, number, since, at) VALUES ($1, $2, $3, 1, $4, $5, $5)`,
 			m.ID, id, list, m.Numbers[0].PhoneNumberID, tx.Now())
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `INSERT INTO subscribers (municipality_id, topic, count) VALUES ($1, $2, 1)
+			ON CONFLICT (municipality_id, topic) DO UPDATE SET count = subscribers.count + 1`, m.ID, list)
 		return err
 	})
 	return id
