@@ -96,6 +96,10 @@ var pages = []page{
 
 	{"settings", deskRoute + "/settings", at(desk + "/settings"), false},
 	{"settings: staff", deskRoute + "/settings/staff", at(desk + "/settings/staff"), false},
+	{"settings: new colleague", deskRoute + "/settings/staff/new", at(desk + "/settings/staff/new"), false},
+	{"settings: colleague", deskRoute + "/settings/staff/{id}", of(desk+"/settings/staff/", (*office).colleague, ""), false},
+	{"settings: tokens", deskRoute + "/settings/tokens", at(desk + "/settings/tokens"), false},
+	{"settings: blocked", deskRoute + "/settings/blocked", at(desk + "/settings/blocked"), false},
 	{"settings: numbers", deskRoute + "/settings/numbers", at(desk + "/settings/numbers"), false},
 	{"settings: quarantine", deskRoute + "/settings/quarantine", at(desk + "/settings/quarantine"), false},
 	{"settings: log", deskRoute + "/settings/log", at(desk + "/settings/log"), false},
@@ -148,6 +152,7 @@ type office struct {
 	conversations []string
 	messages      []string
 	draft         string // a broadcast that is not sent
+	staff         string // one of the operators
 }
 
 // measurePages times every page in turns over a small past and a large one.
@@ -238,6 +243,11 @@ func (o *office) open(ctx context.Context) (err error) {
 	if o.messages, err = o.sample(ctx, `SELECT message_id FROM message WHERE municipality_id = $1 AND conversation_id <> 0`); err != nil {
 		return err
 	}
+	anna, err := o.in.count(ctx, `SELECT staff_id FROM staff WHERE email = $1`, email(operators[0]))
+	if err != nil {
+		return err
+	}
+	o.staff = db.FormatID(anna)
 	id, err := o.years.town.draft(ctx)
 	o.draft = db.FormatID(id)
 	return err
@@ -273,6 +283,8 @@ func (o *office) message() string      { return some(o.messages) }
 func (o *office) citizen() string      { return db.FormatID(some(o.years.people).contact) }
 func (o *office) picture() string      { return db.FormatID(some(o.years.media)) }
 func (o *office) drafted() string      { return o.draft }
+
+func (o *office) colleague() string { return o.staff }
 
 // sent is the broadcast that went to everybody.
 func (o *office) sent() string { return db.FormatID(o.years.broadcasts[len(o.years.broadcasts)-1]) }

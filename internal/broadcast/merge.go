@@ -29,6 +29,13 @@ func Merge(ctx context.Context, tx *db.Tx, m *municipality.Municipality, merges 
 				return fmt.Errorf("move the %ss of contact %d: %w", table, merge.From, err)
 			}
 		}
+		gone := make(map[string]int64)
+		for topic, t := range all[merge.From].topics {
+			gone[topic] = -counts(t.was)
+		}
+		if err := countMore(ctx, tx, m.ID, gone); err != nil {
+			return err
+		}
 		delete(all, merge.From)
 		if err := settle(ctx, tx, m, all, "whatsapp"); err != nil {
 			return err

@@ -186,7 +186,10 @@ func (s *standing) absorb(from *standing) {
 				s.departures = append(s.departures, movement{topic, have.number, contactMerged})
 			}
 			moved := *t
-			moved.dirty = true
+			moved.dirty, moved.was = true, Off
+			if have != nil {
+				moved.was = have.was
+			}
 			s.topics[topic] = &moved
 		case t.state == On && have.state != On:
 			s.departures = append(s.departures, movement{topic, t.number, contactMerged})
@@ -314,13 +317,18 @@ func save(ctx context.Context, tx *db.Tx, municipality int64, all map[int64]*sta
 	if err != nil {
 		return fmt.Errorf("save subscriptions: %w", err)
 	}
+	return countMore(ctx, tx, municipality, more)
+}
+
+// countMore keeps how many subscribers there are when so many more are on each list, or fewer.
+func countMore(ctx context.Context, tx *db.Tx, municipality int64, more map[string]int64) error {
 	var changed [][]any
 	for _, topic := range slices.Sorted(maps.Keys(more)) {
 		if more[topic] != 0 {
 			changed = append(changed, []any{municipality, topic, more[topic]})
 		}
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO subscribers (municipality_id, topic, count) VALUES ($1, $2, $3)
+	_, err := tx.Exec(ctx, `INSERT INTO subscribers (municipality_id, topic, count) VALUES ($1, $2, $3)
 		ON CONFLICT (municipality_id, topic) DO UPDATE SET count = subscribers.count + excluded.count`, changed)
 	if err != nil {
 		return fmt.Errorf("count subscribers: %w", err)
