@@ -16,9 +16,15 @@ scripts/lint.sh
 # which it does not see into: there it would only cost time.
 module=$(go list -m)
 plain="$module/(cmd|bench|internal/(app|browsertest|demo|house|walkthrough|web))(/|\$)"
+# Every test binary leaves the statements it has seen here, each with its plan read.
+FILODIRETTO_TEST_STATEMENTS=$(mktemp -d)
+export FILODIRETTO_TEST_STATEMENTS
+trap 'rm -rf "$FILODIRETTO_TEST_STATEMENTS"' EXIT
 echo "== tests, watched for data races"
 # shellcheck disable=SC2046 # the packages are words
-scripts/with-postgres.sh go test -race -timeout 12m $(go list ./... | grep -vE "$plain")
+scripts/with-postgres.sh go test -count 1 -race -timeout 12m $(go list ./... | grep -vE "$plain")
 echo "== tests of the program and its pages"
 # shellcheck disable=SC2046
-scripts/with-postgres.sh go test -timeout 12m $(go list ./... | grep -E "$plain")
+scripts/with-postgres.sh go test -count 1 -timeout 12m $(go list ./... | grep -E "$plain")
+echo "== statements whose plan no test has read"
+go run ./internal/dbtest/escaped "$FILODIRETTO_TEST_STATEMENTS"
