@@ -212,6 +212,7 @@ func TestManyUncertainAreSentAgainOnce(t *testing.T) {
 		o.conduct()
 		o.exec(`UPDATE message SET status = 30, sending_at = $1 WHERE broadcast_id = $2`, o.now, b.ID)
 		o.exec(`UPDATE subscription SET state = 0 WHERE contact_id = $1`, left)
+		o.exec(countAgain)
 		o.now = o.now.Add(11 * time.Minute)
 		o.update(func(ctx context.Context, tx *db.Tx) error {
 			n, err := broadcast.ResendUncertain(ctx, tx, o.anna(), o.m, b.ID)

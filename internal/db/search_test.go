@@ -83,3 +83,47 @@ func search(t *testing.T, d *db.DB, municipality int64, query string, limit int)
 	}
 	return ids
 }
+
+// However far back it is, what holds the words is found, the newest first: the steps by which it is looked for do
+// not show.
+func TestSearchIsCompleteAmongMany(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		const many = 12_000
+		var docs []db.Doc
+		for i := range int64(many) {
+			text := "buongiorno"
+			if i%1000 == 0 { // a few in every stretch
+				text += " lampione"
+			}
+			if i == 0 || i == many-1 { // the oldest and the newest
+				text += " tombino"
+			}
+			docs = append(docs, db.Doc{ID: i + 1, Text: text})
+		}
+		err := d.Update(t.Context(), func(ctx context.Context, tx *db.Tx) error {
+			return tx.Index(ctx, db.MessageSearch, 7, docs, false)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for query, want := range map[string][]int64{
+			"tombino":            {many, 1},
+			"lampione tombino":   {1},
+			"lampione":           {11001, 10001, 9001, 8001, 7001},
+			"buongiorno":         {many, many - 1, many - 2, many - 3, many - 4},
+			"buongiorno tombino": {many, 1},
+			"lampi":              {11001, 10001, 9001, 8001, 7001},
+		} {
+			err := d.View(t.Context(), func(ctx context.Context, tx *db.Tx) error {
+				got, err := tx.Search(ctx, db.MessageSearch, 7, query, 5)
+				if !slices.Equal(got, want) {
+					t.Errorf("%q finds %v, not %v", query, got, want)
+				}
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}

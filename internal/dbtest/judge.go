@@ -46,7 +46,7 @@ var walks = map[string]string{
 	"-- name: DropQuarantined :execrows":                                            "now and then, and what nobody understood is little",
 	"-- name: DropProcessed :execrows":                                              "a slice by its keys, which PostgreSQL joins as suits its size",
 	"SET state = 'paused', pause_code = 0, paused_name = '' WHERE state IN":         "restoring looks at everything, once",
-	"UPDATE message SET status = 30, sending_at = CASE":                             "restoring looks at the whole outbox, once",
+	"SET status = 30, sending_at = CASE":                                            "restoring looks at the whole outbox, once",
 }
 
 // judge tells what is wrong with a plan, if anything is.

@@ -41,50 +41,50 @@ var largeDatabase = sync.OnceValues(func() (*sql.DB, error) {
 	return sql.Open("pgx", dsn+separator+"enable_seqscan=off") // the question is whether there is another way, not whether it is worth it
 })
 
-// usual is what most rows of a table have in a column, as an expression over g, the number of the row. What is not
+// usual is what most rows of a table have in a column ("table column"), as an expression over g, the number of the row. What is not
 // named here differs from row to row.
 var usual = map[string]string{
-	"conversation.state":         `CASE WHEN g % 20 = 0 THEN 'open' ELSE 'resolved' END`,
-	"conversation.holder_id":     `CASE WHEN g % 20 = 0 THEN g % 7 ELSE 0 END`,
-	"conversation.waiting_since": `CASE WHEN g % 40 = 0 THEN now() - g * interval '1 minute' END`,
-	"conversation.office":        `(ARRAY['', 'urp', 'anagrafe'])[1 + g % 3]`,
-	"message.direction":          `CASE WHEN g % 3 = 0 THEN 'out' ELSE 'in' END`,
-	"message.type":               `CASE WHEN g % 9 = 0 THEN 'template' ELSE 'text' END`,
-	"message.status":             `CASE WHEN g % 500 = 0 THEN 10 WHEN g % 501 = 0 THEN 30 ELSE 80 END`,
-	"message.lane":               `CASE WHEN g % 1000 = 0 THEN -1 ELSE 1 END`,
-	"message.broadcast_id":       `CASE WHEN g % 3 = 0 THEN g % 30 ELSE 0 END`,
-	"message.media_id":           `CASE WHEN g % 10 = 0 THEN g ELSE 0 END`,
-	"message.contact_id":         `g % 4000`,
-	"message.conversation_id":    `g % 4000`,
-	"message.counted":            `2`,
-	"message.priced":             `2`,
-	"message.author_id":          `g % 9`,
-	"conversation_event.kind":    `(ARRAY['opened', 'taken', 'resolved'])[1 + g % 3]`,
-	"contact.merged_into":        `CASE WHEN g % 50 = 0 THEN g + 1 ELSE 0 END`,
-	"contact_address.kind":       `CASE WHEN g % 2 = 0 THEN 'phone' ELSE 'bsuid' END`,
-	"broadcast.state":            `CASE WHEN g % 2000 = 0 THEN 'sending' ELSE 'completed' END`,
-	"broadcast.completed_at":     `CASE WHEN g % 2000 <> 0 THEN now() - g * interval '1 hour' END`,
-	"broadcast.follows":          `CASE WHEN g % 10 = 0 THEN g - 1 ELSE 0 END`,
-	"broadcast.glass":            `CASE WHEN g % 1000 = 0 THEN 'x' ELSE '' END`,
-	"subscription.topic":         `(ARRAY['AVVISI', 'EMERGENZE', 'EVENTI'])[1 + g % 3]`,
-	"subscription.state":         `CASE WHEN g % 10 = 0 THEN 0 ELSE 1 END`,
-	"consent.topic":              `(ARRAY['AVVISI', 'EMERGENZE', 'EVENTI'])[1 + g % 3]`,
-	"consent.event":              `'given'`,
-	"consent.contact_id":         `g % 8000`,
-	"media.state":                `CASE WHEN g % 1000 = 0 THEN 'pending' ELSE 'ready' END`,
-	"revision.kind":              `'edit'`,
-	"revision.applied":           `true`,
-	"quarantine.solved_at":       `CASE WHEN g % 10 <> 0 THEN now() END`,
-	"journal.done_at":            `CASE WHEN g % 1000 <> 0 THEN now() END`,
-	"journal.kept":               `g % 1000 = 0`,
-	"journal.replayed":           `false`,
-	"audit.seq":                  `CASE WHEN g % 2000 <> 0 THEN g ELSE 0 END`,
-	"audit.action":               `'conversation.taken'`,
-	"news.field":                 `'message_template_status_update'`,
-	"tally.name":                 `(ARRAY['sent', 'received', 'joined:AVVISI:whatsapp', 'left:AVVISI:whatsapp'])[1 + g % 4]`,
-	"tally.day":                  `to_char(now() - (g / 4) * interval '1 day', 'YYYY-MM-DD')`,
-	"message_search.vector":      `array_to_tsvector(ARRAY['m1', 'x' || g, 'xciao'])`,
-	"contact_search.vector":      `array_to_tsvector(ARRAY['m1', 'x' || g, 'xmaria'])`,
+	"conversation state":         `CASE WHEN g % 20 = 0 THEN 'open' ELSE 'resolved' END`,
+	"conversation holder_id":     `CASE WHEN g % 20 = 0 THEN g % 7 ELSE 0 END`,
+	"conversation waiting_since": `CASE WHEN g % 40 = 0 THEN now() - g * interval '1 minute' END`,
+	"conversation office":        `(ARRAY['', 'urp', 'anagrafe'])[1 + g % 3]`,
+	"message direction":          `CASE WHEN g % 3 = 0 THEN 'out' ELSE 'in' END`,
+	"message type":               `CASE WHEN g % 9 = 0 THEN 'template' ELSE 'text' END`,
+	"message status":             `CASE WHEN g % 500 = 0 THEN 10 WHEN g % 501 = 0 THEN 30 ELSE 80 END`,
+	"message lane":               `CASE WHEN g % 1000 = 0 THEN -1 ELSE 1 END`,
+	"message broadcast_id":       `CASE WHEN g % 3 = 0 THEN g % 30 ELSE 0 END`,
+	"message media_id":           `CASE WHEN g % 10 = 0 THEN g ELSE 0 END`,
+	"message contact_id":         `g % 4000`,
+	"message conversation_id":    `g % 4000`,
+	"message counted":            `2`,
+	"message priced":             `2`,
+	"message author_id":          `g % 9`,
+	"conversation_event kind":    `(ARRAY['opened', 'taken', 'resolved'])[1 + g % 3]`,
+	"contact merged_into":        `CASE WHEN g % 50 = 0 THEN g + 1 ELSE 0 END`,
+	"contact_address kind":       `CASE WHEN g % 2 = 0 THEN 'phone' ELSE 'bsuid' END`,
+	"broadcast state":            `CASE WHEN g % 2000 = 0 THEN 'sending' ELSE 'completed' END`,
+	"broadcast completed_at":     `CASE WHEN g % 2000 <> 0 THEN now() - g * interval '1 hour' END`,
+	"broadcast follows":          `CASE WHEN g % 10 = 0 THEN g - 1 ELSE 0 END`,
+	"broadcast glass":            `CASE WHEN g % 1000 = 0 THEN 'x' ELSE '' END`,
+	"subscription topic":         `(ARRAY['AVVISI', 'EMERGENZE', 'EVENTI'])[1 + g % 3]`,
+	"subscription state":         `CASE WHEN g % 10 = 0 THEN 0 ELSE 1 END`,
+	"consent topic":              `(ARRAY['AVVISI', 'EMERGENZE', 'EVENTI'])[1 + g % 3]`,
+	"consent event":              `'given'`,
+	"consent contact_id":         `g % 8000`,
+	"media state":                `CASE WHEN g % 1000 = 0 THEN 'pending' ELSE 'ready' END`,
+	"revision kind":              `'edit'`,
+	"revision applied":           `true`,
+	"quarantine solved_at":       `CASE WHEN g % 10 <> 0 THEN now() END`,
+	"journal done_at":            `CASE WHEN g % 1000 <> 0 THEN now() END`,
+	"journal kept":               `g % 1000 = 0`,
+	"journal replayed":           `false`,
+	"audit seq":                  `CASE WHEN g % 2000 <> 0 THEN g ELSE 0 END`,
+	"audit action":               `'conversation.taken'`,
+	"news field":                 `'message_template_status_update'`,
+	"tally name":                 `(ARRAY['sent', 'received', 'joined:AVVISI:whatsapp', 'left:AVVISI:whatsapp'])[1 + g % 4]`,
+	"tally day":                  `to_char(now() - (g / 4) * interval '1 day', 'YYYY-MM-DD')`,
+	"message_search vector":      `array_to_tsvector(ARRAY['m1', 'x' || g, 'xciao'])`,
+	"contact_search vector":      `array_to_tsvector(ARRAY['m1', 'x' || g, 'xmaria'])`,
 }
 
 // ofType is what a column has that usual does not name.
@@ -111,7 +111,7 @@ func fillLarge(ctx context.Context, c *pgx.Conn) error {
 		}
 		var names, values []string
 		for _, col := range columns {
-			value := usual[table+"."+col.name]
+			value := usual[table+" "+col.name]
 			switch {
 			case col.name == "municipality_id" && grows(table):
 				value = "1"
@@ -160,7 +160,7 @@ func columnsOf(ctx context.Context, c *pgx.Conn) (map[string][]column, error) {
 		if err := rows.Scan(&table, &col.name, &col.kind); err != nil {
 			return nil, err
 		}
-		if col.kind == "tsvector" && usual[table+"."+col.name] == "" {
+		if col.kind == "tsvector" && usual[table+" "+col.name] == "" {
 			return nil, fmt.Errorf("%s.%s: say what words it usually has", table, col.name)
 		}
 		tables[table] = append(tables[table], col)
