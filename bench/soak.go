@@ -163,7 +163,7 @@ func (s *soak) writeSent(ctx context.Context, people []person) error {
 				citizen := rand.IntN(len(people))
 				p, id, at := people[citizen], tx.NewID(), tx.Now()
 				external := fmt.Sprintf("wamid.HBgLSOAK%032d", id)
-				rows = append(rows, []any{m, id, p.conversation, p.contact, phoneNumberID, "out", conversation.TypeTemplate, "", external, int16(conversation.Accepted),
+				rows = append(rows, []any{m, id, p.talks[0].conversation, p.contact, phoneNumberID, "out", conversation.TypeTemplate, "", external, int16(conversation.Accepted),
 					"operator", "Anna", at, at, at, &at})
 				s.sent = append(s.sent, sentMessage{id: db.FormatID(id), external: external, citizen: citizen})
 			}
