@@ -13,7 +13,7 @@ import (
 // growing are the tables that must never be read through: their rows come with what citizens write, with what is
 // sent to them, and with time.
 var growing = strings.Fields(`contact contact_address conversation message status_early conversation_event draft tally media quarantine
-	message_search contact_search blocked copies_deleted media_deleted subscription subscriber consent broadcast broadcast_content revision news journal audit
+	message_search contact_search media_upload blocked copies_deleted media_deleted subscription subscriber consent broadcast broadcast_content revision news journal audit
 	session signin_attempt idempotency`)
 
 // small are the tables that may be read through, and why.

@@ -9,4 +9,5 @@ CREATE TABLE blocked (
   at timestamptz NOT NULL,
   PRIMARY KEY (municipality_id, number, contact_id)
 );
-CREATE INDEX blocked_contact ON blocked (municipality_id, contact_id);
+CREATE INDEX blocked_contact ON blocked (municipality_id, contact_id, number, at);
+CREATE INDEX blocked_latest ON blocked (municipality_id, at DESC, contact_id, number);
