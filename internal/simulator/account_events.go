@@ -130,17 +130,41 @@ func (s *Server) changeLimit(a *account, _ *number, e *accountEvent) error {
 // upgradeThroughput takes a while, in which sends are refused; then the number sends 1,000 messages a second.
 func (s *Server) upgradeThroughput(a *account, n *number, e *accountEvent) error {
 	wait := cmp.Or(time.Duration(e.For), s.delays().Upgrade)
-	a.set(trouble{Kind: "upgrade", Number: n.id, Code: 131057, Until: s.clock.Now().Add(wait),
+	done := s.clock.Now().Add(wait)
+	a.set(trouble{Kind: "upgrade", Number: n.id, Code: 131057, Until: done,
 		Details: "The throughput of this number is being upgraded. Try again in a minute."}, false)
-	s.schedule.after(wait, func() {
-		n.mu.Lock()
-		n.state.Throughput = "HIGH"
-		n.mu.Unlock()
-		s.tell(a, "phone_number_quality_update", map[string]any{"display_phone_number": n.digits(), "event": "THROUGHPUT_UPGRADE",
-			"max_daily_conversations_per_business": a.messagingLimit()})
-		s.saver.touch()
-	})
+	s.planUpgrade(a, n.id, done)
 	return nil
+}
+
+func (s *Server) planUpgrade(a *account, numberID string, at time.Time) {
+	s.schedule.at(at, func() { s.finishUpgrade(a, numberID, at) })
+}
+
+// finishUpgrade does the upgrade that was planned for this time, unless another was begun since.
+func (s *Server) finishUpgrade(a *account, numberID string, at time.Time) {
+	n := s.dir.number(numberID)
+	if n == nil || !a.endTrouble("upgrade", numberID, at) {
+		return
+	}
+	n.mu.Lock()
+	n.state.Throughput = "HIGH"
+	n.mu.Unlock()
+	s.tell(a, "phone_number_quality_update", map[string]any{"display_phone_number": n.digits(), "event": "THROUGHPUT_UPGRADE",
+		"max_daily_conversations_per_business": a.messagingLimit()})
+	s.saver.touch()
+}
+
+// resumeAccount plans what was under way with the account and its numbers; it must be locked.
+func (s *Server) resumeAccount(a *account) {
+	for _, t := range a.state.Troubles {
+		if t.Kind == "upgrade" {
+			s.planUpgrade(a, t.Number, t.Until)
+		}
+	}
+	if !a.state.BanAt.IsZero() {
+		s.planBan(a, a.state.BanAt)
+	}
 }
 
 // restrict keeps the account from sending first, or as the type says from answering.
@@ -178,17 +202,38 @@ func (s *Server) ban(a *account, _ *number, e *accountEvent) error {
 	case state != "DISABLE" && state != "SCHEDULE_FOR_DISABLE":
 		return badRequest("type must be DISABLE or SCHEDULE_FOR_DISABLE, not %q", e.Type)
 	}
-	locked := trouble{Kind: "ban", Code: 131031, Details: "Business account has been locked."}
-	date := s.clock.Now()
+	date, scheduled := s.clock.Now(), time.Time{}
 	if state == "SCHEDULE_FOR_DISABLE" {
-		wait := cmp.Or(time.Duration(e.For), 7*24*time.Hour)
-		date = date.Add(wait)
-		s.schedule.after(wait, func() { a.set(locked, false) })
+		date = date.Add(cmp.Or(time.Duration(e.For), 7*24*time.Hour))
+		scheduled = date
 	} else {
-		a.set(locked, e.End)
+		a.set(locked(), e.End)
+	}
+	a.mu.Lock()
+	a.state.BanAt = scheduled // what was scheduled before is off
+	a.mu.Unlock()
+	if !scheduled.IsZero() {
+		s.planBan(a, scheduled)
 	}
 	s.tell(a, "account_update", map[string]any{"event": "DISABLED_UPDATE", "ban_info": map[string]any{"waba_ban_state": state, "waba_ban_date": date.UTC().Format("January 2, 2006")}})
 	return nil
+}
+
+func locked() trouble {
+	return trouble{Kind: "ban", Code: 131031, Details: "Business account has been locked."}
+}
+
+// planBan locks the account at a time, unless the ban is off by then.
+func (s *Server) planBan(a *account, at time.Time) {
+	s.schedule.at(at, func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if a.state.BanAt.Equal(at) {
+			a.state.BanAt = time.Time{}
+			a.state.begin(locked())
+			s.saver.touch()
+		}
+	})
 }
 
 func (s *Server) tellDeletion(a *account, _ *number, _ *accountEvent) error {

@@ -65,12 +65,15 @@ type accountState struct {
 
 	TokenStates    map[string]tokenState `json:"token_states,omitempty"`
 	Troubles       []trouble             `json:"troubles,omitempty"`
+	BanAt          time.Time             `json:"ban_at,omitzero"` // a ban that is scheduled
 	Review         string                `json:"review,omitempty"`
 	Fields         []string              `json:"fields,omitempty"` // the app is subscribed to; nil: all
 	WebhookVersion string                `json:"webhook_version,omitempty"`
 	ContactBookOff bool                  `json:"contact_book_off,omitempty"`
 	MessagingLimit string                `json:"messaging_limit,omitempty"`
-	Pacing         map[string]*pacing    `json:"pacing,omitempty"` // by template id
+	Pacing         map[string]*pacing    `json:"pacing,omitempty"`     // by template id
+	Calls          map[int64]int         `json:"calls,omitempty"`      // of the management API, by minute
+	CallLimit      *int                  `json:"call_limit,omitempty"` // an hour; nil: Meta's, 0: none
 }
 
 // number is a phone number of a business.
@@ -370,6 +373,7 @@ func (s *Server) putNumber(r *http.Request) (int, any, error) {
 		Allowed    *[]string `json:"allowed_recipients"` // makes it a test number, which writes to these only
 		Test       *bool     `json:"test_number"`
 		Limit      *string   `json:"messaging_limit"` // of the whole account, as it is Meta's of the portfolio
+		CallLimit  *int      `json:"call_limit"`      // management calls an hour, also of the whole account; 0: none, negative: Meta's
 	}
 	if err := readControl(r, &change); err != nil {
 		return 0, nil, err
@@ -386,6 +390,9 @@ func (s *Server) putNumber(r *http.Request) (int, any, error) {
 		n.account.mu.Lock()
 		n.account.state.MessagingLimit = *change.Limit
 		n.account.mu.Unlock()
+	}
+	if change.CallLimit != nil {
+		n.account.limitCalls(*change.CallLimit)
 	}
 	if change.Allowed != nil && len(*change.Allowed) > maxAllowed {
 		return 0, nil, badRequest("a test number may write to %d people at most", maxAllowed)

@@ -139,8 +139,11 @@ func TestPhonesAreShownToWhoKnowsThem(t *testing.T) {
 		t.Errorf("the card is %v", card)
 	}
 	from("the phone was given", digits)
-	if status, answer := s.call("DELETE", "/v26.0/"+number+"/contact_book?messaging_product=whatsapp&bsuid=IT.X", nil); status != 400 || code(answer) != 100 {
-		t.Errorf("an unknown contact: %d %v", status, answer)
+	if got := s.ok("DELETE", "/v26.0/"+number+"/contact_book?messaging_product=whatsapp&bsuid=IT.X", nil); got["success"] != true || got["deleted"] != false {
+		t.Errorf("an unknown contact: %v", got)
+	}
+	if status, answer := s.call("DELETE", "/v26.0/"+number+"/contact_book?messaging_product=whatsapp&bsuid=393471234567", nil); status != 400 || code(answer) != 100 {
+		t.Errorf("a phone in the place of an id: %d %v", status, answer)
 	}
 }
 

@@ -104,6 +104,9 @@ func (s *schedule) after(d time.Duration, f func()) {
 	}
 }
 
+// at runs f at a time of the virtual clock, at once if that is past.
+func (s *schedule) at(when time.Time, f func()) { s.after(when.Sub(s.clock.Now()), f) }
+
 // clear forgets everything that was to happen.
 func (s *schedule) clear() {
 	s.mu.Lock()

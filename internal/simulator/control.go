@@ -113,7 +113,7 @@ func (s *Server) reset(accountsToo bool, seed *uint64) error {
 			return err
 		}
 	}
-	s.reviewPending()
+	s.resume()
 	s.events.publish(pageEvent{Kind: "reset"})
 	s.saver.touch()
 	return nil
@@ -122,7 +122,7 @@ func (s *Server) reset(accountsToo bool, seed *uint64) error {
 func (a *account) forgetTraffic() {
 	a.mu.Lock()
 	numbers := a.numbers
-	a.state.Creations, a.state.Pacing = nil, nil
+	a.state.Creations, a.state.Pacing, a.state.Calls = nil, nil, nil
 	a.mu.Unlock()
 	a.portfolio.clear()
 	for _, n := range numbers {

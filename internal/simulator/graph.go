@@ -54,7 +54,7 @@ func (s *Server) graph(w http.ResponseWriter, r *http.Request) {
 	}
 	var answer any
 	if err == nil {
-		answer, err = s.graphAnswer(r, body)
+		answer, err = s.graphAnswer(w, r, body)
 	}
 	raw, status := s.encodeAnswer(answer, err)
 	if breach != nil {
@@ -106,7 +106,6 @@ func (s *Server) writeGraph(w http.ResponseWriter, status int, raw []byte) {
 	h.Set("Facebook-Api-Version", "v"+strconv.Itoa(latestVersion)+".0")
 	h.Set("X-Fb-Trace-Id", s.dice.trace())
 	h.Set("X-App-Usage", `{"call_count":1,"total_cputime":1,"total_time":1}`)
-	h.Set("X-Business-Use-Case-Usage", `{"`+businessID+`":[{"type":"whatsapp","call_count":1,"total_cputime":1,"total_time":1,"estimated_time_to_regain_access":0}]}`)
 	if status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `OAuth "Facebook Platform" "invalid_token" "Invalid OAuth access token"`)
 	}
@@ -148,7 +147,7 @@ func (s *Server) breakAnswer(w http.ResponseWriter, r *http.Request, b *Breach, 
 }
 
 // graphAnswer finds what the request is about and who may ask.
-func (s *Server) graphAnswer(r *http.Request, body []byte) (any, *graphError) {
+func (s *Server) graphAnswer(w http.ResponseWriter, r *http.Request, body []byte) (any, *graphError) {
 	if strings.HasSuffix(r.URL.Path, "/oauth/access_token") {
 		return s.appToken(r)
 	}
@@ -163,6 +162,9 @@ func (s *Server) graphAnswer(r *http.Request, body []byte) (any, *graphError) {
 		return s.debugToken(g)
 	}
 	if err := g.permit(); err != nil {
+		return nil, err
+	}
+	if err := s.spend(w, g); err != nil {
 		return nil, err
 	}
 	if n := s.dir.number(g.object); n != nil && g.sees(n.account) {
@@ -256,7 +258,7 @@ func (s *Server) seesFile(g *graphRequest, f *file) bool {
 func (s *Server) mediaNode(g *graphRequest, f *file) (any, *graphError) {
 	switch g.Method {
 	case http.MethodGet:
-		return s.getMedia(f, s.baseURL(g.Request))
+		return project(s.mediaFields(f, s.baseURL(g.Request)), g.query.Get("fields"), []string{"messaging_product", "url", "mime_type", "sha256", "file_size"}), nil
 	case http.MethodDelete:
 		s.media.remove(f.ID)
 		s.saver.touch()
@@ -274,13 +276,14 @@ func (s *Server) templateNode(g *graphRequest, a *account) (any, *graphError) {
 	}
 	switch g.Method {
 	case http.MethodGet:
+		health := a.healthEntities(s.clock.Now())
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		t, ok := a.templates[g.object]
 		if !ok {
 			return nil, unknownObject(g.Method, g.object)
 		}
-		return project(t.node(), g.query.Get("fields"), []string{"name", "parameter_format", "components", "language", "status", "category"}), nil
+		return project(t.node(health), g.query.Get("fields"), []string{"name", "parameter_format", "components", "language", "status", "category"}), nil
 	case http.MethodPost:
 		return s.editTemplate(a, g.object, g.body)
 	}
@@ -302,7 +305,7 @@ func (s *Server) accountNode(g *graphRequest, a *account) (any, *graphError) {
 	case "POST phone_numbers":
 		return s.createNumber(a, g.body)
 	case "GET subscribed_apps":
-		return a.subscriptions(), nil
+		return a.subscriptions(g.query, s.baseURL(g.Request)+g.URL.Path)
 	case "POST subscribed_apps":
 		return s.subscribe(g, a)
 	case "DELETE subscribed_apps":
@@ -345,6 +348,8 @@ func (s *Server) numberNode(g *graphRequest, n *number) (any, *graphError) {
 		return s.setSettings(n, g.body)
 	case "POST conversational_automation":
 		return s.setAutomation(n, g.body)
+	case "GET message_history":
+		return s.messageHistory(g, n)
 	case "DELETE contact_book":
 		return s.deleteContact(g, n)
 	case "GET block_users":
@@ -383,6 +388,26 @@ func project(node map[string]any, fields string, usual []string) map[string]any 
 // fieldNames splits "a,b{c,d},e" at the outer commas and drops the subfields.
 func fieldNames(fields string) []string {
 	var names []string
+	for _, field := range splitOutside(fields) {
+		name, _, _ := strings.Cut(field, "{")
+		names = append(names, strings.TrimSpace(name))
+	}
+	return names
+}
+
+// subfields are what stands in the braces of a field: "c,d" of b in "a,b{c,d}"; asked says whether the field is there.
+func subfields(fields, of string) (inner string, asked bool) {
+	for _, field := range splitOutside(fields) {
+		if name, inner, _ := strings.Cut(field, "{"); strings.TrimSpace(name) == of {
+			return strings.TrimSuffix(strings.TrimSpace(inner), "}"), true
+		}
+	}
+	return "", false
+}
+
+// splitOutside splits at the commas that are in no braces.
+func splitOutside(fields string) []string {
+	var parts []string
 	depth, start := 0, 0
 	for i, r := range fields + "," {
 		switch {
@@ -391,12 +416,11 @@ func fieldNames(fields string) []string {
 		case r == '}':
 			depth--
 		case r == ',' && depth == 0:
-			name, _, _ := strings.Cut(fields[start:i], "{")
-			names = append(names, strings.TrimSpace(name))
+			parts = append(parts, fields[start:i])
 			start = i + 1
 		}
 	}
-	return names
+	return parts
 }
 
 // listed is an item of a listing with its place in it.

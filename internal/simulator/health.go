@@ -2,7 +2,10 @@
 
 package simulator
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Whether an account, a number or a template can send, as its node tells.
 // Source: https://developers.facebook.com/documentation/business-messaging/whatsapp/support/health-status
@@ -54,6 +57,16 @@ func (a *account) healthEntities(now time.Time) []map[string]any {
 }
 
 func (a *account) health(now time.Time) map[string]any { return healthOf(a.healthEntities(now)...) }
+
+// health is the template's own part: only an approved one can be sent.
+func (t *template) health() map[string]any {
+	var own []trouble
+	if t.Status != "APPROVED" {
+		code := map[string]int{"PAUSED": 132015, "DISABLED": 132016}[t.Status]
+		own = append(own, trouble{Code: cmp.Or(code, 132001), Details: "The template is " + t.Status + "."})
+	}
+	return healthEntity("MESSAGE_TEMPLATE", t.ID, own)
+}
 
 func (n *number) health(status string, now time.Time) map[string]any {
 	var own []trouble

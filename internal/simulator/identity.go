@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -111,25 +112,32 @@ func (c *citizenState) contactEntry(n *number, phone string, withUsername bool) 
 	return append(b, '}')
 }
 
-// deleteContact is DELETE /{phone_number_id}/contact_book?bsuid=…: the business forgets a phone.
+var userIDShape = regexp.MustCompile(`^[A-Z]{2}\.[A-Za-z0-9]{1,128}$`)
+
+// deleteContact is DELETE /{phone_number_id}/contact_book?bsuid=…: the business forgets a phone. That the book never had
+// it is no error: deleted says so.
 func (s *Server) deleteContact(g *graphRequest, n *number) (any, *graphError) {
 	id := g.query.Get("bsuid")
 	if id == "" || g.query.Get("messaging_product") != "whatsapp" {
 		return nil, refuse(100, "The parameters messaging_product and bsuid are required.")
 	}
+	if !userIDShape.MatchString(id) {
+		return nil, refuse(100, "Param bsuid: %q is not a business-scoped user id.", id)
+	}
+	answer := map[string]any{"messaging_product": "whatsapp", "success": true, "deleted": false}
 	c, ok := s.byUserID(n.account, id)
 	if !ok {
-		return nil, refuse(100, "Param bsuid: %q is not a user id of this business.", id)
+		return answer, nil
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	known := c.state.inContactBook(n.account)
+	answer["deleted"] = c.state.inContactBook(n.account)
 	if c.state.Forgotten == nil {
 		c.state.Forgotten = map[string]bool{}
 	}
 	c.state.Forgotten[n.account.id] = true
 	s.saver.touch()
-	return map[string]any{"messaging_product": "whatsapp", "success": true, "deleted": known}, nil
+	return answer, nil
 }
 
 // putContactBook is PUT /simulator/contact_book: the switch in the settings of the business.

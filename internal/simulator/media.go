@@ -254,12 +254,12 @@ func looksLike(data []byte, claimed string) bool {
 	return claimed != "application/pdf" || found.Is("application/pdf")
 }
 
-// getMedia is GET /{media_id}: where to fetch it in the next five minutes.
-func (s *Server) getMedia(f *file, base string) (any, *graphError) {
+// mediaFields is a medium with every field that can be asked for: its url is where to fetch it in the next five minutes.
+func (s *Server) mediaFields(f *file, base string) map[string]any {
 	return map[string]any{
 		"messaging_product": "whatsapp", "id": f.ID, "url": s.downloadURL(f, base),
 		"mime_type": f.Mime, "sha256": f.SHA256, "file_size": strconv.FormatInt(f.Size, 10),
-	}, nil
+	}
 }
 
 const downloadPath = "/whatsapp_business/attachments/"

@@ -49,6 +49,7 @@ type message struct {
 	Paced     bool            `json:"paced,omitempty"`    // held until its template's pacing is settled
 	TTL       time.Duration   `json:"ttl,omitempty"`      // how long WhatsApp tries to deliver it; 30 days unless set
 	Failure   *graphError     `json:"failure,omitempty"`  // why it fails, known before it is said
+	History   []happened      `json:"history,omitempty"`  // of an outgoing message
 
 	citizen *citizen
 }

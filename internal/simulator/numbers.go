@@ -481,7 +481,6 @@ func (s *Server) listBlocked(g *graphRequest, n *number) (any, *graphError) {
 		return nil, err
 	}
 	for _, entry := range page["data"].([]map[string]any) {
-		delete(entry, "id")
 		if entry["wa_id"] == "" { // left out, not empty, as everywhere
 			delete(entry, "wa_id")
 		}
@@ -489,17 +488,25 @@ func (s *Server) listBlocked(g *graphRequest, n *number) (any, *graphError) {
 	return page, nil
 }
 
-// subscriptions is GET /{waba_id}/subscribed_apps.
-func (a *account) subscriptions() any {
-	st := a.snapshot()
+// subscriptions is GET /{waba_id}/subscribed_apps. The fields that may be asked for are those of the app (id, name, link),
+// which stands one level deeper in an entry.
+func (a *account) subscriptions(q url.Values, self string) (any, *graphError) {
+	st, fields := a.snapshot(), q.Get("fields")
 	if !st.Subscribed {
-		return map[string]any{"data": []any{}}
+		return paginate(nil, q, self, nil)
 	}
-	app := map[string]any{"whatsapp_business_api_data": map[string]any{"id": appID, "name": "Simulator", "link": "https://www.facebook.com/games/?app_id=" + appID}}
-	if st.OverrideURL != "" {
-		app["override_callback_uri"] = st.OverrideURL
+	ofApp, deeper := subfields(fields, "whatsapp_business_api_data")
+	if !deeper {
+		ofApp = fields
 	}
-	return map[string]any{"data": []any{app}}
+	app := map[string]any{"id": appID, "name": "Simulator", "link": "https://www.facebook.com/games/?app_id=" + appID}
+	entry := map[string]any{"whatsapp_business_api_data": project(app, ofApp, []string{"name", "link"})}
+	if st.OverrideURL != "" && (fields == "" || slices.Contains(fieldNames(fields), "override_callback_uri")) {
+		entry["override_callback_uri"] = st.OverrideURL
+	}
+	page := maps.Clone(q)
+	page.Del("fields")
+	return paginate([]listed{{key: appID, node: entry}}, page, self, []string{"whatsapp_business_api_data", "override_callback_uri"})
 }
 
 // subscribe subscribes the app and sets or, without a body, removes the override of the callback.

@@ -21,6 +21,7 @@ type update struct {
 	Status   json.RawMessage `json:"status,omitempty"`
 	Value    json.RawMessage `json:"value,omitempty"`    // the whole value, for every field but messages
 	Incoming string          `json:"incoming,omitempty"` // message of a citizen that is delivered when this is answered
+	Tells    told            `json:"tells,omitzero"`     // the status it tells of
 }
 
 func (u *update) size() int {

@@ -193,6 +193,14 @@ func TestPhonePageChangesACitizen(t *testing.T) {
 	}
 	p.Click("[data-trait=receipts_off]")
 	eventually(t, "the trait", func() bool { return s.ok("GET", "/simulator/citizens/"+maria, nil)["receipts_off"] == true })
+	for _, trait := range []string{"reads_by_hand", "bsuid_only"} {
+		before := s.ok("GET", "/simulator/citizens/"+maria, nil)[trait] == true
+		p.Click("[data-trait=" + trait + "]")
+		eventually(t, trait+" to change", func() bool { return (s.ok("GET", "/simulator/citizens/"+maria, nil)[trait] == true) != before })
+	}
+	p.Click("[data-trait=bsuid_only]")
+	eventually(t, "the number to be hidden again", func() bool { return s.ok("GET", "/simulator/citizens/"+maria, nil)["bsuid_only"] == true })
+	p.Until("the manual is linked", `document.querySelector('a[href$="simulator.md#trouble"]') !== null`)
 	p.Click("#change-user-id")
 	if system := d.message(t, 3)["system"].(object); system["type"] != "user_changed_user_id" {
 		t.Errorf("told by %v", system)

@@ -174,7 +174,7 @@ func (s *Server) begin() error {
 	for _, c := range s.codes.values() {
 		s.continueStatuses(c)
 	}
-	s.reviewPending()
+	s.resume()
 	for _, a := range s.dir.allAccounts() {
 		a.hooks.retryNow()
 	}
@@ -190,15 +190,14 @@ func (s *Server) addStartingAccounts() error {
 	return nil
 }
 
-// reviewPending sets the review of templates going that were waiting for it.
-func (s *Server) reviewPending() {
+// resume sets going again what Meta had begun with templates, numbers and accounts.
+func (s *Server) resume() {
 	for _, a := range s.dir.allAccounts() {
 		a.mu.Lock()
 		for _, t := range a.templates {
-			if t.Status == "PENDING" {
-				s.review(a, t)
-			}
+			s.resumeTemplate(a, t)
 		}
+		s.resumeAccount(a)
 		a.mu.Unlock()
 	}
 }

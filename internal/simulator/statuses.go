@@ -126,7 +126,7 @@ func (s *Server) progress(m *message, to status) bool {
 	if to == statusRead {
 		m.ReadAt = now
 	}
-	n.account.hooks.add(s.statusUpdate(n, m, to, now))
+	m.happens(to, now, n.account.hooks.add(s.statusUpdate(n, m, to, now)))
 	s.events.status(m)
 	s.saver.touch()
 	s.forward(m)
@@ -157,7 +157,7 @@ func (s *Server) statusUpdate(n *number, m *message, to status, now time.Time) u
 	} else {
 		b = s.appendPricing(b, n, m, to, now)
 	}
-	u := update{Number: n.id, Field: messagesField, At: now.Unix(), Status: json.RawMessage(append(b, '}'))}
+	u := update{Number: n.id, Field: messagesField, At: now.Unix(), Status: json.RawMessage(append(b, '}')), Tells: told{m.ID, to}}
 	if to != statusFailed {
 		u.Contact = c.contactEntry(n, phone, to == statusDelivered || to == statusRead)
 	}

@@ -25,7 +25,7 @@ func (s *Server) appSubscriptions(g *graphRequest) (any, *graphError) {
 	}
 	switch g.Method {
 	case http.MethodGet:
-		return g.listSubscriptions(), nil
+		return g.listSubscriptions(s.baseURL(g.Request) + g.URL.Path)
 	case http.MethodPost:
 		return s.setSubscription(g)
 	case http.MethodDelete:
@@ -34,16 +34,18 @@ func (s *Server) appSubscriptions(g *graphRequest) (any, *graphError) {
 	return nil, unsupported(g)
 }
 
-func (g *graphRequest) listSubscriptions() any {
+func (g *graphRequest) listSubscriptions(self string) (any, *graphError) {
 	st := g.granted[0].snapshot()
 	if st.CallbackURL == "" {
-		return map[string]any{"data": []any{}}
+		return paginate(nil, g.query, self, nil)
 	}
 	fields := []any{}
 	for _, name := range st.subscribedFields() {
 		fields = append(fields, map[string]any{"name": name, "version": g.version})
 	}
-	return map[string]any{"data": []any{map[string]any{"object": "whatsapp_business_account", "callback_url": st.CallbackURL, "active": true, "fields": fields}}}
+	const object = "whatsapp_business_account"
+	return paginate([]listed{{key: object, node: map[string]any{"object": object, "callback_url": st.CallbackURL, "active": true, "fields": fields}}},
+		g.query, self, []string{"object", "callback_url", "active", "fields"})
 }
 
 // subscribedFields are all of them, unless the app has chosen.

@@ -34,22 +34,41 @@ func (s *Server) rate(a *account, t *template, quality string) update {
 		t.Status = "DISABLED"
 		return told
 	}
-	t.Status = "PAUSED"
-	s.schedule.after(pausedFor[t.Pauses], func() { s.endPause(a, t.ID) })
+	t.Status, t.PausedUntil = "PAUSED", s.clock.Now().Add(pausedFor[t.Pauses])
 	t.Pauses++
+	s.planEndOfPause(a, t)
 	return told
 }
 
-// endPause lets a template that was paused for its quality go on.
-func (s *Server) endPause(a *account, id string) {
+// resumeTemplate plans what was under way with a template: its review, the end of its pause, its change of category. The
+// account must be locked.
+func (s *Server) resumeTemplate(a *account, t *template) {
+	if t.Status == "PENDING" {
+		s.review(a, t)
+	}
+	if t.Status == "PAUSED" && !t.PausedUntil.IsZero() {
+		s.planEndOfPause(a, t)
+	}
+	if t.NextCategory != "" {
+		s.planCategory(a, t)
+	}
+}
+
+func (s *Server) planEndOfPause(a *account, t *template) {
+	id, until := t.ID, t.PausedUntil
+	s.schedule.at(until, func() { s.endPause(a, id, until) })
+}
+
+// endPause lets a template that was paused for its quality go on, unless it has been paused anew meanwhile.
+func (s *Server) endPause(a *account, id string, until time.Time) {
 	a.mu.Lock()
 	t := a.templates[id]
-	if t == nil || t.Status != "PAUSED" {
+	if t == nil || t.Status != "PAUSED" || !t.PausedUntil.Equal(until) {
 		a.mu.Unlock()
 		return
 	}
 	again := *t
-	again.Status = "APPROVED"
+	again.Status, again.PausedUntil = "APPROVED", time.Time{}
 	a.templates[id] = &again
 	told := s.templateUpdate(&again)
 	a.mu.Unlock()
@@ -57,24 +76,36 @@ func (s *Server) endPause(a *account, id string) {
 	s.saver.touch()
 }
 
-// announceCategory says that a template will be of another category in a day, and makes it so then.
+// announceCategory says that a template will be of another category in a day. The account must be locked.
 func (s *Server) announceCategory(a *account, t *template, category string) update {
-	id := t.ID
-	s.schedule.after(announcedFor, func() {
-		a.mu.Lock()
-		now := a.templates[id]
-		if now == nil || now.Category == category {
-			a.mu.Unlock()
-			return
-		}
-		changed := *now
-		changed.PreviousCategory, changed.Category = now.Category, category
-		a.templates[id] = &changed
-		told := s.categoryUpdate(&changed)
-		a.mu.Unlock()
-		a.hooks.add(told)
-		s.saver.touch()
-	})
+	t.NextCategory, t.NextCategoryAt = category, s.clock.Now().Add(announcedFor)
+	s.planCategory(a, t)
 	return update{Field: "template_category_update", At: s.clock.Now().Unix(), Value: marshal(t.about(map[string]any{
-		"correct_category": category, "new_category": t.Category, "category_update_timestamp": s.clock.Now().Add(announcedFor).Unix()}))}
+		"correct_category": category, "new_category": t.Category, "category_update_timestamp": t.NextCategoryAt.Unix()}))}
+}
+
+func (s *Server) planCategory(a *account, t *template) {
+	id, at := t.ID, t.NextCategoryAt
+	s.schedule.at(at, func() { s.changeCategory(a, id, at) })
+}
+
+// changeCategory does what was announced for this time, unless something else has been announced since.
+func (s *Server) changeCategory(a *account, id string, at time.Time) {
+	a.mu.Lock()
+	t := a.templates[id]
+	if t == nil || t.NextCategory == "" || !t.NextCategoryAt.Equal(at) {
+		a.mu.Unlock()
+		return
+	}
+	changed := *t
+	changed.NextCategory, changed.NextCategoryAt = "", time.Time{}
+	var updates []update
+	if t.Category != t.NextCategory {
+		changed.PreviousCategory, changed.Category = t.Category, t.NextCategory
+		updates = append(updates, s.categoryUpdate(&changed))
+	}
+	a.templates[id] = &changed
+	a.mu.Unlock()
+	a.hooks.add(updates...)
+	s.saver.touch()
 }

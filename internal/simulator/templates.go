@@ -36,7 +36,10 @@ type template struct {
 	RejectedReason   string    `json:"rejected_reason,omitempty"`
 	Quality          string    `json:"quality,omitempty"`
 	Pauses           int       `json:"pauses,omitempty"` // for its quality
-	Edits            []int64   `json:"edits,omitempty"`  // unix seconds, last 30 days
+	PausedUntil      time.Time `json:"paused_until,omitzero"`
+	NextCategory     string    `json:"next_category,omitempty"` // announced for NextCategoryAt
+	NextCategoryAt   time.Time `json:"next_category_at,omitzero"`
+	Edits            []int64   `json:"edits,omitempty"` // unix seconds, last 30 days
 	Created          time.Time `json:"created"`
 
 	parts []templateComponent // Components, read once
@@ -559,11 +562,12 @@ func (s *Server) deleteTemplates(a *account, q url.Values) (any, *graphError) {
 
 // listTemplates is GET /{waba_id}/message_templates.
 func (s *Server) listTemplates(a *account, q url.Values, base string) (any, *graphError) {
+	health := a.healthEntities(s.clock.Now())
 	a.mu.Lock()
 	var items []listed
 	for _, t := range a.templates {
 		if t.matches(q) {
-			items = append(items, listed{key: t.ID, node: t.node()})
+			items = append(items, listed{key: t.ID, node: t.node(health)})
 		}
 	}
 	total := len(a.templates)
@@ -588,13 +592,13 @@ func (t *template) matches(q url.Values) bool {
 		strings.Contains(t.Name, q.Get("name_or_content"))
 }
 
-// node is a template with every field that can be asked for.
-func (t *template) node() map[string]any {
+// node is a template with every field that can be asked for; account is how its account is.
+func (t *template) node(account []map[string]any) map[string]any {
 	n := map[string]any{
 		"id": t.ID, "name": t.Name, "language": t.Language, "status": t.Status, "category": t.Category,
 		"parameter_format": t.ParameterFormat, "components": t.Components, "rejected_reason": cmp.Or(t.RejectedReason, "NONE"),
 		"quality_score": map[string]any{"score": cmp.Or(t.Quality, "UNKNOWN"), "date": t.Created.Unix()},
-		"health_status": map[string]any{"can_send_message": t.sendability(), "entities": []any{}},
+		"health_status": healthOf(append([]map[string]any{t.health()}, account...)...),
 	}
 	if t.PreviousCategory != "" {
 		n["previous_category"] = t.PreviousCategory
@@ -614,13 +618,6 @@ func (t *template) timeToLive() time.Duration {
 		return 10 * time.Minute
 	}
 	return longestTTL
-}
-
-func (t *template) sendability() string {
-	if t.Status == "APPROVED" {
-		return "AVAILABLE"
-	}
-	return "BLOCKED"
 }
 
 // templateStatuses are those a template may be put into by hand.
@@ -662,6 +659,7 @@ func (s *Server) putTemplate(r *http.Request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
+	health := a.healthEntities(s.clock.Now())
 	a.mu.Lock()
 	t := a.findTemplate(in.Name, in.Language)
 	if t == nil {
@@ -669,7 +667,9 @@ func (s *Server) putTemplate(r *http.Request) (int, any, error) {
 		return 0, nil, notFound("template %s in %s is not known", in.Name, in.Language)
 	}
 	changed := *t // a send may be reading t
-	setIf(&changed.Status, in.Status)
+	if in.Status != nil {
+		changed.Status, changed.PausedUntil = *in.Status, time.Time{}
+	}
 	setIf(&changed.RejectedReason, in.Reason)
 	var updates []update
 	if in.Quality != nil && *in.Quality != t.Quality {
@@ -687,7 +687,7 @@ func (s *Server) putTemplate(r *http.Request) (int, any, error) {
 		updates = append(updates, s.templateUpdate(&changed))
 	}
 	a.templates[t.ID] = &changed
-	view := changed.node()
+	view := changed.node(health)
 	a.pace(t.ID, in.Pacing, in.Held != "")
 	a.mu.Unlock()
 	a.hooks.add(updates...)

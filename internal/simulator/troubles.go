@@ -33,6 +33,17 @@ func (st *accountState) end(kind, number string) {
 	st.Troubles = slices.DeleteFunc(slices.Clone(st.Troubles), func(t trouble) bool { return t.Kind == kind && t.Number == number })
 }
 
+// endTrouble ends the trouble that lasts until this time, and says whether there was one.
+func (a *account) endTrouble(kind, number string, until time.Time) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	under := slices.ContainsFunc(a.state.Troubles, func(t trouble) bool { return t.Kind == kind && t.Number == number && t.Until.Equal(until) })
+	if under {
+		a.state.end(kind, number)
+	}
+	return under
+}
+
 func (t *trouble) over(now time.Time) bool { return !t.Until.IsZero() && !now.Before(t.Until) }
 
 // troublesOf are those in force for a number, or with "" for the account as such.

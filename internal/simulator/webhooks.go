@@ -52,6 +52,7 @@ type delivery struct {
 	Number   string          `json:"number,omitempty"`
 	Body     json.RawMessage `json:"body"`
 	Incoming []string        `json:"incoming,omitempty"`
+	Tells    []told          `json:"tells,omitempty"`
 	First    time.Time       `json:"first"`
 	Tries    int             `json:"tries"`
 	Updates  int             `json:"updates"`
@@ -74,11 +75,11 @@ func newHooks(s *Server, a *account) *hooks {
 	return h
 }
 
-// add queues an update; accounts nobody subscribed to get none.
-func (h *hooks) add(updates ...update) {
+// add queues updates and says whether it did: accounts nobody subscribed to get none.
+func (h *hooks) add(updates ...update) bool {
 	st := h.a.snapshot()
 	if !st.Subscribed {
-		return
+		return false
 	}
 	if st.Fields != nil {
 		updates = slices.DeleteFunc(updates, func(u update) bool { return !slices.Contains(st.Fields, u.Field) })
@@ -86,11 +87,14 @@ func (h *hooks) add(updates ...update) {
 	h.mu.Lock()
 	h.pending = append(h.pending, updates...)
 	if over := len(h.pending) - maxWaiting; over > 0 {
+		lost := tellsOf(h.pending[:over])
+		h.s.schedule.after(0, func() { h.s.markTold(lost, tellFailed, "too many updates wait") }) // not here: a citizen is locked
 		h.pending = h.pending[over:]
 		h.done.Dropped += int64(over)
 	}
 	h.mu.Unlock()
 	h.nudge()
+	return len(updates) > 0
 }
 
 func (h *hooks) nudge() {
@@ -256,7 +260,7 @@ func (h *hooks) take() *delivery {
 func (h *hooks) newDelivery(batch []update) *delivery {
 	h.seq++
 	h.busy++
-	d := &delivery{ID: h.seq, Number: batch[0].Number, Body: h.s.faults.disfigure(webhookBody(h.a, batch)), First: h.s.clock.Now(), Updates: len(batch)}
+	d := &delivery{ID: h.seq, Number: batch[0].Number, Body: h.s.faults.disfigure(webhookBody(h.a, batch)), First: h.s.clock.Now(), Updates: len(batch), Tells: tellsOf(batch)}
 	for _, u := range batch {
 		if u.Incoming != "" {
 			d.Incoming = append(d.Incoming, u.Incoming)
@@ -324,16 +328,22 @@ func (h *hooks) settle(d *delivery) {
 	for _, id := range d.Incoming {
 		h.s.markIncoming(id, statusDelivered)
 	}
+	h.s.markTold(d.Tells, tellDelivered, "")
 	h.s.saver.touch()
 }
 
 func (h *hooks) retry(d *delivery, err error) {
 	h.s.log.Info("webhook not accepted", "waba", h.a.id, "try", d.Tries+1, "error", err)
 	h.s.saver.touch()
+	state := tellRetrying
+	if h.s.clock.Now().Sub(d.First) > cmp.Or(h.s.delays().RetryFor, keepTrying) {
+		state = tellFailed
+	}
+	h.s.markTold(d.Tells, state, err.Error())
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.done.Failures++
-	if h.s.clock.Now().Sub(d.First) > cmp.Or(h.s.delays().RetryFor, keepTrying) {
+	if state == tellFailed {
 		delete(h.open, d.ID)
 		h.done.Dropped += int64(d.Updates)
 		return
