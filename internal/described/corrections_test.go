@@ -205,6 +205,7 @@ var corrections = []correction{
 	{schemaAt("WhatsAppBusinessAccount/properties"), has(object{"status": str, "health_status": health}), "an account tells more of itself", "whatsapp-business-accounts; support/health-status"},
 	{schemaAt("BusinessVerificationStatus/enum"), also("verified", "not_verified"), "the Graph API writes it in small letters", "graph-api/reference/whats-app-business-account"},
 	{schemaAt("SubscribedAppsResponse"), namesakes("_1", "SubscribedApp"), "of the two schemas of apps, that of subscriptions", "webhooks/override"},
+	{schemaAt("SubscribedAppsResponse/properties"), has(object{"paging": object{"type": "object"}}), "every list of the Graph API is paged", "graph-api/results"},
 	{schemaAt("SubscribedApp_1"), namesakes("_1", "WhatsAppBusinessApiData"), "the same", "webhooks/override"},
 
 	// Numbers.

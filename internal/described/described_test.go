@@ -389,6 +389,7 @@ func (w *wire) askTheRest() {
 	w.t.Helper()
 	w.graph("POST", number, object{"webhook_configuration": object{"override_callback_uri": w.desk.URL, "verify_token": "segreto"}})
 	w.graph("GET", number, nil)
+	w.graph("GET", number+"/message_history?limit=2&fields=id,message_id,events{id,delivery_status,timestamp,webhook_update_state,application,webhook_uri}", nil)
 	w.graph("GET", waba+"/phone_numbers?limit=1", nil)
 	w.graph("GET", number+"/message_qrdls/"+w.code, nil)
 	w.graph("GET", "310000000000001", nil)
