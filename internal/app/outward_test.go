@@ -338,6 +338,21 @@ func TestACitizenWithoutAPhone(t *testing.T) {
 		if c := contact(); c.Get("phone").Str != "" {
 			t.Errorf("somebody else's card made them %s", c.Raw)
 		}
+		in.control(http.MethodPut, "faults", map[string]any{"refuse": []any{map[string]any{"code": 131062, "times": 1}}}, nil)
+		refused := w.send(`{"text":"Il codice è 123456"}`).Get("id").Str
+		var failed gjson.Result
+		w.until("what needs a phone has failed", func() bool {
+			_, body := in.call(t.Context(), http.MethodGet, "/api/v1/messages/"+refused, nil, "")
+			failed = gjson.ParseBytes(body)
+			return failed.Get("status").Str == "failed"
+		})
+		if e := failed.Get("error"); e.Get("code").Int() != 131062 {
+			t.Errorf("131062 is told to programs as %s", e.Raw)
+		}
+		note := url.Values{"mode": {"note"}, "draft": {"n1"}, "text": {"Ha bisogno del codice"}}
+		if _, thread := in.deskClient("operator")("/conversations/"+w.conversation+"/messages", "application/x-www-form-urlencoded", []byte(note.Encode())); !strings.Contains(thread, "Questo messaggio non si può inviare a chi non mostra il numero.") {
+			t.Errorf("131062 is not told at the desk: %.3000s", thread)
+		}
 		asked := w.send(`{"contact_request":{"text":"Ci lascia il numero?"}}`)
 		want(t, w.accepted(asked.Get("id").Str), map[string]string{"interactive.type": "contact_request", "interactive.action.name": "request_contact_info"})
 		w.says(map[string]any{"contacts": []any{map[string]any{"origin": "contact_request", "name": map[string]any{"formatted_name": "Anna Rossi"}, "phones": []any{map[string]any{"phone": "+393330000008", "wa_id": "393330000008"}}}}})
@@ -480,19 +495,96 @@ func TestTheDeskSendsMore(t *testing.T) {
 	})
 }
 
-// The menu of what else can be sent opens from the composer, and its dialog is accessible.
-func TestTheDialogOfButtons(t *testing.T) {
-	in := install(t, dbtest.DSNs(t)["sqlite"])
-	in.start()
-	in.writes(map[string]any{"phone": citizenPhone, "name": "Maria Bianchi"}, map[string]any{"text": "Vorrei un appuntamento"})
-	desk := in.signIn("anna@prova.example", "Anna Fabbri", "operator")
-	desk.Click("#rows a")
-	desk.WaitText("#messages", "Vorrei un appuntamento")
-	desk.Click(".composer-tools .menu summary")
-	desk.Axe()
-	desk.Click(".composer-tools .menu-list [hx-get$='/offer/buttons']")
-	desk.WaitFor("#dialog[open] [name=choice]")
-	desk.Axe()
-	desk.Close()
-	in.stop()
+// A broadcast written at the desk has a file, or a place, above its template: all get it, and the file goes up once.
+func TestABroadcastWithSomethingAbove(t *testing.T) {
+	for engine, address := range dbtest.DSNs(t) {
+		t.Run(engine, func(t *testing.T) {
+			in := install(t, address)
+			in.try("", "apply", in.file("prova.yaml", listsFile)).want(t, 0)
+			in.approved("mappa", "POSITIONAL", `[{"type":"HEADER","format":"IMAGE","example":{"header_handle":["4::a"]}},{"type":"BODY","text":"Ecco la mappa dei lavori."}]`)
+			in.approved("raccolta", "POSITIONAL", `[{"type":"HEADER","format":"LOCATION"},{"type":"BODY","text":"Il punto di raccolta è qui."}]`)
+			in.start()
+			in.knows(4)
+			people := []string{anna, bruno, carla}
+			for _, p := range people {
+				in.control(http.MethodPost, "citizens", map[string]any{"phone": p, "name": "Cittadino"}, nil)
+				in.asks(p, "ISCRIZIONE ON PUBBLICAUTILITA")
+			}
+			post := in.deskClient("supervisor")
+			fields := func(template string) map[string]string {
+				return map[string]string{"list": "PUBBLICAUTILITA", "template": template + "/it", "when": "now", "act": "save"}
+			}
+			const plain = "application/x-www-form-urlencoded"
+			form := url.Values{"list": {"PUBBLICAUTILITA"}, "template": {"mappa/it"}, "when": {"now"}, "act": {"save"}}
+			if status, text := post("/broadcasts/new", plain, []byte(form.Encode())); status != http.StatusUnprocessableEntity || !strings.Contains(text, `id="problem-above"`) {
+				t.Errorf("a broadcast without its file was answered %d: %.300s", status, text)
+			}
+			contentType, body := multipartForm(t, fields("mappa"), "above", "mappa.gif", []byte("GIF89a nothing"))
+			if status, _ := post("/broadcasts/new", contentType, body); status == http.StatusOK || in.count(in.open(), `SELECT count(*) FROM broadcast`) != 0 {
+				t.Errorf("a broadcast with another file was answered %d", status)
+			}
+			contentType, body = multipartForm(t, fields("mappa"), "above", "mappa.jpg", mapPhoto(t))
+			status, text := post("/broadcasts/new", contentType, body)
+			if status != http.StatusOK || !strings.Contains(text, "/thumbnail") || !strings.Contains(text, "mappa.jpg") {
+				t.Fatalf("the draft was answered %d: %.2000s", status, text)
+			}
+			id := in.newestBroadcast()
+			form.Set("id", id) // written again without a file, it keeps the one it has
+			if status, text := post("/broadcasts/"+id+"/edit", plain, []byte(form.Encode())); status != http.StatusOK || !strings.Contains(text, "mappa.jpg") {
+				t.Fatalf("the draft written again was answered %d: %.500s", status, text)
+			}
+			in.goesOut(post, id)
+			sent := in.templatesSent("mappa")
+			if len(sent) != len(people) {
+				t.Fatalf("%d messages went out: %v", len(sent), sent)
+			}
+			for _, m := range sent {
+				want(t, m, map[string]string{"template.components.0.type": "header", "template.components.0.parameters.0.image.id": sent[0].Get("template.components.0.parameters.0.image.id").Str})
+			}
+			if n := in.count(in.open(), `SELECT count(*) FROM media_upload`); n != 1 || sent[0].Get("template.components.0.parameters.0.image.id").Str == "" {
+				t.Errorf("the photo went up %d times: %s", n, sent[0].Raw)
+			}
+			place := url.Values{"list": {"PUBBLICAUTILITA"}, "template": {"raccolta/it"}, "when": {"now"}, "act": {"save"}, "place": {"44.0594, 12.5683"}, "name": {"Piazza Cavour"}}
+			if status, text := post("/broadcasts/new", plain, []byte(place.Encode())); status != http.StatusOK || !strings.Contains(text, "phone-above") || !strings.Contains(text, "44.05940, 12.56830") {
+				t.Fatalf("the draft with a place was answered %d: %.2000s", status, text)
+			}
+			in.goesOut(post, in.newestBroadcast())
+			sent = in.templatesSent("raccolta")
+			if len(sent) != len(people) {
+				t.Fatalf("%d messages went out: %v", len(sent), sent)
+			}
+			for _, m := range sent {
+				want(t, m, map[string]string{"template.components.0.parameters.0.location.latitude": "44.0594", "template.components.0.parameters.0.location.name": "Piazza Cavour"})
+			}
+			in.stop()
+		})
+	}
+}
+
+// newestBroadcast is the id of the broadcast that was written last.
+func (in *installation) newestBroadcast() string {
+	in.t.Helper()
+	return fmt.Sprint(in.count(in.open(), `SELECT max(broadcast_id) FROM broadcast`))
+}
+
+// goesOut sends a draft and waits until all have it.
+func (in *installation) goesOut(post func(path, contentType string, body []byte) (int, string), id string) {
+	in.t.Helper()
+	if status, text := post("/broadcasts/"+id+"/submit", "application/x-www-form-urlencoded", nil); status != http.StatusOK {
+		in.t.Fatalf("sending was answered %d: %.500s", status, text)
+	}
+	in.until("the broadcast is out", func() bool { return in.look(id).State == "completed" })
+}
+
+// templatesSent are the requests that brought a template to Meta.
+func (in *installation) templatesSent(name string) (out []gjson.Result) {
+	in.t.Helper()
+	var all json.RawMessage
+	in.control(http.MethodGet, "requests?path=/messages&method=POST&limit=1000", nil, &all)
+	for _, r := range gjson.GetBytes(all, "items").Array() {
+		if r.Get("body.template.name").Str == name {
+			out = append(out, r.Get("body"))
+		}
+	}
+	return out
 }

@@ -41,6 +41,7 @@ func (s *Server) newBroadcast(w http.ResponseWriter, r *http.Request, v *visit) 
 			}
 			f, err = writtenFrom(ctx, tx, v, b.Plan)
 			f.free, f.later = "", false
+			f.above.media = 0 // a file goes with the broadcast that it was chosen for
 			if f.follows, f.ends = follows, r.URL.Query().Has("ends"); f.ends {
 				f.template, f.values = "", nil // an all-clear says something else
 			}
@@ -85,6 +86,7 @@ func (s *Server) createBroadcast(w http.ResponseWriter, r *http.Request, v *visi
 	if err != nil {
 		return err
 	}
+	defer forgetUpload(r)
 	return s.saveBroadcast(w, r, v, f)
 }
 
@@ -93,8 +95,9 @@ func (s *Server) rewriteBroadcast(w http.ResponseWriter, r *http.Request, v *vis
 	if err != nil {
 		return err
 	}
+	var before broadcast.Broadcast
 	err = s.DB.View(r.Context(), func(ctx context.Context, tx *db.Tx) error {
-		_, err := broadcast.Get(ctx, tx, v.municipality.ID, broadcastID)
+		before, err = broadcast.Get(ctx, tx, v.municipality.ID, broadcastID)
 		return err
 	})
 	if err != nil {
@@ -104,7 +107,9 @@ func (s *Server) rewriteBroadcast(w http.ResponseWriter, r *http.Request, v *vis
 	if err != nil {
 		return err
 	}
+	defer forgetUpload(r)
 	f.id = broadcastID
+	f.keepAbove(before)
 	return s.saveBroadcast(w, r, v, f)
 }
 
@@ -114,8 +119,15 @@ func (s *Server) saveBroadcast(w http.ResponseWriter, r *http.Request, v *visit,
 	if r.PostForm.Get("act") == "preview" {
 		return s.drawComposer(w, r, v, f, http.StatusOK)
 	}
+	stored, err := s.storeAbove(r, v)
+	if err != nil {
+		return err
+	}
+	if len(stored) > 0 {
+		f.above.media = stored[0].id
+	}
 	var saved broadcast.Broadcast
-	err := s.DB.Update(r.Context(), func(ctx context.Context, tx *db.Tx) error {
+	err = s.DB.Update(r.Context(), func(ctx context.Context, tx *db.Tx) error {
 		offers, err := offersOf(ctx, tx, v)
 		if err != nil {
 			return err
@@ -124,6 +136,9 @@ func (s *Server) saveBroadcast(w http.ResponseWriter, r *http.Request, v *visit,
 		if len(problems) > 0 {
 			f.problems = problems
 			return nil
+		}
+		if err := s.keep(ctx, tx, v, stored); err != nil {
+			return err
 		}
 		if f.id == 0 {
 			saved, err = broadcast.Create(ctx, tx, v.actor, v.municipality, plan)
@@ -141,6 +156,7 @@ func (s *Server) saveBroadcast(w http.ResponseWriter, r *http.Request, v *visit,
 		return err
 	}
 	if len(f.problems) > 0 {
+		f.lose(v.language, stored)
 		return s.drawComposer(w, r, v, f, http.StatusUnprocessableEntity)
 	}
 	to := broadcastAddress(v, saved.ID)
@@ -157,6 +173,12 @@ func (s *Server) previewBroadcast(w http.ResponseWriter, r *http.Request, v *vis
 	f, err := readWritten(w, r)
 	if err != nil {
 		return err
+	}
+	defer forgetUpload(r)
+	if broadcastID, ok := db.ParseID(r.PostForm.Get("id")); ok {
+		if err := s.findAbove(r.Context(), v, broadcastID, &f); err != nil {
+			return err
+		}
 	}
 	form, err := s.composer(r.Context(), v, f)
 	if err != nil {
@@ -183,7 +205,8 @@ type written struct {
 	lists, districts, exclude []string
 	template                  string            // name/language
 	values                    map[string]string // of the template's variables, by their names
-	shown                     string            // the template whose fields the browser shows
+	above                     above
+	shown                     string // the template whose fields the browser shows
 	free                      string
 	exercise                  bool
 	follows                   int64
@@ -196,7 +219,10 @@ type written struct {
 const variablePrefix = "variable."
 
 func readWritten(w http.ResponseWriter, r *http.Request) (written, error) {
-	r.Body = http.MaxBytesReader(w, r.Body, 4*maxForm)
+	r.Body = http.MaxBytesReader(w, r.Body, maxUpload)
+	if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(uploadTime)); err != nil {
+		return written{}, err
+	}
 	if err := parse(r); err != nil {
 		return written{}, err
 	}
@@ -207,6 +233,7 @@ func readWritten(w http.ResponseWriter, r *http.Request) (written, error) {
 		exercise: form.Has("exercise"), ends: form.Has("ends"), later: form.Get("when") == "later", date: form.Get("date"), time: form.Get("time"),
 	}
 	f.follows, _ = db.ParseID(form.Get("follows"))
+	f.above = aboveOf(form)
 	return f, nil
 }
 
@@ -223,7 +250,8 @@ func valuesOf(form url.Values) map[string]string {
 // writtenFrom is a plan in the form. What a program wrote by position is found by the names of the template.
 func writtenFrom(ctx context.Context, tx *db.Tx, v *visit, p broadcast.Plan) (written, error) {
 	f := written{lists: p.Lists, districts: p.Districts, exclude: p.Exclude, template: p.Template.Name + "/" + p.Template.Language,
-		values: maps.Clone(p.Parameters.Named), free: p.Free, exercise: p.Exercise, follows: p.Follows, ends: p.Ends}
+		values: maps.Clone(p.Parameters.Named), free: p.Free, exercise: p.Exercise, follows: p.Follows, ends: p.Ends,
+		above: aboveFrom(p.Template)}
 	if p.Schedule != nil {
 		at := p.Schedule.In(v.municipality.Desk.Zone())
 		f.later, f.date, f.time = true, at.Format(dateLayout), at.Format(timeLayout)
@@ -289,6 +317,7 @@ func (f written) plan(v *visit, offers []municipality.Template) (broadcast.Plan,
 		problems["template"] = l.T(locale.Key(broadcast.ErrNoTemplate.Key))
 	}
 	p.Template = conversation.Template{Name: t.Name, Language: t.Language}
+	f.putAbove(l, t, &p.Template, problems)
 	for _, variable := range variablesOf(t) {
 		value := f.values[variable]
 		p.Parameters.Named[variable] = value
@@ -326,6 +355,9 @@ var fields = map[string]string{
 	broadcast.ErrSchedule.Key:   "schedule",
 	broadcast.ErrNoTemplate.Key: "template",
 	broadcast.ErrFree.Key:       "free",
+
+	"error.template_header_image": "above", "error.template_header_video": "above", "error.template_header_document": "above",
+	"error.template_header_location": "above", "error.template_header_none": "above",
 }
 
 func problemOf(l locale.Language, err error) map[string]string {
@@ -356,7 +388,12 @@ func (s *Server) composer(ctx context.Context, v *visit, f written) (form page.B
 		if form.Recent, err = recentBroadcasts(ctx, tx, v, f); err != nil {
 			return err
 		}
-		form.Preview, err = f.preview(ctx, tx, v, offers)
+		if form.Preview, err = f.preview(ctx, tx, v, offers); err != nil {
+			return err
+		}
+		if t, ok := f.chosen(offers); ok {
+			form.File, err = fileAbove(ctx, tx, v, page.HeaderFormat(t.HeaderFormat()), f.above.media)
+		}
 		return err
 	})
 	return form, err
@@ -388,6 +425,8 @@ func formOf(v *visit, f written, offers []municipality.Template, counts map[stri
 	}
 	if t, ok := f.chosen(offers); ok {
 		form.Template, form.Body = offerID(t), t.Preview()
+		form.Header, form.Where = page.HeaderFormat(t.HeaderFormat()), f.above.where
+		form.Spot = page.Spot{Name: f.above.name, Address: f.above.address}
 		for _, variable := range t.Variables() {
 			form.Blanks = append(form.Blanks, page.Blank{Name: variable.Name, Example: variable.Example, Value: f.values[variable.Name], Problem: f.problems[variablePrefix+variable.Name]})
 		}
@@ -459,9 +498,16 @@ func previewOf(ctx context.Context, tx *db.Tx, v *visit, p broadcast.Plan) (page
 	if !v.actor.May(staff.ManageBroadcasts) {
 		return shown, nil
 	}
+	above, err := sampleAbove(ctx, tx, v, p.Template)
+	if err != nil {
+		return shown, err
+	}
 	samples, err := broadcast.Sample(ctx, tx, v.actor, v.municipality, p, sampled)
 	for _, s := range samples {
 		sample := page.Sample{Text: s.Text, Free: s.Free}
+		if !s.Free {
+			sample.Above = above
+		}
 		if s.Contact.ID != 0 {
 			sample.Name = nameOf(s.Contact)
 		}

@@ -3,6 +3,7 @@
 package page
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -119,6 +120,10 @@ type BroadcastForm struct {
 	Template  string // the offer's id
 	Body      string // of the template, with its places
 	Blanks    []Blank
+	Header    HeaderFormat // of the template
+	File      *Media       // above it, once it is kept
+	Where     string       // as written, where a place stands above it
+	Spot      Spot
 	Free      string
 	Exercise  bool
 	Recent    []Choice // broadcasts to follow
@@ -173,9 +178,48 @@ type BroadcastPreview struct {
 
 // Sample is what a real recipient will read.
 type Sample struct {
-	Name string // "" in front of no one in particular
-	Text string
-	Free bool // the plain text, as their window is open
+	Name  string // "" in front of no one in particular
+	Text  string
+	Free  bool // the plain text, as their window is open
+	Above *SampleAbove
+}
+
+// SampleAbove is what stands above a template: a file, or a place.
+type SampleAbove struct {
+	Header HeaderFormat
+	File   *Media // nil until it is kept
+	Place  *Spot
+	Where  string // its coordinates
+}
+
+// title is how the file or the place is called.
+func (a SampleAbove) title() string {
+	switch {
+	case a.File != nil:
+		return a.File.Name
+	case a.Place != nil:
+		return cmp.Or(a.Place.Name, a.Place.Address, a.Where)
+	default:
+		return ""
+	}
+}
+
+// picture tells whether the file can be shown small.
+func (a SampleAbove) picture() bool {
+	return a.File != nil && a.File.Thumbnail && a.File.State == MediaReady
+}
+
+func (a SampleAbove) icon() string {
+	switch a.Header {
+	case "IMAGE":
+		return iconImage
+	case "VIDEO":
+		return iconVideo
+	case "LOCATION":
+		return iconPin
+	default:
+		return iconFile
+	}
 }
 
 // Estimate is what sending takes.
