@@ -98,13 +98,12 @@ func fileAbove(ctx context.Context, tx *db.Tx, v *visit, h page.HeaderFormat, me
 // sampleAbove is what people see above the text of a broadcast.
 func sampleAbove(ctx context.Context, tx *db.Tx, v *visit, t conversation.Template) (*page.SampleAbove, error) {
 	var out page.SampleAbove
-	for _, n := range v.municipality.Numbers {
-		known, err := municipality.TemplateOf(ctx, tx, v.municipality.ID, n.WABAID, t.Name, t.Language)
+	if numbers := v.municipality.Numbers; len(numbers) > 0 { // all their accounts have the same template
+		known, err := municipality.TemplateOf(ctx, tx, v.municipality.ID, numbers[0].WABAID, t.Name, t.Language)
 		if err != nil {
 			return nil, err
 		}
 		out.Header = page.HeaderFormat(known.HeaderFormat())
-		break // all accounts have the same
 	}
 	if p := t.Place; p != nil {
 		out.Place = &page.Spot{Name: p.Name, Address: p.Address}
