@@ -53,10 +53,26 @@ function filterQuery() {
 
 async function load() {
   const { items } = await ask("GET", "?" + filterQuery());
-  $("traffic").replaceChildren(...items.reverse().map(line));
+  list(items.reverse());
   waiting = 0;
   showNews();
   $("traffic").dataset.loaded = "";
+}
+
+// list leaves the lines that are there already where they are: a new one takes neither the focus nor the place being read.
+function list(exchanges) {
+  const had = new Map([...$("traffic").children].map((li) => [li.firstElementChild.dataset.seq, li]));
+  const lines = exchanges.map((exchange) => {
+    const fresh = line(exchange);
+    const old = had.get(String(exchange.seq));
+    return old?.isEqualNode(fresh) ? old : fresh;
+  });
+  const kept = new Set(lines);
+  for (const li of had.values()) if (!kept.has(li)) li.remove();
+  lines.forEach((li, i) => {
+    const there = $("traffic").children[i];
+    if (there !== li) $("traffic").insertBefore(li, there ?? null);
+  });
 }
 
 function line(exchange) {
