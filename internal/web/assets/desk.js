@@ -30,4 +30,6 @@ if (document.body.classList.contains("desk")) {
   startKeys()
   startBroadcasts()
   startLive()
+  // On a phone the settings are one row, and the page they belong to may lie beyond its edge.
+  document.querySelector(".side [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" })
 }
