@@ -4,7 +4,6 @@ package simulator
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -43,7 +42,7 @@ func (s *Server) graph(w http.ResponseWriter, r *http.Request) {
 	rec := record{at: s.clock.Now(), method: r.Method, path: r.URL.Path, query: queryWithoutTokens(r.URL.RawQuery)}
 	defer func() { s.recorder.add(rec) }()
 	body, err := readGraphBody(w, r)
-	rec.body = keptBody(body)
+	rec.body = keptBody(withoutToken(r.Header, body))
 	if delay := s.faults.answerDelay(); delay > 0 && !pause(r.Context(), delay) {
 		return
 	}
@@ -194,8 +193,12 @@ func (s *Server) parseGraph(r *http.Request, body []byte) (*graphRequest, *graph
 		}
 		g.version, segments = segments[0], segments[1:]
 	}
-	if err := s.admit(g, bearer(r)); err != nil {
+	token, wrong := g.takeParameters()
+	if err := s.admit(g, token); err != nil {
 		return nil, err
+	}
+	if wrong != nil {
+		return nil, wrong
 	}
 	if len(segments) > 0 {
 		g.object = segments[0]
@@ -207,41 +210,7 @@ func (s *Server) parseGraph(r *http.Request, body []byte) (*graphRequest, *graph
 		g.rest = strings.Join(segments[2:], "/")
 	}
 	s.baseURL(r)
-	if err := g.takeForm(); err != nil {
-		return nil, err
-	}
 	return g, nil
-}
-
-// takeForm turns a form into the JSON the handlers read: Graph takes either.
-func (g *graphRequest) takeForm() *graphError {
-	if !strings.HasPrefix(g.Header.Get("Content-Type"), "application/x-www-form-urlencoded") || len(g.body) == 0 {
-		return nil
-	}
-	form, err := url.ParseQuery(string(g.body))
-	if err != nil {
-		return refuse(100, "The form cannot be read.")
-	}
-	fields := map[string]any{}
-	for key := range form {
-		value := form.Get(key)
-		if json.Valid([]byte(value)) && strings.ContainsAny(value[:1], "[{") {
-			fields[key] = json.RawMessage(value)
-			continue
-		}
-		fields[key] = value
-	}
-	g.body = marshal(fields)
-	return nil
-}
-
-// bearer is the token of the request; Meta also takes it as a parameter.
-func bearer(r *http.Request) string {
-	header := r.Header.Get("Authorization")
-	if scheme, token, found := strings.Cut(header, " "); found && (strings.EqualFold(scheme, "Bearer") || strings.EqualFold(scheme, "OAuth")) {
-		return strings.TrimSpace(token)
-	}
-	return r.URL.Query().Get("access_token")
 }
 
 func (g *graphRequest) sees(a *account) bool { return slices.Contains(g.granted, a) }

@@ -157,6 +157,7 @@ func (s *Server) postMessages(n *number, body []byte) (any, *graphError) {
 }
 
 func (s *Server) send(n *number, req *sendRequest) (any, *graphError) {
+	req.Type = cmp.Or(req.Type, "text") // what Meta takes a message for that does not say
 	if err := req.checkEnvelope(); err != nil {
 		return nil, err
 	}
@@ -205,8 +206,6 @@ func (req *sendRequest) checkEnvelope() *graphError {
 		return refuse(131009, "recipient_type must be individual: this number has no groups.")
 	case req.To == "" && req.Recipient == "":
 		return refuse(131008, "The parameter to (or recipient) is required.")
-	case req.Type == "":
-		return refuse(131008, "The parameter type is required.")
 	case utf8.RuneCountInString(req.Callback) > maxCallback:
 		return refuse(100, "Param biz_opaque_callback_data must be at most %d characters long.", maxCallback)
 	case req.Category != "":

@@ -59,7 +59,7 @@ func TestSendsAreChecked(t *testing.T) {
 		{"body is a number", object{"type": "text", "text": object{"body": 5}}, 100, 400},
 		{"unexpected key", object{"type": "text", "text": object{"body": "x", "colour": "red"}}, 100, 400},
 		{"no content", object{"type": "text"}, 131008, 400},
-		{"no type", object{"text": object{"body": "x"}}, 131008, 400},
+		{"no type and no text", object{"image": object{"link": "https://comune.example/a.jpg"}}, 131008, 400},
 		{"unknown type", object{"type": "hologram"}, 100, 400},
 		{"no product", object{"messaging_product": "", "type": "text", "text": object{"body": "x"}}, 100, 400},
 		{"no recipient", object{"to": "", "type": "text", "text": object{"body": "x"}}, 131008, 400},

@@ -328,7 +328,7 @@ func (s *Server) setSettings(n *number, body []byte) (any, *graphError) {
 
 func (s *Server) setAutomation(n *number, body []byte) (any, *graphError) {
 	var in struct {
-		Welcome  bool     `json:"enable_welcome_message"`
+		Welcome  flexBool `json:"enable_welcome_message"`
 		Prompts  []string `json:"prompts"`
 		Commands []struct {
 			Name        string `json:"command_name"`
@@ -354,6 +354,9 @@ func (s *Server) setAutomation(n *number, body []byte) (any, *graphError) {
 	var kept map[string]any
 	if err := json.Unmarshal(body, &kept); err != nil {
 		return nil, badJSON(err)
+	}
+	if _, told := kept["enable_welcome_message"]; told {
+		kept["enable_welcome_message"] = in.Welcome
 	}
 	n.mu.Lock()
 	n.state.Automation = kept

@@ -3,6 +3,7 @@
 package simulator
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -29,8 +30,8 @@ func (l link) node() map[string]any {
 // links is /{phone_number_id}/message_qrdls and one of them below it.
 func (s *Server) links(g *graphRequest, n *number) (any, *graphError) {
 	switch {
-	case g.Method == http.MethodPost && g.rest == "":
-		return s.putLink(n, g.body)
+	case g.Method == http.MethodPost:
+		return s.putLink(n, g.rest, g.body)
 	case g.Method == http.MethodGet:
 		return n.listLinks(g.rest, g.query, s.baseURL(g.Request)+g.URL.Path)
 	case g.Method == http.MethodDelete && g.rest != "":
@@ -39,8 +40,8 @@ func (s *Server) links(g *graphRequest, n *number) (any, *graphError) {
 	return nil, unsupported(g)
 }
 
-// putLink makes a link, or changes the text of the one whose code is told. Its picture is not drawn here: the address is real.
-func (s *Server) putLink(n *number, body []byte) (any, *graphError) {
+// putLink makes a link, or changes the text of the one whose code is told, in the address or in the body. Its picture is not drawn here: the address is real.
+func (s *Server) putLink(n *number, code string, body []byte) (any, *graphError) {
 	var in struct {
 		link
 		Image string `json:"generate_qr_image"`
@@ -48,6 +49,7 @@ func (s *Server) putLink(n *number, body []byte) (any, *graphError) {
 	if err := json.Unmarshal(body, &in); err != nil {
 		return nil, badJSON(err)
 	}
+	in.Code = cmp.Or(code, in.Code)
 	switch length := utf8.RuneCountInString(in.Prefilled); {
 	case length == 0 || length > maxLinkMessage:
 		return nil, refuse(100, "Param prefilled_message must have 1 to %d characters.", maxLinkMessage)

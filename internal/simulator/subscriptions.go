@@ -83,8 +83,6 @@ func (s *Server) setSubscription(g *graphRequest) (any, *graphError) {
 		if err := json.Unmarshal(g.body, &in); err != nil {
 			return nil, badJSON(err)
 		}
-	} else {
-		in.Object, in.CallbackURL, in.VerifyToken, in.Fields = g.query.Get("object"), g.query.Get("callback_url"), g.query.Get("verify_token"), splitFields(g.query.Get("fields"))
 	}
 	if in.Object != "whatsapp_business_account" {
 		return nil, refuse(100, "Param object must be whatsapp_business_account.")

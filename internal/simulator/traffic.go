@@ -196,7 +196,7 @@ type headerLine struct {
 }
 
 func (e *exchange) view() exchangeView {
-	return exchangeView{exchangeLine: e.line(), Headers: shownHeaders(e.headers), Body: shownText(e.body), BodyCut: e.cut,
+	return exchangeView{exchangeLine: e.line(), Headers: shownHeaders(e.headers), Body: shownText(withoutToken(e.headers, e.body)), BodyCut: e.cut,
 		AnswerHeaders: shownHeaders(e.answers), Answer: shownText(e.answer)}
 }
 

@@ -4,6 +4,7 @@ package simulator
 
 import (
 	"cmp"
+	"encoding/json"
 	"io"
 	"net/http"
 	"slices"
@@ -66,17 +67,26 @@ func (s *Server) appNode(g *graphRequest) (any, *graphError) {
 }
 
 func (s *Server) openUpload(g *graphRequest) (any, *graphError) {
-	q := g.query
-	length, err := strconv.ParseInt(q.Get("file_length"), 10, 64)
+	var in struct {
+		Name   string     `json:"file_name"`
+		Type   string     `json:"file_type"`
+		Length flexString `json:"file_length"`
+	}
+	if len(g.body) > 0 {
+		if err := json.Unmarshal(g.body, &in); err != nil {
+			return nil, badJSON(err)
+		}
+	}
+	length, err := strconv.ParseInt(string(in.Length), 10, 64)
 	switch {
 	case err != nil || length < 1:
 		return nil, refuse(100, "Param file_length must be a positive number.")
 	case length > maxSample:
 		return nil, refuse(100, "A file may have %d bytes here.", maxSample)
-	case !slices.Contains(uploadTypes, q.Get("file_type")):
+	case !slices.Contains(uploadTypes, in.Type):
 		return nil, refuse(100, "Param file_type must be one of {%s}.", strings.Join(uploadTypes, ", "))
 	}
-	session := &uploadSession{id: hexOf(s.dice.id("upload")), account: g.granted[0].id, name: q.Get("file_name"), mime: q.Get("file_type"), length: length}
+	session := &uploadSession{id: hexOf(s.dice.id("upload")), account: g.granted[0].id, name: in.Name, mime: in.Type, length: length}
 	s.uploads.mu.Lock()
 	defer s.uploads.mu.Unlock()
 	s.uploads.sessions = append(s.uploads.sessions, session)

@@ -76,6 +76,19 @@ func (m *meta) writes(phone string) {
 	m.control("citizens/"+phone+"/messages", map[string]string{"text": "Buongiorno"})
 }
 
+// userID is a citizen's, as the account knows them.
+func (m *meta) userID(phone string) string {
+	m.Helper()
+	resp, err := http.Get(m.url + "/simulator/citizens/" + phone)
+	m.done(err)
+	defer resp.Body.Close()
+	var citizen struct {
+		UserID string `json:"user_id"`
+	}
+	m.done(json.NewDecoder(resp.Body).Decode(&citizen))
+	return citizen.UserID
+}
+
 // refused fails unless err is a Graph error of the code.
 func (m *meta) refused(err error, code int) {
 	m.Helper()
@@ -351,6 +364,7 @@ func TestBlockListOfManyPages(t *testing.T) {
 func TestForgetContact(t *testing.T) {
 	m := simulate(t)
 	m.writes("+393471234567")
-	m.done(m.ForgetContact(t.Context(), account, "IT.1A2B3C"))
+	m.done(m.ForgetContact(t.Context(), account, m.userID("+393471234567")))
+	m.refused(m.ForgetContact(t.Context(), account, "IT.1A2B3C"), 100)
 	m.refused(m.ForgetContact(t.Context(), account, ""), 100)
 }

@@ -110,16 +110,24 @@ func ParseWebhook(body []byte) (*Webhook, error) {
 	if !root.IsObject() {
 		return nil, notWebhook("the body is not a JSON object")
 	}
-	entries := root.Get("entry")
-	if !entries.IsArray() {
+	entries, ok := listed(root.Get("entry"), "changes")
+	if !ok {
 		return nil, notWebhook("the body has no array of entries")
 	}
 	deep := nestsDeeper(s, maxDepth)
 	w := &Webhook{}
-	for _, entry := range entries.Array() {
+	for _, entry := range entries {
 		w.addEntry(entry, deep)
 	}
 	return w, nil
+}
+
+// listed are the elements of an array, or the one object that stands there alone and has what each of them would have.
+func listed(v gjson.Result, has string) ([]gjson.Result, bool) {
+	if v.IsObject() && v.Get(has).Exists() {
+		return []gjson.Result{v}, true
+	}
+	return v.Array(), v.IsArray()
 }
 
 func notWebhook(why string) error {
@@ -134,14 +142,14 @@ func (m *malformed) Unwrap() error { return ErrNotWebhook }
 func (w *Webhook) addEntry(entry gjson.Result, deep bool) {
 	id := text(entry.Get("id"))
 	at, _ := moment(entry.Get("time"))
-	changes := entry.Get("changes")
-	if !entry.IsObject() || !changes.IsArray() {
+	changes, ok := listed(entry.Get("changes"), "value")
+	if !entry.IsObject() || !ok {
 		c := Change{EntryID: id, EntryTime: at, Raw: raw(entry)}
 		c.bad(BadEntry, "The entry is no object with an array of changes.", entry)
 		w.add(c)
 		return
 	}
-	for _, change := range changes.Array() {
+	for _, change := range changes {
 		c := readChange(change, deep)
 		c.EntryID, c.EntryTime = id, at
 		w.add(c)
