@@ -3,7 +3,11 @@
 package app_test
 
 import (
+	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/filodiretto/filodiretto/internal/browsertest"
@@ -52,6 +56,7 @@ func TestButtonsFromTheDeskToThePhone(t *testing.T) {
 // Each dialog of the menu, and that of the templates with something above them, is accessible and fits a phone.
 func TestDialogsOfWhatGoesOut(t *testing.T) {
 	in := install(t, dbtest.DSNs(t)["sqlite"])
+	in.try("", "apply", in.file("prova.yaml", strings.Replace(testFile, "{id: urp, name: URP}", `{id: urp, name: URP, address: "Piazza Cavour 27", phones: ["0541 704704"], email: urp@prova.example}`, 1))).want(t, 0)
 	in.approved("mappa_dei_lavori", "POSITIONAL", `[{"type":"HEADER","format":"IMAGE","example":{"header_handle":["4::a"]}},{"type":"BODY","text":"Lavori in {{1}}: ecco la mappa della zona.","example":{"body_text":[["via Roma"]]}},{"type":"BUTTONS","buttons":[{"type":"QUICK_REPLY","text":"Grazie"}]}]`)
 	in.approved("punto_di_raccolta", "POSITIONAL", `[{"type":"HEADER","format":"LOCATION"},{"type":"BODY","text":"Il punto di raccolta è qui."}]`)
 	in.start()
@@ -88,6 +93,39 @@ func TestDialogsOfWhatGoesOut(t *testing.T) {
 		desk.Click("#dialog .dialog-head button")
 		desk.WaitGone("#dialog[open]")
 	}
+	desk.Close()
+	in.stop()
+}
+
+// Who writes a broadcast is asked for the photo of its template, and sees it above the text once the draft is saved.
+func TestPhotoAboveABroadcast(t *testing.T) {
+	in := install(t, dbtest.DSNs(t)["sqlite"])
+	in.try("", "apply", in.file("prova.yaml", listsFile)).want(t, 0)
+	in.approved("mappa", "POSITIONAL", `[{"type":"HEADER","format":"IMAGE","example":{"header_handle":["4::a"]}},{"type":"BODY","text":"Ecco la mappa dei lavori."}]`)
+	in.start()
+	in.knows(3)
+	in.control(http.MethodPost, "citizens", map[string]any{"phone": anna, "name": "Anna"}, nil)
+	in.asks(anna, "ISCRIZIONE ON PUBBLICAUTILITA")
+	photo := filepath.Join(t.TempDir(), "mappa.jpg")
+	if err := os.WriteFile(photo, mapPhoto(t), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	desk := in.signIn("sara@prova.example", "Sara Conti", "supervisor")
+	desk.Go(in.url + "/desk/" + in.slug + "/broadcasts/new")
+	desk.Click("[name=list][value=PUBBLICAUTILITA]")
+	desk.Select("[name=template]", "mappa/it")
+	desk.WaitText("#preview .phone-above", "Foto in testa")
+	desk.Upload("#above", photo)
+	desk.Axe()
+	desk.Screenshot("compose-empty")
+	desk.Click("#compose [name=act][value=save]")
+	desk.WaitFor("#preview .phone-picture")
+	desk.WaitText("#above-hint", "mappa.jpg")
+	desk.Axe()
+	desk.Screenshot("compose-wide")
+	desk.Viewport(360, 740)
+	desk.Until("fit", `document.documentElement.scrollWidth <= innerWidth`)
+	desk.Screenshot("compose-narrow")
 	desk.Close()
 	in.stop()
 }
