@@ -206,7 +206,7 @@ func DeleteLeftovers(ctx context.Context, tx *db.Tx, municipality int64, before 
 		`DELETE FROM draft WHERE municipality_id = $1 AND (conversation_id, staff_id) IN (SELECT d.conversation_id, d.staff_id FROM draft d
 			WHERE d.municipality_id = $1 AND d.updated_at < $2 ORDER BY d.updated_at LIMIT $3)`,
 		`DELETE FROM revision WHERE municipality_id = $1 AND external_id IN (SELECT r.external_id FROM revision r
-			WHERE r.municipality_id = $1 AND NOT r.applied AND r.at < $2 LIMIT $3)`,
+			WHERE r.municipality_id = $1 AND r.applied = false AND r.at < $2 LIMIT $3)`,
 	} {
 		if _, err := tx.ExecContext(ctx, statement, municipality, before, leftovers); err != nil {
 			return fmt.Errorf("delete leftovers: %w", err)

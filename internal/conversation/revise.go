@@ -153,7 +153,7 @@ func apply(ctx context.Context, tx *db.Tx, municipality int64, targets []string)
 		{insertRevision, originals},
 		{`UPDATE message SET text = $3, edited_at = $4, revoked_at = $5 WHERE municipality_id = $1 AND message_id = $2`, updates},
 		{`UPDATE conversation SET last_type = $4, last_text = $5 WHERE municipality_id = $1 AND conversation_id = $2 AND last_message_id = $3`, previews},
-		{`UPDATE revision SET applied = true WHERE municipality_id = $1 AND target = $2 AND contact_id = $3 AND NOT applied`, applied},
+		{`UPDATE revision SET applied = true WHERE municipality_id = $1 AND target = $2 AND contact_id = $3 AND applied = false`, applied},
 	} {
 		if _, err := tx.Exec(ctx, step.query, step.rows); err != nil {
 			return fmt.Errorf("revise messages: %w", err)

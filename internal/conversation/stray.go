@@ -26,7 +26,7 @@ func ReceiveStrays(ctx context.Context, tx *db.Tx, municipality int64) error {
 	if _, err := Receive(ctx, tx, municipality, strays); err != nil {
 		return fmt.Errorf("receive %d edits without their messages: %w", len(strays), err)
 	}
-	_, err = tx.ExecContext(ctx, `UPDATE revision SET applied = true WHERE municipality_id = $1 AND NOT applied AND kept_at < $2`, municipality, tx.Now().Add(-neverAfter))
+	_, err = tx.ExecContext(ctx, `UPDATE revision SET applied = true WHERE municipality_id = $1 AND applied = false AND kept_at < $2`, municipality, tx.Now().Add(-neverAfter))
 	if err != nil {
 		return fmt.Errorf("give up revisions whose messages never came: %w", err)
 	}
@@ -36,7 +36,7 @@ func ReceiveStrays(ctx context.Context, tx *db.Tx, municipality int64) error {
 // strays are the edits that have waited long enough, not seen yet, and not taken back since.
 func strays(ctx context.Context, tx *db.Tx, municipality int64) (strays []Message, err error) {
 	err = tx.Query(ctx, `SELECT r.external_id, r.contact_id, r.number, r.text, r.same_text, r.at, r.place FROM revision r
-		WHERE r.municipality_id = $1 AND NOT r.applied AND r.kind = 'edit' AND r.number <> '' AND r.kept_at < $2
+		WHERE r.municipality_id = $1 AND r.applied = false AND r.kind = 'edit' AND r.number <> '' AND r.kept_at < $2
 		AND NOT EXISTS (SELECT 1 FROM message m WHERE m.municipality_id = $1 AND m.external_id = r.external_id AND m.external_id <> '')
 		AND NOT EXISTS (SELECT 1 FROM revision t WHERE t.municipality_id = $1 AND t.target = r.target AND t.contact_id = r.contact_id AND t.kind = 'revoke')
 		ORDER BY r.at, r.place, r.external_id LIMIT $3`, [][]any{{municipality, tx.Now().Add(-strayAfter), strayBatch}}, func(_ int, row db.Scanner) error {

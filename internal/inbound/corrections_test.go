@@ -87,7 +87,7 @@ func TestEditsWithoutTheirMessages(t *testing.T) {
 		look(9 * 24 * time.Hour)
 		o.view(func(ctx context.Context, tx *db.Tx) error {
 			var waiting int
-			err := tx.QueryRowContext(ctx, `SELECT count(*) FROM revision WHERE municipality_id = $1 AND NOT applied`, o.m.ID).Scan(&waiting)
+			err := tx.QueryRowContext(ctx, `SELECT count(*) FROM revision WHERE municipality_id = $1 AND applied = false`, o.m.ID).Scan(&waiting)
 			if waiting != 0 {
 				t.Errorf("%d revisions wait for ever", waiting)
 			}
