@@ -58,6 +58,7 @@ var pages = []page{
 	{"dialog: kind", deskRoute + "/conversations/{id}/kind", of(desk+"/conversations/", (*office).conversation, "/kind"), true},
 	{"dialog: templates", deskRoute + "/conversations/{id}/templates", of(desk+"/conversations/", (*office).conversation, "/templates"), true},
 	{"dialog: place", deskRoute + "/conversations/{id}/place", of(desk+"/conversations/", (*office).conversation, "/place"), true},
+	{"dialog: buttons", deskRoute + "/conversations/{id}/offer/{kind}", of(desk+"/conversations/", (*office).conversation, "/offer/buttons"), true},
 	{"search, any word", deskRoute + "/search", func(*office) string { return searchFor(word()) }, false},
 	{"search, two words", deskRoute + "/search", func(*office) string { return searchFor(word() + " " + word()) }, false},
 	{"search, the commonest word", deskRoute + "/search", at(searchFor(words[0])), false},
@@ -129,16 +130,26 @@ var files = []page{
 	{"subscribers of a list", deskRoute + "/lists/{keyword}/subscribers.csv", at(desk + "/lists/" + list + "/subscribers.csv"), false},
 }
 
+const asksMeta = "asks Meta, and takes as long as Meta does"
+
 // unmeasured are the addresses that can be read and have no row, and why.
 var unmeasured = map[string]string{
-	"GET /assets/{name}":              "files of the program itself",
-	"GET /readyz":                     "asks the database only whether it is there",
-	"GET /healthz":                    "asks no database",
-	deskRoute:                         "only leads to the inbox",
-	deskRoute + "/{$}":                "only leads to the inbox",
-	deskRoute + "/invitation/{token}": "one row by its key, once in the life of an account",
-	deskRoute + "/events":             "a stream; how soon it tells of a message is a row of reply",
-	deskRoute + "/media/{id}/sound":   "the same rows as a picture's, and then a program that makes the sound",
+	"GET /assets/{name}":                                       "files of the program itself",
+	"GET /readyz":                                              "asks the database only whether it is there",
+	"GET /healthz":                                             "asks no database",
+	deskRoute:                                                  "only leads to the inbox",
+	deskRoute + "/{$}":                                         "only leads to the inbox",
+	deskRoute + "/invitation/{token}":                          "one row by its key, once in the life of an account",
+	deskRoute + "/events":                                      "a stream; how soon it tells of a message is a row of reply",
+	deskRoute + "/settings/numbers/{id}":                       asksMeta,
+	deskRoute + "/settings/numbers/{id}/profile":               asksMeta,
+	deskRoute + "/settings/numbers/{id}/picture":               asksMeta,
+	deskRoute + "/settings/numbers/{id}/suggestions":           asksMeta,
+	deskRoute + "/settings/numbers/{id}/links":                 asksMeta,
+	deskRoute + "/settings/numbers/{id}/links/{code}/code.svg": asksMeta,
+	deskRoute + "/settings/registration":                       asksMeta,
+	deskRoute + "/settings/registration/{id}":                  asksMeta,
+	deskRoute + "/media/{id}/sound":                            "the same rows as a picture's, and then a program that makes the sound",
 }
 
 func searchFor(words string) string { return desk + "/search?q=" + url.QueryEscape(words) }
