@@ -211,6 +211,61 @@ func TestAMergeKeepsWhatTheOfficeWrote(t *testing.T) {
 	}
 }
 
+// What was told last holds in whatever order it is processed: of a name, another and the first again, the one between
+// may come last.
+func TestToldAgainAndProcessedInAnyOrder(t *testing.T) {
+	told := []contact.Person{
+		{Phone: "393331234567", Name: "Maria", Username: "@maria", At: noon},
+		{Phone: "393331234567", Name: "Mario", Username: "@mario", At: noon.Add(time.Minute)},
+		{Phone: "393331234567", Name: "Maria", Username: "@maria", At: noon.Add(2 * time.Minute)},
+	}
+	for _, order := range [][3]int{{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}} {
+		t.Run(fmt.Sprint(order), func(t *testing.T) {
+			dbtest.Each(t, func(t *testing.T, d *db.DB) {
+				var id int64
+				for _, i := range order {
+					ids, _ := resolve(t, d, told[i])
+					id = ids[0]
+				}
+				if c := get(t, d, id); c.Name != "Maria" || c.Username != "@maria" {
+					t.Errorf("called %q, %q", c.Name, c.Username)
+				}
+			})
+		})
+	}
+}
+
+// Another instance's ids of the same millisecond may be larger than those made later here. A contact that is stored
+// is still the one that stays: what is known of it would be lost.
+func TestStoredUnderALargerID(t *testing.T) {
+	for engine, dsn := range dbtest.DSNs(t) {
+		t.Run(engine, func(t *testing.T) {
+			here, there := instance(t, dsn), instance(t, dsn)
+			stored, _ := resolve(t, there, contact.Person{Phone: "393331234567", Name: "Maria Rossi", At: noon.Add(time.Hour)})
+			ids, merges := resolve(t, here,
+				contact.Person{UserID: "IT.1A", At: noon.Add(-time.Minute)},
+				contact.Person{Phone: "393331234567", UserID: "IT.1A", Name: "Maria", At: noon})
+			if ids[0] != stored[0] || ids[1] != stored[0] || len(merges) != 0 {
+				t.Fatalf("resolved to %v with merges %v, stored was %v", ids, merges, stored)
+			}
+			if c := get(t, here, ids[0]); c.Name != "Maria Rossi" || c.UserID != "IT.1A" {
+				t.Errorf("contact %+v", c)
+			}
+		})
+	}
+}
+
+// instance opens a database once more, with a clock that stands still.
+func instance(t *testing.T, dsn string) *db.DB {
+	t.Helper()
+	d, err := db.Open(t.Context(), db.Options{DSN: dsn, Now: func() time.Time { return noon }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = d.Close() })
+	return d
+}
+
 // Who was merged twice leads to the last one, with one step.
 func TestMergedAndMergedAgain(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {

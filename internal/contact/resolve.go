@@ -177,7 +177,7 @@ func (r *resolver) resolve(tx *db.Tx, p Person) int64 {
 			owners = append(owners, r.final(a.contact))
 		}
 	}
-	slices.Sort(owners) // ids are time-ordered: the oldest is first
+	slices.SortFunc(owners, r.older)
 	owners = slices.Compact(owners)
 	fresh := len(owners) == 0
 	if fresh && p.OnlyKnown {
@@ -193,6 +193,19 @@ func (r *resolver) resolve(tx *db.Tx, p Person) int64 {
 	r.tie(id, p)
 	r.note(id, r.current(p), fresh)
 	return id
+}
+
+// older sorts contacts by their ids, which are time-ordered, and those that are only being made last: another instance
+// may have given a larger id to one that is stored, and what is stored can't be merged into what isn't yet.
+func (r *resolver) older(a, b int64) int {
+	return cmp.Or(r.unstored(a)-r.unstored(b), cmp.Compare(a, b))
+}
+
+func (r *resolver) unstored(id int64) int {
+	if t := r.touched[id]; t != nil && t.fresh {
+		return 1
+	}
+	return 0
 }
 
 // current leaves out the addresses of p that are known to be earlier ones: a late message must not
@@ -212,7 +225,9 @@ func (r *resolver) merge(younger, id int64) {
 	r.merged[younger] = id
 	t := r.touched[younger]
 	if t != nil {
-		r.learn(id, *t)
+		known := *t
+		known.fresh = false // whether id is stored is known already
+		r.learn(id, known)
 	}
 	if t == nil || !t.fresh {
 		r.merges = append(r.merges, Merge{From: younger, Into: id})
@@ -345,10 +360,16 @@ func (r *resolver) saveProfiles(ctx context.Context, tx *db.Tx, municipality int
 	if err != nil {
 		return fmt.Errorf("update contacts: %w", err)
 	}
+	var same [][]any
 	for i, n := range changed {
 		if n > 0 {
 			docs = append(docs, known[i][1].(int64))
+		} else {
+			same = append(same, known[i])
 		}
+	}
+	if _, err := tx.Exec(ctx, confirmProfile, same); err != nil {
+		return fmt.Errorf("note when contacts were last named: %w", err)
 	}
 	for _, m := range r.merges {
 		docs = append(docs, m.From, m.Into)
@@ -357,23 +378,29 @@ func (r *resolver) saveProfiles(ctx context.Context, tx *db.Tx, municipality int
 	return reindex(ctx, tx, municipality, slices.Compact(docs))
 }
 
-// updateProfile writes only what changed and was told later, so that the common message costs no write here.
+// What is told later holds, and of two things told at once the greater, whatever is processed last. updateProfile writes
+// what that changes. confirmProfile writes when the same was told again: of "A", "B", "A" the middle one, coming last, is
+// the older.
 const (
-	updateProfile = `UPDATE contact SET
+	updateProfile = setProfile + `(` + newName + ` AND name <> CAST($3 AS text) OR ` + newUsername + ` AND username <> CAST($5 AS text)
+		OR ` + newPhone + ` AND phone <> CAST($7 AS text) OR ` + newUserID + ` AND user_id <> CAST($9 AS text))`
+	confirmProfile = setProfile + `(` + newName + ` OR ` + newUsername + ` OR ` + newPhone + ` OR ` + newUserID + `)`
+
+	setProfile = `UPDATE contact SET
 		name = CASE WHEN ` + newName + ` THEN CAST($3 AS text) ELSE name END, name_at = CASE WHEN ` + newName + ` THEN $4 ELSE name_at END,
 		username = CASE WHEN ` + newUsername + ` THEN CAST($5 AS text) ELSE username END, username_at = CASE WHEN ` + newUsername + ` THEN $6 ELSE username_at END,
 		phone = CASE WHEN ` + newPhone + ` THEN CAST($7 AS text) ELSE phone END, phone_at = CASE WHEN ` + newPhone + ` THEN $8 ELSE phone_at END,
 		user_id = CASE WHEN ` + newUserID + ` THEN CAST($9 AS text) ELSE user_id END, user_id_at = CASE WHEN ` + newUserID + ` THEN $10 ELSE user_id_at END,
 		updated_at = $11
-		WHERE municipality_id = $1 AND contact_id = $2 AND (` + newName + ` OR ` + newUsername + ` OR ` + newPhone + ` OR ` + newUserID + `)`
+		WHERE municipality_id = $1 AND contact_id = $2 AND `
 
-	newName = `(NOT named_by_staff AND CAST($3 AS text) <> '' AND name <> CAST($3 AS text)
+	newName = `(NOT named_by_staff AND CAST($3 AS text) <> ''
 		AND (name_at IS NULL OR name_at < $4 OR (name_at = $4 AND name < CAST($3 AS text))))`
-	newUsername = `(CAST($5 AS text) <> '' AND username <> CAST($5 AS text)
+	newUsername = `(CAST($5 AS text) <> ''
 		AND (username_at IS NULL OR username_at < $6 OR (username_at = $6 AND username < CAST($5 AS text))))`
-	newPhone = `(CAST($7 AS text) <> '' AND phone <> CAST($7 AS text)
+	newPhone = `(CAST($7 AS text) <> ''
 		AND (phone_at IS NULL OR phone_at < $8 OR (phone_at = $8 AND phone < CAST($7 AS text))))`
-	newUserID = `(CAST($9 AS text) <> '' AND user_id <> CAST($9 AS text)
+	newUserID = `(CAST($9 AS text) <> ''
 		AND (user_id_at IS NULL OR user_id_at < $10 OR (user_id_at = $10 AND user_id < CAST($9 AS text))))`
 )
 

@@ -93,16 +93,23 @@ func (q *Queries) Contact(ctx context.Context, arg ContactParams) (Contact, erro
 
 const keepWhatWasKnown = `-- name: KeepWhatWasKnown :exec
 UPDATE contact SET
-  name = CASE WHEN contact.name = '' OR (NOT contact.named_by_staff AND (CAST($1 AS boolean)
-    OR (CAST($2 AS text) <> '' AND (contact.name_at IS NULL OR contact.name_at < $3)))) THEN CAST($2 AS text) ELSE contact.name END,
-  name_at = CASE WHEN contact.name_at IS NULL OR contact.name_at < $3 THEN $3 ELSE contact.name_at END,
+  name = CASE WHEN contact.name = '' OR (NOT contact.named_by_staff AND (CAST($1 AS boolean) OR (CAST($2 AS text) <> ''
+    AND (contact.name_at IS NULL OR contact.name_at < $3 OR (contact.name_at = $3 AND contact.name < CAST($2 AS text)))))) THEN CAST($2 AS text) ELSE contact.name END,
+  name_at = CASE WHEN contact.name = '' OR (NOT contact.named_by_staff AND (CAST($1 AS boolean) OR (CAST($2 AS text) <> ''
+    AND (contact.name_at IS NULL OR contact.name_at < $3 OR (contact.name_at = $3 AND contact.name < CAST($2 AS text)))))) THEN $3 ELSE contact.name_at END,
   named_by_staff = contact.named_by_staff OR CAST($1 AS boolean),
-  username = CASE WHEN CAST($4 AS text) <> '' AND (contact.username = '' OR contact.username_at IS NULL OR contact.username_at < $5) THEN CAST($4 AS text) ELSE contact.username END,
-  username_at = CASE WHEN CAST($4 AS text) <> '' AND (contact.username = '' OR contact.username_at IS NULL OR contact.username_at < $5) THEN $5 ELSE contact.username_at END,
-  phone = CASE WHEN CAST($6 AS text) <> '' AND (contact.phone = '' OR contact.phone_at IS NULL OR contact.phone_at < $7) THEN CAST($6 AS text) ELSE contact.phone END,
-  phone_at = CASE WHEN CAST($6 AS text) <> '' AND (contact.phone = '' OR contact.phone_at IS NULL OR contact.phone_at < $7) THEN $7 ELSE contact.phone_at END,
-  user_id = CASE WHEN CAST($8 AS text) <> '' AND (contact.user_id = '' OR contact.user_id_at IS NULL OR contact.user_id_at < $9) THEN CAST($8 AS text) ELSE contact.user_id END,
-  user_id_at = CASE WHEN CAST($8 AS text) <> '' AND (contact.user_id = '' OR contact.user_id_at IS NULL OR contact.user_id_at < $9) THEN $9 ELSE contact.user_id_at END,
+  username = CASE WHEN CAST($4 AS text) <> '' AND (contact.username = '' OR contact.username_at IS NULL OR contact.username_at < $5
+    OR (contact.username_at = $5 AND contact.username < CAST($4 AS text))) THEN CAST($4 AS text) ELSE contact.username END,
+  username_at = CASE WHEN CAST($4 AS text) <> '' AND (contact.username = '' OR contact.username_at IS NULL OR contact.username_at < $5
+    OR (contact.username_at = $5 AND contact.username < CAST($4 AS text))) THEN $5 ELSE contact.username_at END,
+  phone = CASE WHEN CAST($6 AS text) <> '' AND (contact.phone = '' OR contact.phone_at IS NULL OR contact.phone_at < $7
+    OR (contact.phone_at = $7 AND contact.phone < CAST($6 AS text))) THEN CAST($6 AS text) ELSE contact.phone END,
+  phone_at = CASE WHEN CAST($6 AS text) <> '' AND (contact.phone = '' OR contact.phone_at IS NULL OR contact.phone_at < $7
+    OR (contact.phone_at = $7 AND contact.phone < CAST($6 AS text))) THEN $7 ELSE contact.phone_at END,
+  user_id = CASE WHEN CAST($8 AS text) <> '' AND (contact.user_id = '' OR contact.user_id_at IS NULL OR contact.user_id_at < $9
+    OR (contact.user_id_at = $9 AND contact.user_id < CAST($8 AS text))) THEN CAST($8 AS text) ELSE contact.user_id END,
+  user_id_at = CASE WHEN CAST($8 AS text) <> '' AND (contact.user_id = '' OR contact.user_id_at IS NULL OR contact.user_id_at < $9
+    OR (contact.user_id_at = $9 AND contact.user_id < CAST($8 AS text))) THEN $9 ELSE contact.user_id_at END,
   note = CASE WHEN contact.note = '' OR contact.note = CAST($10 AS text) THEN CAST($10 AS text)
     WHEN CAST($10 AS text) = '' THEN contact.note
     ELSE contact.note || CAST($11 AS text) || CAST($10 AS text) END,
