@@ -71,7 +71,9 @@ func (s *Server) resolve(w http.ResponseWriter, r *http.Request, v *visit) error
 	if err != nil {
 		return err
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if err := readForm(w, r); err != nil {
+		return err
+	}
 	reason := strings.TrimSpace(r.PostFormValue("reason"))
 	if reason == "" {
 		reason = strings.TrimSpace(r.PostFormValue("other"))
@@ -138,7 +140,9 @@ func (s *Server) handOverDialog(w http.ResponseWriter, r *http.Request, v *visit
 }
 
 func (s *Server) handOver(w http.ResponseWriter, r *http.Request, v *visit) error {
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if err := readForm(w, r); err != nil {
+		return err
+	}
 	kind, to, _ := strings.Cut(r.PostFormValue("to"), ":")
 	note := strings.TrimSpace(r.PostFormValue("note"))
 	return s.act(w, r, v, func(ctx context.Context, tx *db.Tx, id int64) error {
@@ -192,7 +196,9 @@ func (s *Server) kindDialog(w http.ResponseWriter, r *http.Request, v *visit) er
 }
 
 func (s *Server) setKind(w http.ResponseWriter, r *http.Request, v *visit) error {
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if err := readForm(w, r); err != nil {
+		return err
+	}
 	kind := r.PostFormValue("kind")
 	if _, ok := v.municipality.File.Kind(kind); !ok && kind != "" {
 		return errNotFound
@@ -213,9 +219,8 @@ func (s *Server) setCitizen(w http.ResponseWriter, r *http.Request, v *visit) er
 	if err != nil {
 		return err
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	if err := r.ParseForm(); err != nil {
-		return fault.New(fault.Invalid, "error.invalid").With(err)
+	if err := readForm(w, r); err != nil {
+		return err
 	}
 	name, note := strings.TrimSpace(db.Text(r.PostForm.Get("name"))), strings.TrimSpace(db.Text(r.PostForm.Get("note")))
 	var shown int64

@@ -77,7 +77,9 @@ func addressee(p person) whatsapp.Person { return whatsapp.Person{Phone: p.Phone
 // block puts a citizen on a number's block list. What is written beside the reason becomes a note to the conversation:
 // the trail keeps no texts.
 func (s *Server) block(w http.ResponseWriter, r *http.Request, v *visit) error {
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if err := readForm(w, r); err != nil {
+		return err
+	}
 	p, err := s.loadPerson(r, v)
 	if err != nil {
 		return err
@@ -124,7 +126,9 @@ func tellConversations(tx *db.Tx, v *visit, p person) {
 
 // unblock takes a citizen off a number's block list, from their file or from the list of who is blocked.
 func (s *Server) unblock(w http.ResponseWriter, r *http.Request, v *visit) error {
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if err := readForm(w, r); err != nil {
+		return err
+	}
 	p, err := s.loadPerson(r, v)
 	if err != nil {
 		return err

@@ -381,7 +381,9 @@ func (s *Server) breakGlass(w http.ResponseWriter, r *http.Request, v *visit) er
 	if err != nil {
 		return err
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if err := readForm(w, r); err != nil {
+		return err
+	}
 	reason := r.PostFormValue("reason")
 	err = s.DB.Update(r.Context(), func(ctx context.Context, tx *db.Tx) error {
 		_, err := broadcast.BreakGlass(ctx, tx, v.actor, v.municipality, broadcastID, reason)

@@ -15,7 +15,6 @@ import (
 	"github.com/filodiretto/filodiretto/internal/contact"
 	"github.com/filodiretto/filodiretto/internal/conversation"
 	"github.com/filodiretto/filodiretto/internal/db"
-	"github.com/filodiretto/filodiretto/internal/fault"
 	"github.com/filodiretto/filodiretto/internal/locale"
 	"github.com/filodiretto/filodiretto/internal/municipality"
 	"github.com/filodiretto/filodiretto/internal/web/page"
@@ -175,8 +174,6 @@ func (s *Server) consentsFile(w http.ResponseWriter, r *http.Request, v *visit) 
 // somebody's wish: the rest may have changed in the chat since.
 type ticked struct{ now, join, leave []string }
 
-var errForm = fault.New(fault.Invalid, "error.invalid")
-
 func tickedIn(form url.Values, f *municipality.File) (ticked, error) {
 	known := keywords(topicsOf(f))
 	for _, t := range slices.Concat(form["topic"], form["was"]) {
@@ -205,9 +202,8 @@ func (s *Server) setLists(w http.ResponseWriter, r *http.Request, v *visit) erro
 	if err != nil {
 		return err
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	if err := r.ParseForm(); err != nil {
-		return errForm.With(err)
+	if err := readForm(w, r); err != nil {
+		return err
 	}
 	t, err := tickedIn(r.PostForm, v.municipality.File)
 	if err != nil {

@@ -49,7 +49,7 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, v *visit) error {
 	}
 	key := r.PostFormValue("draft")
 	if key == "" || len(key) > maxKey*2 {
-		return fault.New(fault.Invalid, "error.invalid")
+		return errForm
 	}
 	switch r.PostFormValue("mode") {
 	case "note":
@@ -78,7 +78,7 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, v *visit) error {
 func parse(r *http.Request) error {
 	if !strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/form-data") {
 		if err := r.ParseForm(); err != nil {
-			return fault.New(fault.Invalid, "error.invalid").With(err)
+			return errForm.With(err)
 		}
 		return nil
 	}
@@ -86,7 +86,7 @@ func parse(r *http.Request) error {
 	if err == nil || kindOf(err) == fault.TooLarge {
 		return err
 	}
-	return fault.New(fault.Invalid, "error.invalid").With(err)
+	return errForm.With(err)
 }
 
 // sentTrigger tells the composer that what it wrote under this id is committed, and the id of the next.
@@ -283,7 +283,7 @@ func (s *Server) saveDraft(w http.ResponseWriter, r *http.Request, v *visit) err
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, 4*maxForm)
 	if err := r.ParseForm(); err != nil {
-		return fault.New(fault.Invalid, "error.invalid").With(err)
+		return errForm.With(err)
 	}
 	replyTo, _ := db.ParseID(r.PostForm.Get("reply_to"))
 	draft := conversation.Draft{Key: r.PostForm.Get("draft"), Mode: cmp.Or(r.PostForm.Get("mode"), "reply"), Text: r.PostForm.Get("text"), ReplyTo: replyTo}
@@ -385,10 +385,12 @@ func (s *Server) react(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if err != nil {
 		return err
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if err := readForm(w, r); err != nil {
+		return err
+	}
 	emoji := r.PostFormValue("emoji")
 	if !page.Emoji(emoji) {
-		return fault.New(fault.Invalid, "error.invalid")
+		return errForm
 	}
 	var shown int64
 	err = s.DB.Update(r.Context(), func(ctx context.Context, tx *db.Tx) error {

@@ -165,7 +165,9 @@ func (s *Server) describe(w http.ResponseWriter, r *http.Request, v *visit) erro
 	if err != nil {
 		return err
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if err := readForm(w, r); err != nil {
+		return err
+	}
 	var shown int64
 	err = s.DB.Update(r.Context(), func(ctx context.Context, tx *db.Tx) error {
 		f, changed, err := media.Describe(ctx, tx, v.municipality.ID, fileID, media.Author{ID: v.actor.ID, Name: v.actor.Name}, r.PostFormValue("text"))

@@ -126,9 +126,8 @@ func (s *Server) setMember(w http.ResponseWriter, r *http.Request, v *visit) err
 
 // officesIn are the offices ticked in a form; none means all.
 func officesIn(w http.ResponseWriter, r *http.Request, v *visit) ([]string, error) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	if err := r.ParseForm(); err != nil {
-		return nil, errForm.With(err)
+	if err := readForm(w, r); err != nil {
+		return nil, err
 	}
 	offices := r.PostForm["office"]
 	for _, o := range offices {

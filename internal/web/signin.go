@@ -16,9 +16,6 @@ import (
 	"github.com/filodiretto/filodiretto/internal/web/page"
 )
 
-// maxForm bounds the small forms, in bytes.
-const maxForm = 64 << 10
-
 func (s *Server) home(w http.ResponseWriter, r *http.Request) error {
 	var places []page.Place
 	for _, m := range s.Directory.All() {
@@ -65,9 +62,8 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	if err := r.ParseForm(); err != nil {
-		return fault.New(fault.Invalid, "error.invalid").With(err)
+	if err := readForm(w, r); err != nil {
+		return err
 	}
 	email := strings.TrimSpace(r.PostForm.Get("email"))
 	account, err := staff.SignIn(r.Context(), s.DB, email, r.PostForm.Get("password"), clientAddress(r))
@@ -154,7 +150,9 @@ func (s *Server) useInvitation(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if err := readForm(w, r); err != nil {
+		return err
+	}
 	account, err := s.invited(r)
 	if err != nil {
 		return err
@@ -192,9 +190,8 @@ func (s *Server) preferences(w http.ResponseWriter, r *http.Request, v *visit) e
 }
 
 func (s *Server) setPreferences(w http.ResponseWriter, r *http.Request, v *visit) error {
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	if err := r.ParseForm(); err != nil {
-		return fault.New(fault.Invalid, "error.invalid").With(err)
+	if err := readForm(w, r); err != nil {
+		return err
 	}
 	p := staff.Preferences{
 		Language:   locale.Language(r.PostForm.Get("language")),

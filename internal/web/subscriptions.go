@@ -120,9 +120,8 @@ func (s *Server) saveOwnLists(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	if err := r.ParseForm(); err != nil {
-		return errForm.With(err)
+	if err := readForm(w, r); err != nil {
+		return err
 	}
 	change, err := c.change(r.PostForm)
 	if err != nil {
