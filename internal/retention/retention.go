@@ -189,13 +189,14 @@ func (r *run) dropLeftovers(ctx context.Context) error {
 	})
 }
 
-// nothingLeft tells that contact c has written or got nothing that is kept, and never said yes or no to anything: who
-// has, stays known, because the proof must say of whom it is.
+// nothingLeft tells that contact c has written or got nothing that is kept, never said yes or no to anything, and is not
+// blocked. Who has, stays known, because the proof must say of whom it is; and nobody could unblock who is not known.
 const nothingLeft = `NOT EXISTS (SELECT 1 FROM message m WHERE m.municipality_id = c.municipality_id AND m.contact_id = c.contact_id)
 	AND NOT EXISTS (SELECT 1 FROM conversation t WHERE t.municipality_id = c.municipality_id AND t.contact_id = c.contact_id)
 	AND NOT EXISTS (SELECT 1 FROM consent p WHERE p.municipality_id = c.municipality_id AND p.contact_id = c.contact_id)
 	AND NOT EXISTS (SELECT 1 FROM subscription s WHERE s.municipality_id = c.municipality_id AND s.contact_id = c.contact_id)
-	AND NOT EXISTS (SELECT 1 FROM subscriber b WHERE b.municipality_id = c.municipality_id AND b.contact_id = c.contact_id)`
+	AND NOT EXISTS (SELECT 1 FROM subscriber b WHERE b.municipality_id = c.municipality_id AND b.contact_id = c.contact_id)
+	AND NOT EXISTS (SELECT 1 FROM blocked k WHERE k.municipality_id = c.municipality_id AND k.contact_id = c.contact_id)`
 
 // contactsEvery is how often all contacts are looked through: there are many, and few go.
 const contactsEvery = 24 * time.Hour

@@ -246,6 +246,8 @@ func TestOldMessagesGoWithAllThatHangsOnThem(t *testing.T) {
 				VALUES ($1, $2, $3, 'AVVISI', 'withdrawn', $4, $4, 'whatsapp', '1', '', 'it', 'citizen', $3, '', '')`, m, w.id(old), id["proven"], old)
 			id["subscribed"] = w.citizen(m, "Fabio Iscritto", old)
 			w.exec(`INSERT INTO subscription (municipality_id, contact_id, topic, state, since, at) VALUES ($1, $2, 'AVVISI', 1, $3, $3)`, m, id["subscribed"], old)
+			id["blocked"] = w.citizen(m, "Ivo Bloccato", old)
+			w.exec(`INSERT INTO blocked (municipality_id, number, contact_id, at) VALUES ($1, $2, $3, $4)`, m, line, id["blocked"], old)
 			id["new"] = w.citizen(m, "Gino Nuovo", young)
 		}
 		w.run()
@@ -269,7 +271,7 @@ func TestOldMessagesGoWithAllThatHangsOnThem(t *testing.T) {
 			w.expect(1, `SELECT count(*) FROM conversation WHERE municipality_id = $1 AND conversation_id = $2 AND state = 'open'`, c.m, id["open"])
 			w.expect(c.left, `SELECT count(*) FROM conversation WHERE municipality_id = $1 AND conversation_id = $2 AND last_text <> ''`, c.m, id["open"])
 			w.expect(1, `SELECT count(*) FROM message WHERE municipality_id = $1 AND contact_id = $2`, c.m, id["queued"])
-			for _, kept := range []string{"edge", "waiting", "queued", "proven", "subscribed", "new"} {
+			for _, kept := range []string{"edge", "waiting", "queued", "proven", "subscribed", "blocked", "new"} {
 				w.expect(1, `SELECT count(*) FROM contact WHERE municipality_id = $1 AND contact_id = $2`, c.m, id[kept])
 			}
 			for word, want := range map[string]int{"lampione": c.left, "tombino": c.left, "panchina": c.left, "fontana": 1, "semaforo": 1} {
