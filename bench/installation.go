@@ -296,7 +296,7 @@ func (in *installation) processorTime() (time.Duration, error) {
 // waiting reports whether any journal entry waits.
 func (in *installation) waiting(ctx context.Context) (waits bool, err error) {
 	err = in.d.ViewJournal(ctx, func(ctx context.Context, tx *db.Tx) error {
-		return tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM journal WHERE done_at IS NULL)`).Scan(&waits)
+		return tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM journal_waiting)`).Scan(&waits)
 	})
 	return waits, err
 }

@@ -185,7 +185,7 @@ func (b bench) measureCeiling(ctx context.Context, in *installation, messages in
 		return result{}, err
 	}
 	var before int64
-	const pending = `SELECT count(*) FROM journal WHERE done_at IS NULL`
+	const pending = `SELECT count(*) FROM journal_waiting`
 	start := time.Now()
 	err := in.d.ViewJournal(ctx, func(ctx context.Context, tx *db.Tx) error { return tx.QueryRowContext(ctx, pending).Scan(&before) })
 	if err := errors.Join(err, in.drained(ctx)); err != nil {
@@ -201,11 +201,16 @@ func (in *installation) fillJournal(ctx context.Context, messages int) error {
 		n := min(messages, perTransaction)
 		messages -= n
 		err := in.d.UpdateJournal(ctx, func(ctx context.Context, tx *db.Tx) error {
-			var rows [][]any
+			var rows, waiting [][]any
 			for range n {
-				rows = append(rows, []any{in.municipality, tx.NewID(), tx.Now(), c.next().body})
+				id, body := tx.NewID(), c.next().body
+				rows = append(rows, []any{in.municipality, id, tx.Now(), body})
+				waiting = append(waiting, []any{in.municipality, id, tx.Now(), len(body)})
 			}
-			return insert(ctx, tx, "journal", []string{"municipality_id", "entry_id", "received_at", "body"}, rows)
+			if err := insert(ctx, tx, "journal", []string{"municipality_id", "entry_id", "received_at", "body"}, rows); err != nil {
+				return err
+			}
+			return insert(ctx, tx, "journal_waiting", []string{"municipality_id", "entry_id", "received_at", "size"}, waiting)
 		})
 		if err != nil {
 			return err

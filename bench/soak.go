@@ -190,9 +190,9 @@ func (s *soak) writeJournal(ctx context.Context, span time.Duration) error {
 			var rows [][]any
 			for i := from; i < min(total, from+perTransaction); i++ {
 				at := start.Add(time.Duration(i) * time.Second / soakMix)
-				rows = append(rows, []any{s.in.municipality, db.FirstID(at), at, bodies[i%len(bodies)], at})
+				rows = append(rows, []any{s.in.municipality, db.FirstID(at), at, bodies[i%len(bodies)]})
 			}
-			return insert(ctx, tx, "journal", []string{"municipality_id", "entry_id", "received_at", "body", "done_at"}, rows)
+			return insert(ctx, tx, "journal", []string{"municipality_id", "entry_id", "received_at", "body"}, rows)
 		})
 		if err != nil {
 			return err

@@ -310,8 +310,8 @@ func (y *years) keepJournal(ctx context.Context) error {
 	in := y.town.in
 	c, n := newCitizens(0, len(y.people)), y.messages/20
 	now := time.Now().UTC().Truncate(time.Microsecond)
-	return rowsIn(ctx, in.d.UpdateJournal, "journal", "municipality_id entry_id received_at body done_at", n, func(tx *db.Tx, i int) []any {
+	return rowsIn(ctx, in.d.UpdateJournal, "journal", "municipality_id entry_id received_at body", n, func(tx *db.Tx, i int) []any {
 		at := now.Add(-6 * 24 * time.Hour / time.Duration(n+1) * time.Duration(i))
-		return []any{in.municipality, tx.NewID(), at, c.next().body, at}
+		return []any{in.municipality, tx.NewID(), at, c.next().body}
 	})
 }

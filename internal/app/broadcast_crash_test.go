@@ -171,7 +171,7 @@ func (s *killing) begin() {
 func (s *killing) noteFlying() {
 	s.in.t.Helper()
 	err := s.d.View(s.in.t.Context(), func(ctx context.Context, tx *db.Tx) error {
-		return tx.Query(ctx, `SELECT message_id FROM message WHERE status IN (20, 30)`, [][]any{{}}, func(_ int, row db.Scanner) error {
+		return tx.Query(ctx, `SELECT message_id FROM message WHERE stage IN (20, 30)`, [][]any{{}}, func(_ int, row db.Scanner) error {
 			var id int64
 			err := row.Scan(&id)
 			s.sending[id] = true

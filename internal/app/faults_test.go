@@ -143,7 +143,7 @@ func TestStoppedWhileEverythingRuns(t *testing.T) {
 				load.grow(20)
 				in.until("a send is under way", func() bool { return in.count(d, sendingOnes) > 0 })
 				in.stop()
-				if n := in.count(d, `SELECT count(*) FROM message WHERE status IN (20, 30)`); n > 0 {
+				if n := in.count(d, `SELECT count(*) FROM message WHERE stage IN (20, 30)`); n > 0 {
 					t.Errorf("%d messages are sending or uncertain after a good end", n)
 				}
 				in.start()
@@ -152,14 +152,14 @@ func TestStoppedWhileEverythingRuns(t *testing.T) {
 			in.settleDown()
 			in.stop()
 			in.check(load)
-			if n := in.count(d, `SELECT count(*) FROM message WHERE status = 30`); n > 0 {
+			if n := in.count(d, `SELECT count(*) FROM message WHERE stage IN (20, 30) AND stage = 30`); n > 0 {
 				t.Errorf("%d messages are uncertain though nothing went wrong", n)
 			}
 		})
 	}
 }
 
-const sendingOnes = `SELECT count(*) FROM message WHERE status = 20`
+const sendingOnes = `SELECT count(*) FROM message WHERE stage IN (20, 30) AND stage = 20`
 
 // Two instances hear of the same new citizens at the same instant, by different addresses of theirs.
 func TestFirstMessagesOverTwoInstances(t *testing.T) {

@@ -305,8 +305,8 @@ func (in *installation) settleDown() {
 		return n
 	}
 	in.until("everything is sent and processed", func() bool {
-		return count(d.View, `SELECT count(*) FROM message WHERE status IN (10, 20)`) == 0 &&
-			count(d.ViewJournal, `SELECT count(*) FROM journal WHERE done_at IS NULL`) == 0
+		return count(d.View, `SELECT count(*) FROM message WHERE stage IN (10, 20)`) == 0 &&
+			count(d.ViewJournal, `SELECT count(*) FROM journal_waiting`) == 0
 	})
 }
 

@@ -29,7 +29,7 @@ func Count(ctx context.Context, tx *db.Tx, municipality, id int64) (Outcomes, er
 // Failures counts the messages that did not arrive by Graph's code.
 func Failures(ctx context.Context, tx *db.Tx, municipality, id int64) (map[int]int, error) {
 	out := make(map[int]int)
-	err := tx.Query(ctx, `SELECT error_code, count(*) FROM message WHERE municipality_id = $1 AND broadcast_id = $2 AND broadcast_id <> 0 AND status = 60 GROUP BY error_code
+	err := tx.Query(ctx, `SELECT error_code, count(*) FROM message WHERE municipality_id = $1 AND broadcast_id = $2 AND broadcast_id <> 0 AND stage = 60 GROUP BY error_code
 		UNION ALL SELECT error_code, count FROM copies_deleted WHERE municipality_id = $1 AND broadcast_id = $2 AND status = 60`,
 		[][]any{{municipality, id}}, func(_ int, row db.Scanner) error {
 			var code, n int

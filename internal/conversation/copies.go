@@ -115,8 +115,8 @@ const freeMargin = 30 * time.Minute
 // ids: PostgreSQL would walk through all messages for it.
 const (
 	firstParked = `SELECT max(p.message_id), count(*) FROM (SELECT message_id FROM message
-		WHERE municipality_id = $1 AND broadcast_id = $2 AND number = $3 AND status = 10 AND lane < 0 ORDER BY message_id LIMIT $4) AS p`
-	upToLast = ` WHERE municipality_id = $1 AND broadcast_id = $2 AND number = $3 AND status = 10 AND lane < 0 AND message_id <= $4 AND CAST($5 AS timestamptz) IS NOT NULL`
+		WHERE municipality_id = $1 AND broadcast_id = $2 AND number = $3 AND stage = 10 AND lane < 0 ORDER BY message_id LIMIT $4) AS p`
+	upToLast = ` WHERE municipality_id = $1 AND broadcast_id = $2 AND number = $3 AND stage = 10 AND lane < 0 AND message_id <= $4 AND CAST($5 AS timestamptz) IS NOT NULL`
 )
 
 // mergedInto is the contact that a copy's has turned out to be; 0 is none.
@@ -127,7 +127,7 @@ const mergedInto = `(SELECT c.merged_into FROM contact c WHERE c.municipality_id
 func (r CopyRelease) lookAtFirst() string {
 	return `SELECT max(message.message_id), count(*), coalesce(sum(CASE WHEN ` + mergedInto + ` <> 0 THEN 1 ELSE 0 END), 0), coalesce(sum(CASE WHEN ` + r.Stay + ` THEN 0 ELSE 1 END), 0)
 		FROM (SELECT municipality_id, message_id, contact_id FROM message
-		WHERE municipality_id = $1 AND broadcast_id = $2 AND number = $3 AND status = 10 AND lane < 0 ORDER BY message_id LIMIT $4) AS message WHERE CAST($5 AS timestamptz) IS NOT NULL`
+		WHERE municipality_id = $1 AND broadcast_id = $2 AND number = $3 AND stage = 10 AND lane < 0 ORDER BY message_id LIMIT $4) AS message WHERE CAST($5 AS timestamptz) IS NOT NULL`
 }
 
 // ReleaseCopies does so, and skips those of citizens who have left. It returns how many it took from what is
@@ -209,7 +209,7 @@ const (
 
 // LaneDepth counts what is released and waits on a number's lane, up to a limit.
 func LaneDepth(ctx context.Context, tx *db.Tx, municipality int64, number string, lane Lane, most int) (n int, err error) {
-	err = tx.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM message WHERE municipality_id = $1 AND number = $2 AND status = 10 AND lane >= 0 AND lane = $3 LIMIT $4) AS d`,
+	err = tx.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM message WHERE municipality_id = $1 AND number = $2 AND stage = 10 AND lane >= 0 AND lane = $3 LIMIT $4) AS d`,
 		municipality, number, int16(lane), most).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("count what waits on %s: %w", number, err)
@@ -225,7 +225,7 @@ func ParkCopies(ctx context.Context, tx *db.Tx, municipality, broadcast int64, n
 			rows = append(rows, []any{municipality, n, int16(lane), broadcast, Again(broadcast)})
 		}
 	}
-	if _, err := tx.Exec(ctx, `UPDATE message SET lane = -1 WHERE municipality_id = $1 AND number = $2 AND lane = $3 AND lane >= 0 AND status = 10 AND broadcast_id IN ($4, $5)`, rows); err != nil {
+	if _, err := tx.Exec(ctx, `UPDATE message SET lane = -1 WHERE municipality_id = $1 AND number = $2 AND lane = $3 AND lane >= 0 AND stage = 10 AND broadcast_id IN ($4, $5)`, rows); err != nil {
 		return fmt.Errorf("park the copies of broadcast %d: %w", broadcast, err)
 	}
 	return nil
@@ -280,7 +280,7 @@ func WaitingCopies(ctx context.Context, tx *db.Tx, municipality int64, contacts 
 		rows[i] = []any{municipality, id}
 	}
 	out, err := messagesOf(ctx, tx, `SELECT `+messageColumns+` FROM message m WHERE m.municipality_id = $1 AND m.contact_id = $2
-		AND m.status IN (10, 20) AND m.status = 10 -- both, so that the index of a citizen's turn is taken
+		AND m.stage IN (10, 20) AND m.stage = 10 -- both, so that the index of a citizen's turn is taken
 		AND m.broadcast_id <> 0`, rows)
 	if err != nil {
 		return nil, fmt.Errorf("look for waiting copies: %w", err)
@@ -294,7 +294,7 @@ func SkipCopies(ctx context.Context, tx *db.Tx, municipality int64, ids []int64,
 	for i, id := range ids {
 		rows[i] = []any{municipality, id, why}
 	}
-	if _, err := tx.Exec(ctx, `UPDATE message SET status = 101, error_detail = $3 WHERE municipality_id = $1 AND message_id = $2 AND status + 0 = 10`, rows); err != nil {
+	if _, err := tx.Exec(ctx, `UPDATE message SET status = 101, error_detail = $3 WHERE municipality_id = $1 AND message_id = $2 AND status = 10`, rows); err != nil {
 		return fmt.Errorf("skip copies: %w", err)
 	}
 	return nil
@@ -354,15 +354,19 @@ func CopiesOf(ctx context.Context, tx *db.Tx, municipality, broadcast int64, sta
 	return out, nil
 }
 
-// copyIDs are the first ids after one, of all states together. Each state is walked in an index of its own that has
-// all that is asked, so that a page costs little more than what it shows.
+// copyIDs are the first ids after one, of all states together. Each stage is walked in the index that has the copies of
+// it in order, so that a page costs little more than what it shows.
 func copyIDs(ctx context.Context, tx *db.Tx, municipality, broadcast int64, states []Status, after int64, limit int) (ids []int64, err error) {
-	rows := make([][]any, len(states))
-	for i, s := range states {
-		rows[i] = []any{municipality, broadcast, int16(s), after, limit}
+	var rows [][]any
+	for stage, within := range byStage(states) {
+		in := [3]int16{int16(within[0]), int16(within[0]), int16(within[0])} // no stage has more states
+		for i, s := range within {
+			in[i] = int16(s)
+		}
+		rows = append(rows, []any{municipality, broadcast, int16(stage), in[0], in[1], in[2], after, limit})
 	}
-	err = tx.Query(ctx, `SELECT message_id FROM message WHERE municipality_id = $1 AND broadcast_id = $2 AND broadcast_id <> 0 AND status = $3
-		AND message_id > $4 ORDER BY message_id LIMIT $5`, rows, func(_ int, row db.Scanner) error {
+	err = tx.Query(ctx, `SELECT message_id FROM message WHERE municipality_id = $1 AND broadcast_id = $2 AND broadcast_id <> 0 AND stage = $3
+		AND status IN ($4, $5, $6) AND message_id > $7 ORDER BY message_id LIMIT $8`, rows, func(_ int, row db.Scanner) error {
 		var id int64
 		err := row.Scan(&id)
 		ids = append(ids, id)
@@ -374,7 +378,7 @@ func copyIDs(ctx context.Context, tx *db.Tx, municipality, broadcast int64, stat
 
 // CopiesOpen reports whether something of a broadcast is queued or in flight.
 func CopiesOpen(ctx context.Context, tx *db.Tx, municipality, broadcast int64) (open bool, err error) {
-	err = tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM message WHERE municipality_id = $1 AND broadcast_id IN ($2, $3) AND broadcast_id <> 0 AND status IN (10, 20))`,
+	err = tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM message WHERE municipality_id = $1 AND broadcast_id IN ($2, $3) AND broadcast_id <> 0 AND stage IN (10, 20))`,
 		municipality, broadcast, Again(broadcast)).Scan(&open)
 	if err != nil {
 		return false, fmt.Errorf("look for open copies of broadcast %d: %w", broadcast, err)
@@ -509,7 +513,7 @@ func (c changedCopies) tell(tx *db.Tx, municipality int64) {
 // for each of shares between 0 and 1. There are none before the first arrived.
 func CopyTimes(ctx context.Context, tx *db.Tx, municipality, broadcast int64, start time.Time, shares []float64) ([]float64, error) {
 	var n int
-	const arrived = ` FROM message WHERE municipality_id = $1 AND broadcast_id = $2 AND broadcast_id <> 0 AND status IN (70, 80, 90) AND delivered_at IS NOT NULL`
+	const arrived = ` FROM message WHERE municipality_id = $1 AND broadcast_id = $2 AND broadcast_id <> 0 AND stage = 70 AND delivered_at IS NOT NULL`
 	if err := tx.QueryRowContext(ctx, `SELECT count(*)`+arrived, municipality, broadcast).Scan(&n); err != nil {
 		return nil, fmt.Errorf("count what arrived of broadcast %d: %w", broadcast, err)
 	}
@@ -545,7 +549,7 @@ func HasOtherCopy(ctx context.Context, tx *db.Tx, municipality int64, m Message)
 func Again(broadcast int64) int64 { return -broadcast }
 
 // silent are the copies of a broadcast of which nothing was heard since a time, and that were not sent again.
-const silent = ` FROM message m WHERE m.municipality_id = $1 AND m.broadcast_id = $2 AND m.broadcast_id <> 0 AND m.status = 30
+const silent = ` FROM message m WHERE m.municipality_id = $1 AND m.broadcast_id = $2 AND m.broadcast_id <> 0 AND m.stage = 30
 	AND m.sending_at <= $3 AND NOT EXISTS (SELECT 1 FROM message r WHERE r.municipality_id = m.municipality_id AND r.client_key = 'resend:' || m.message_id AND r.client_key <> '')`
 
 // CountSilent counts the copies of a broadcast of which nothing was heard for StayQuiet, and that were not sent

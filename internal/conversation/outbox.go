@@ -14,19 +14,19 @@ import (
 // The outbox is the rows of messages that are queued, sending or uncertain; there is no other. A row is
 // claimed (sending, by a numbered attempt) in a transaction that commits just before the bytes
 // are written, and settled in another. What was surely not sent goes back; what is not sure stays
-// uncertain until a webhook or a person settles it.
+// uncertain until a webhook or a person settles it. They are found by their stage, which the indexes have.
 
 // claimable are the messages whose turn it is: one of a citizen at a time, in the order they were
 // written, the urgent lanes first.
 const claimable = `SELECT ` + messageColumns + ` FROM message m
-	WHERE m.municipality_id = $1 AND m.number = $2 AND m.status = 10 AND m.lane >= 0 AND m.lane >= $3 AND m.lane <= $4 AND m.next_at <= $5` + itsTurn + `
+	WHERE m.municipality_id = $1 AND m.number = $2 AND m.stage = 10 AND m.lane >= 0 AND m.lane >= $3 AND m.lane <= $4 AND m.next_at <= $5` + itsTurn + `
 	ORDER BY m.lane, m.next_at, m.message_id LIMIT $6`
 
 // itsTurn leaves out the messages of citizens who have another in flight, or before it. What is parked is
 // before nothing. It is no NOT EXISTS: PostgreSQL would join all that waits, a hundred thousand copies, to find
 // the turn of a few.
 const itsTurn = ` AND (SELECT 1 FROM message e WHERE e.municipality_id = m.municipality_id AND e.contact_id = m.contact_id AND e.number = m.number
-		AND e.status IN (10, 20) AND (e.status = 20 OR e.lane >= 0 AND (e.lane < m.lane OR (e.lane = m.lane AND e.message_id < m.message_id))) LIMIT 1) IS NULL`
+		AND e.stage IN (10, 20) AND (e.stage = 20 OR e.lane >= 0 AND (e.lane < m.lane OR (e.lane = m.lane AND e.message_id < m.message_id))) LIMIT 1) IS NULL`
 
 // Claim takes up to limit messages of the lanes from first to last that are due on a number and marks
 // them as sending. The caller writes them to the wire as soon as the transaction has
@@ -44,9 +44,9 @@ func Claim(ctx context.Context, tx *db.Tx, municipality int64, number string, fi
 	for i, m := range due {
 		rows[i] = []any{municipality, m.ID, tx.Now()}
 	}
-	// By status + 0 the index of what is queued is no choice: it is where they are, but not where they are found.
+	// By status, not by stage: the index of what is queued is where they are, but not where they are found.
 	n, err := tx.Exec(ctx, `UPDATE message SET status = 20, sending_at = $3, attempts = attempts + 1
-		WHERE municipality_id = $1 AND message_id = $2 AND status + 0 = 10`, rows)
+		WHERE municipality_id = $1 AND message_id = $2 AND status = 10`, rows)
 	if err != nil {
 		return nil, fmt.Errorf("claim messages on %s: %w", number, err)
 	}
@@ -63,7 +63,7 @@ func Claim(ctx context.Context, tx *db.Tx, municipality int64, number string, fi
 // NextDue is when the next queued message of a number whose turn it is may be sent; ok is false when none
 // waits, or only such as wait for what is in flight.
 func NextDue(ctx context.Context, tx *db.Tx, municipality int64, number string) (at time.Time, ok bool, err error) {
-	const soonest = `SELECT m.next_at FROM message m WHERE m.municipality_id = $1 AND m.number = $2 AND m.status = 10 AND m.lane >= 0 AND m.lane = $3` + itsTurn + `
+	const soonest = `SELECT m.next_at FROM message m WHERE m.municipality_id = $1 AND m.number = $2 AND m.stage = 10 AND m.lane >= 0 AND m.lane = $3` + itsTurn + `
 		ORDER BY m.next_at, m.message_id LIMIT 1`
 	var lanes [][]any
 	for lane := Emergency; lane <= Broadcast; lane++ {
@@ -86,7 +86,7 @@ func NextDue(ctx context.Context, tx *db.Tx, municipality int64, number string) 
 // Waiting lists the numbers that have something queued, and how long the most overdue has waited.
 func Waiting(ctx context.Context, tx *db.Tx) (numbers []string, overdue time.Duration, err error) {
 	err = tx.Query(ctx, `SELECT n.phone_number_id, (SELECT m.next_at FROM message m WHERE m.municipality_id = n.municipality_id AND m.number = n.phone_number_id
-		AND m.status = 10 AND m.lane >= 0 ORDER BY m.lane, m.next_at LIMIT 1) FROM number n WHERE NOT n.retired`, [][]any{{}}, func(_ int, row db.Scanner) error {
+		AND m.stage = 10 AND m.lane >= 0 ORDER BY m.lane, m.next_at LIMIT 1) FROM number n WHERE NOT n.retired`, [][]any{{}}, func(_ int, row db.Scanner) error {
 		var number string
 		var next *db.Time
 		if err := row.Scan(&number, &next); err != nil || next == nil {
@@ -106,7 +106,7 @@ func Waiting(ctx context.Context, tx *db.Tx) (numbers []string, overdue time.Dur
 // never can, or when to look again.
 func FileReady(ctx context.Context, tx *db.Tx, municipality int64, number string, mediaID int64, o Outcome) error {
 	ids, err := change(ctx, tx, municipality, `UPDATE message SET status = $4, next_at = $5, error_code = $6, error_detail = $7
-		WHERE municipality_id = $1 AND number = $2 AND media_id = $3 AND status = 10 AND lane >= 0 RETURNING message_id, conversation_id`,
+		WHERE municipality_id = $1 AND number = $2 AND media_id = $3 AND stage = 10 AND lane >= 0 RETURNING message_id, conversation_id`,
 		municipality, number, mediaID, int16(o.Status), o.NextAt, o.ErrorCode, o.ErrorDetail)
 	if err != nil || o.Status != Failed {
 		return err
@@ -141,7 +141,7 @@ type Outlet struct {
 // QueuedOnRetired lists the numbers no longer in use that still have something queued.
 func QueuedOnRetired(ctx context.Context, tx *db.Tx) (out []Outlet, err error) {
 	err = tx.Query(ctx, `SELECT n.municipality_id, n.phone_number_id FROM number n WHERE n.retired AND EXISTS (SELECT 1 FROM message m
-		WHERE m.municipality_id = n.municipality_id AND m.number = n.phone_number_id AND m.status = 10 AND m.lane >= 0)`, [][]any{{}}, func(_ int, row db.Scanner) error {
+		WHERE m.municipality_id = n.municipality_id AND m.number = n.phone_number_id AND m.stage = 10 AND m.lane >= 0)`, [][]any{{}}, func(_ int, row db.Scanner) error {
 		var o Outlet
 		err := row.Scan(&o.Municipality, &o.Number)
 		out = append(out, o)
@@ -160,7 +160,7 @@ const notRegistered = 133010
 // the citizens, and nobody would be told. Copies of broadcasts are parked: these send them from another number.
 func FailQueued(ctx context.Context, tx *db.Tx, o Outlet) error {
 	copies := changedCopies{}
-	err := tx.Query(ctx, `UPDATE message SET lane = -1 WHERE municipality_id = $1 AND number = $2 AND status = 10 AND lane >= 0 AND broadcast_id <> 0
+	err := tx.Query(ctx, `UPDATE message SET lane = -1 WHERE municipality_id = $1 AND number = $2 AND stage = 10 AND lane >= 0 AND broadcast_id <> 0
 		RETURNING broadcast_id`, [][]any{{o.Municipality, o.Number}}, func(_ int, row db.Scanner) error {
 		var id int64
 		err := row.Scan(&id)
@@ -171,7 +171,7 @@ func FailQueued(ctx context.Context, tx *db.Tx, o Outlet) error {
 		return fmt.Errorf("park the copies on %s: %w", o.Number, err)
 	}
 	copies.tell(tx, o.Municipality)
-	ids, err := change(ctx, tx, o.Municipality, `UPDATE message SET status = 60, error_code = $3 WHERE municipality_id = $1 AND number = $2 AND status = 10 AND lane >= 0
+	ids, err := change(ctx, tx, o.Municipality, `UPDATE message SET status = 60, error_code = $3 WHERE municipality_id = $1 AND number = $2 AND stage = 10 AND lane >= 0
 		RETURNING message_id, conversation_id`, o.Municipality, o.Number, notRegistered)
 	if err != nil {
 		return err
@@ -270,7 +270,7 @@ func Settle(ctx context.Context, tx *db.Tx, municipality int64, number string, o
 		AND (status = 20 OR (status = 30 AND CAST($3 AS integer) = 60))`, open); err != nil {
 		return fmt.Errorf("settle messages: %w", err)
 	}
-	if _, err := tx.Exec(ctx, `UPDATE message SET type = $3 WHERE municipality_id = $1 AND message_id = $2 AND status + 0 = 10 AND broadcast_id <> 0`, closed); err != nil {
+	if _, err := tx.Exec(ctx, `UPDATE message SET type = $3 WHERE municipality_id = $1 AND message_id = $2 AND status = 10 AND broadcast_id <> 0`, closed); err != nil {
 		return fmt.Errorf("make templates of free copies: %w", err)
 	}
 	if err := unanswered(ctx, tx, municipality, failed); err != nil {
@@ -329,7 +329,7 @@ func applyEarly(ctx context.Context, tx *db.Tx, municipality int64, number strin
 // Abandoned turns what has been sending since before a time into uncertain: whoever sent it is gone,
 // and nobody knows how far it came. It returns how many there were.
 func Abandoned(ctx context.Context, tx *db.Tx, municipality int64, before time.Time) (int, error) {
-	ids, err := change(ctx, tx, municipality, `UPDATE message SET status = 30 WHERE municipality_id = $1 AND status IN (20, 30) AND status = 20 AND sending_at < $2
+	ids, err := change(ctx, tx, municipality, `UPDATE message SET status = 30 WHERE municipality_id = $1 AND stage IN (20, 30) AND stage = 20 AND sending_at < $2
 		RETURNING message_id, conversation_id`, municipality, before)
 	return len(ids), err
 }
@@ -363,7 +363,7 @@ func Account(ctx context.Context, tx *db.Tx, municipality int64) (map[Status]int
 // StuckSince lists the municipalities with messages that have been sending since before a time.
 func StuckSince(ctx context.Context, tx *db.Tx, before time.Time) ([]int64, error) {
 	var out []int64
-	err := tx.Query(ctx, `SELECT DISTINCT municipality_id FROM message WHERE status IN (20, 30) AND status = 20 AND sending_at < $1`, [][]any{{before}},
+	err := tx.Query(ctx, `SELECT DISTINCT municipality_id FROM message WHERE stage IN (20, 30) AND stage = 20 AND sending_at < $1`, [][]any{{before}},
 		func(_ int, row db.Scanner) error {
 			var id int64
 			err := row.Scan(&id)

@@ -19,7 +19,7 @@ func RestoreSafe(ctx context.Context, tx *db.Tx) (map[int64]int, error) {
 	counts := make(map[int64]int)
 	// What was only queued has no time of sending; from now on it counts the minutes of StayQuiet.
 	err := tx.Query(ctx, `UPDATE message SET status = 30, sending_at = CASE WHEN status = 20 AND sending_at IS NOT NULL THEN sending_at ELSE $1 END
-		WHERE status IN (10, 20) RETURNING municipality_id`, [][]any{{tx.Now()}}, func(_ int, row db.Scanner) error {
+		WHERE stage IN (10, 20) RETURNING municipality_id`, [][]any{{tx.Now()}}, func(_ int, row db.Scanner) error {
 		var municipality int64
 		err := row.Scan(&municipality)
 		counts[municipality]++

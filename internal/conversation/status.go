@@ -33,6 +33,27 @@ func (s Status) String() string { return statusNames[s] }
 // Rank orders the states.
 func (s Status) Rank() int { return int(s) / 10 }
 
+// Stage is the state as far as the indexes of message care, as the column of that name makes it: what Meta tells of a
+// message that is on its way, or has arrived, changes nothing that is indexed.
+func (s Status) Stage() Status {
+	switch s {
+	case Held, Sent:
+		return Accepted
+	case Read, Played:
+		return Delivered
+	}
+	return s
+}
+
+// byStage sorts states by their stage.
+func byStage(states []Status) map[Status][]Status {
+	out := make(map[Status][]Status)
+	for _, s := range states {
+		out[s.Stage()] = append(out[s.Stage()], s)
+	}
+	return out
+}
+
 // StatusOf reads a state as WhatsApp's webhooks name it; ok is false for those that change nothing.
 func StatusOf(name string) (s Status, ok bool) {
 	switch name {

@@ -128,6 +128,9 @@ func TestEdgesAndWiringHoldNoSQL(t *testing.T) {
 	}
 }
 
+// queues are tables in which all municipalities wait together: the oldest goes first, whosoever it is.
+var queues = []string{"journal_waiting"}
+
 // The primary key of every table of a municipality begins with it, so that rows can be found,
 // distributed and kept apart by it.
 func TestKeysBeginWithTheMunicipality(t *testing.T) {
@@ -143,7 +146,7 @@ func TestKeysBeginWithTheMunicipality(t *testing.T) {
 				continue
 			}
 			checked++
-			if !key.MatchString(table[2]) {
+			if !key.MatchString(table[2]) && !slices.Contains(queues, table[1]) {
 				t.Errorf("%s: the primary key of %s does not begin with municipality_id", f.path, table[1])
 			}
 		}

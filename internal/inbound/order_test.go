@@ -159,7 +159,8 @@ func (o *office) update(f func(ctx context.Context, tx *db.Tx) error) {
 func (o *office) again(dice *rand.Rand) {
 	o.t.Helper()
 	o.update(func(ctx context.Context, tx *db.Tx) error {
-		_, err := tx.ExecContext(ctx, `UPDATE journal SET done_at = NULL WHERE entry_id % 3 = $1`, dice.IntN(3))
+		_, err := tx.ExecContext(ctx, `INSERT INTO journal_waiting (municipality_id, entry_id, received_at, size)
+			SELECT municipality_id, entry_id, received_at, length(body) FROM journal WHERE entry_id % 3 = $1 ON CONFLICT DO NOTHING`, dice.IntN(3))
 		return err
 	})
 }

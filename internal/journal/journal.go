@@ -138,23 +138,30 @@ func (j *Journal) commit(ctx context.Context, group []*appending) {
 	}
 }
 
-// insert writes a group, on PostgreSQL by one statement for all of it.
+// insert writes a group and that it waits, on PostgreSQL by one statement for all of it.
 func insert(ctx context.Context, tx *db.Tx, group []*appending) error {
 	if tx.Engine == db.SQLite {
-		rows := make([][]any, len(group))
+		entries, waiting := make([][]any, len(group)), make([][]any, len(group))
 		for i, a := range group {
-			rows[i] = []any{a.entry.Municipality, tx.NewID(), tx.Now(), a.entry.Body}
+			id := tx.NewID()
+			entries[i] = []any{a.entry.Municipality, id, tx.Now(), a.entry.Body}
+			waiting[i] = []any{a.entry.Municipality, id, tx.Now(), len(a.entry.Body)}
 		}
-		_, err := tx.Exec(ctx, `INSERT INTO journal (municipality_id, entry_id, received_at, body) VALUES ($1, $2, $3, $4)`, rows)
+		if _, err := tx.Exec(ctx, `INSERT INTO journal (municipality_id, entry_id, received_at, body) VALUES ($1, $2, $3, $4)`, entries); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `INSERT INTO journal_waiting (municipality_id, entry_id, received_at, size) VALUES ($1, $2, $3, $4)`, waiting)
 		return err
 	}
-	municipalities, ids, bodies := make([]int64, len(group)), make([]int64, len(group)), make([][]byte, len(group))
+	municipalities, ids, bodies, sizes := make([]int64, len(group)), make([]int64, len(group)), make([][]byte, len(group)), make([]int32, len(group))
 	for i, a := range group {
-		municipalities[i], ids[i], bodies[i] = a.entry.Municipality, tx.NewID(), a.entry.Body
+		municipalities[i], ids[i], bodies[i], sizes[i] = a.entry.Municipality, tx.NewID(), a.entry.Body, int32(len(a.entry.Body))
 	}
-	_, err := tx.Exec(ctx, `INSERT INTO journal (municipality_id, entry_id, received_at, body)
-		SELECT m, id, $1::timestamptz, body FROM unnest($2::bigint[], $3::bigint[], $4::bytea[]) AS entry (m, id, body)`,
-		[][]any{{tx.Now(), municipalities, ids, bodies}})
+	_, err := tx.Exec(ctx, `WITH entries AS (INSERT INTO journal (municipality_id, entry_id, received_at, body)
+		SELECT m, id, $1::timestamptz, body FROM unnest($2::bigint[], $3::bigint[], $4::bytea[]) AS entry (m, id, body))
+		INSERT INTO journal_waiting (municipality_id, entry_id, received_at, size)
+		SELECT m, id, $1::timestamptz, size FROM unnest($2::bigint[], $3::bigint[], $5::integer[]) AS waiting (m, id, size)`,
+		[][]any{{tx.Now(), municipalities, ids, bodies, sizes}})
 	return err
 }
 
@@ -262,29 +269,25 @@ const maxBatchBytes = 1 << 20
 
 // pending takes the oldest entries that wait, as many as the bounds allow and one at least.
 func pending(ctx context.Context, tx *db.Tx, limit int, lock string) ([]Entry, error) {
+	var out []Entry
 	var keys [][]any
 	size := 0
-	err := tx.Query(ctx, `SELECT municipality_id, entry_id, length(body) FROM journal
-		WHERE done_at IS NULL ORDER BY entry_id LIMIT $1`+lock, [][]any{{limit}}, func(_ int, row db.Scanner) error {
-		var municipality, id int64
-		var length int
-		err := row.Scan(&municipality, &id, &length)
-		if size += length; len(keys) == 0 || size <= maxBatchBytes {
-			keys = append(keys, []any{municipality, id})
-		}
-		return err
-	})
+	err := tx.Query(ctx, `SELECT municipality_id, entry_id, received_at, replayed, size FROM journal_waiting ORDER BY entry_id LIMIT $1`+lock,
+		[][]any{{limit}}, func(_ int, row db.Scanner) error {
+			var e Entry
+			var length int
+			err := row.Scan(&e.Municipality, &e.ID, &e.ReceivedAt, &e.Replayed, &length)
+			e.ReceivedAt = e.ReceivedAt.UTC()
+			if size += length; len(out) == 0 || size <= maxBatchBytes {
+				out, keys = append(out, e), append(keys, []any{e.Municipality, e.ID})
+			}
+			return err
+		})
 	if err != nil {
 		return nil, fmt.Errorf("look into the journal: %w", err)
 	}
-	out := make([]Entry, 0, len(keys))
-	err = tx.Query(ctx, `SELECT municipality_id, entry_id, received_at, body, replayed FROM journal
-		WHERE municipality_id = $1 AND entry_id = $2`, keys, func(_ int, row db.Scanner) error {
-		var e Entry
-		err := row.Scan(&e.Municipality, &e.ID, &e.ReceivedAt, &e.Body, &e.Replayed)
-		e.ReceivedAt = e.ReceivedAt.UTC()
-		out = append(out, e)
-		return err
+	err = tx.Query(ctx, `SELECT body FROM journal WHERE municipality_id = $1 AND entry_id = $2`, keys, func(i int, row db.Scanner) error {
+		return row.Scan(&out[i].Body)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the journal: %w", err)
@@ -327,13 +330,20 @@ func digest(ctx context.Context, tx *db.Tx, entries []Entry, work worker) (kept 
 	return kept, nil
 }
 
+// mark ends the wait of entries that were processed. Of which a part is in quarantine stands with the entry itself.
 func mark(ctx context.Context, tx *db.Tx, entries []Entry, kept []int64) error {
-	rows := make([][]any, len(entries))
-	for i, e := range entries {
-		rows[i] = []any{e.Municipality, e.ID, tx.Now(), slices.Contains(kept, e.ID)}
+	var waited, changed [][]any
+	for _, e := range entries {
+		waited = append(waited, []any{e.ID, e.Municipality})
+		if keep := slices.Contains(kept, e.ID); keep || e.Replayed {
+			changed = append(changed, []any{e.Municipality, e.ID, keep})
+		}
 	}
-	if _, err := tx.Exec(ctx, `UPDATE journal SET done_at = $3, kept = $4 WHERE municipality_id = $1 AND entry_id = $2`, rows); err != nil {
-		return fmt.Errorf("mark journal entries as done: %w", err)
+	if _, err := tx.Exec(ctx, `DELETE FROM journal_waiting WHERE entry_id = $1 AND municipality_id = $2`, waited); err != nil {
+		return fmt.Errorf("end the wait of journal entries: %w", err)
+	}
+	if _, err := tx.Exec(ctx, `UPDATE journal SET kept = $3 WHERE municipality_id = $1 AND entry_id = $2`, changed); err != nil {
+		return fmt.Errorf("mark journal entries as kept: %w", err)
 	}
 	return nil
 }

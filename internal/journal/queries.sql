@@ -13,16 +13,19 @@ UPDATE quarantine SET replayed_at = @at
 WHERE municipality_id = @municipality_id AND quarantine_id = @quarantine_id AND solved_at IS NULL;
 
 -- name: ReplayEntry :execrows
-UPDATE journal SET done_at = NULL, replayed = true WHERE municipality_id = $1 AND entry_id = $2;
+INSERT INTO journal_waiting (municipality_id, entry_id, received_at, size, replayed)
+SELECT j.municipality_id, j.entry_id, j.received_at, length(j.body), true FROM journal j WHERE j.municipality_id = $1 AND j.entry_id = $2
+ON CONFLICT (entry_id, municipality_id) DO UPDATE SET replayed = true;
 
 -- name: DropProcessed :execrows
 DELETE FROM journal WHERE journal.municipality_id = @municipality_id AND journal.entry_id IN (
   SELECT j.entry_id FROM journal j
-  WHERE j.municipality_id = @municipality_id AND j.entry_id < CAST(@before AS bigint) AND j.done_at IS NOT NULL AND (NOT j.kept OR j.entry_id < CAST(@kept_before AS bigint))
+  WHERE j.municipality_id = @municipality_id AND j.entry_id < CAST(@before AS bigint) AND (NOT j.kept OR j.entry_id < CAST(@kept_before AS bigint))
+  AND NOT EXISTS (SELECT 1 FROM journal_waiting w WHERE w.entry_id = j.entry_id AND w.municipality_id = j.municipality_id)
   ORDER BY j.entry_id LIMIT @slice);
 
 -- name: DropQuarantined :execrows
 DELETE FROM quarantine WHERE municipality_id = @municipality_id AND (quarantine_id < CAST(@before AS bigint) OR (solved_at IS NOT NULL AND quarantine_id < CAST(@solved_before AS bigint)));
 
 -- name: Oldest :one
-SELECT received_at FROM journal WHERE done_at IS NULL ORDER BY entry_id LIMIT 1;
+SELECT received_at FROM journal_waiting ORDER BY entry_id LIMIT 1;

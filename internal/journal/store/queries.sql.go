@@ -32,7 +32,8 @@ func (q *Queries) AskReplay(ctx context.Context, arg AskReplayParams) (int64, er
 const dropProcessed = `-- name: DropProcessed :execrows
 DELETE FROM journal WHERE journal.municipality_id = $1 AND journal.entry_id IN (
   SELECT j.entry_id FROM journal j
-  WHERE j.municipality_id = $1 AND j.entry_id < CAST($2 AS bigint) AND j.done_at IS NOT NULL AND (NOT j.kept OR j.entry_id < CAST($3 AS bigint))
+  WHERE j.municipality_id = $1 AND j.entry_id < CAST($2 AS bigint) AND (NOT j.kept OR j.entry_id < CAST($3 AS bigint))
+  AND NOT EXISTS (SELECT 1 FROM journal_waiting w WHERE w.entry_id = j.entry_id AND w.municipality_id = j.municipality_id)
   ORDER BY j.entry_id LIMIT $4)
 `
 
@@ -102,7 +103,7 @@ func (q *Queries) Item(ctx context.Context, arg ItemParams) (Quarantine, error) 
 }
 
 const oldest = `-- name: Oldest :one
-SELECT received_at FROM journal WHERE done_at IS NULL ORDER BY entry_id LIMIT 1
+SELECT received_at FROM journal_waiting ORDER BY entry_id LIMIT 1
 `
 
 func (q *Queries) Oldest(ctx context.Context) (time.Time, error) {
@@ -113,7 +114,9 @@ func (q *Queries) Oldest(ctx context.Context) (time.Time, error) {
 }
 
 const replayEntry = `-- name: ReplayEntry :execrows
-UPDATE journal SET done_at = NULL, replayed = true WHERE municipality_id = $1 AND entry_id = $2
+INSERT INTO journal_waiting (municipality_id, entry_id, received_at, size, replayed)
+SELECT j.municipality_id, j.entry_id, j.received_at, length(j.body), true FROM journal j WHERE j.municipality_id = $1 AND j.entry_id = $2
+ON CONFLICT (entry_id, municipality_id) DO UPDATE SET replayed = true
 `
 
 type ReplayEntryParams struct {
