@@ -80,15 +80,6 @@ func demoSettings(s Settings, desk net.Addr) (_ Settings, phones string, err err
 	return s, phones, nil
 }
 
-// reachable is how this machine reaches what listens on address, which may be all of its addresses.
-func reachable(address string) string {
-	host, port, err := net.SplitHostPort(address)
-	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {
-		address = net.JoinHostPort("127.0.0.1", port)
-	}
-	return "http://" + address
-}
-
 // rehearsal is a running demo.
 type rehearsal struct {
 	Settings

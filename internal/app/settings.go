@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -36,12 +37,23 @@ func (s Settings) KeyFile() string {
 // mediaFolder is where the files of messages are.
 func (s Settings) mediaFolder() string { return filepath.Join(s.Data, "media") }
 
-// Public is the address by which the outside reaches this installation, without a final slash.
+// Public is the address by which the outside reaches this installation, without a final slash. Where none is set it is
+// one that opens on this machine: what is on it can be tried, and doctor tells that service needs more.
 func (s Settings) Public() string {
 	if s.PublicURL != "" {
 		return strings.TrimRight(s.PublicURL, "/")
 	}
-	return "http://" + s.Listen
+	return reachable(s.Listen)
+}
+
+// reachable is the address of what listens on address, for a browser on this machine: 0.0.0.0 means every one of a
+// machine's addresses, and is none that can be opened.
+func reachable(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if ip := net.ParseIP(host); err == nil && (host == "" || ip != nil && ip.IsUnspecified()) {
+		address = net.JoinHostPort("127.0.0.1", port)
+	}
+	return "http://" + address
 }
 
 // Logger writes the log to w.

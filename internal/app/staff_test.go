@@ -23,7 +23,7 @@ func TestStaffIsAddedListedAndReset(t *testing.T) {
 		}
 		add(goodPassword+"\n", "prova", "Anna@Example.it", "administrator").want(t, 0, "anna@example.it", in.url+"/desk/prova")
 		add("short\n", "prova", "luca@example.it", "operator").want(t, 1, "at least 12 characters")
-		add("", "prova", "anna@example.it", "operator").want(t, 1, "already an account")
+		add("", "prova", "anna@example.it", "operator").want(t, 1, "already works for this municipality", "staff reset")
 		add("", "prova", "luca@example.it", "operator", "--office", "anagrafe").want(t, 1, `no office "anagrafe"`, "urp")
 		add("", "prova", "luca", "operator").want(t, 1, "not valid")
 

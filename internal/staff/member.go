@@ -65,7 +65,7 @@ func Add(ctx context.Context, tx *db.Tx, actor Actor, municipality int64, n New)
 		return Account{}, false, fmt.Errorf("add account %d to municipality %d: %w", a.ID, municipality, err)
 	}
 	if joined == 0 {
-		return Account{}, false, fault.New(fault.Conflict, "error.staff_exists")
+		return Account{}, false, fault.New(fault.Conflict, "error.staff_here")
 	}
 	if err := setOffices(ctx, q, municipality, a.ID, n.Offices); err != nil {
 		return Account{}, false, err

@@ -203,7 +203,7 @@ func TestAddRefuses(t *testing.T) {
 			"no name":         {New{Email: "a@b.it", Name: " ", Role: Operator}, fault.Invalid, "error.staff_name"},
 			"unknown role":    {New{Email: "a@b.it", Name: "A", Role: "mayor"}, fault.Invalid, "error.staff_role"},
 			"no role":         {New{Email: "a@b.it", Name: "A"}, fault.Invalid, "error.staff_role"},
-			"there already":   {New{Email: "ANNA@comune.rimini.it", Name: "A", Role: Operator}, fault.Conflict, "error.staff_exists"},
+			"there already":   {New{Email: "ANNA@comune.rimini.it", Name: "A", Role: Operator}, fault.Conflict, "error.staff_here"},
 			"a null byte":     {New{Email: "a\x00@b.it", Name: "A", Role: Operator}, fault.Invalid, "error.staff_email"},
 			"null in name":    {New{Email: "a@b.it", Name: "A\x00", Role: Operator}, fault.Invalid, "error.staff_name"},
 			"not UTF-8":       {New{Email: "a@b.it", Name: "A\xff", Role: Operator}, fault.Invalid, "error.staff_name"},

@@ -217,6 +217,10 @@ func TestRegisteringALandline(t *testing.T) {
 		to := ada.post("/settings/registration", add).want(http.StatusSeeOther).header.Get("Location")
 		step := strings.TrimPrefix(to, "/desk/rimini")
 		ada.get(step).want(http.StatusOK).contains("Chiamata vocale", "+39 0541 704704")
+		add.Set("phone", "+39 0541 70 47 04")
+		ada.post("/settings/registration", add).want(http.StatusConflict).contains("è già nell’account 200001", "+39 0541 70 47 04", step)
+		add.Set("phone", "0573 371500") // of an account that Rimini doesn't see
+		ada.post("/settings/registration", add).want(http.StatusUnprocessableEntity).contains("errore 100", "già usato altrove").lacks("200002")
 		ada.post(step+"/register", url.Values{"pin": {"246810"}}).want(http.StatusUnprocessableEntity).contains("errore 133006")
 		ada.post(step+"/code", url.Values{"method": {"voice"}}).want(http.StatusSeeOther)
 		ada.get(step + "?asked=voice").contains("Meta chiama adesso +39 0541 704704")

@@ -4,6 +4,7 @@ package web
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -112,12 +113,44 @@ func (s *Server) addNumber(w http.ResponseWriter, r *http.Request, v *visit) err
 			id, err = s.Client.AddNumber(ctx, accounts[at], prefix, number, add.Name)
 			return err
 		})
+		err = s.whyNotAdded(r, v, prefix+number, err)
 	}
 	if err != nil {
 		return s.drawRegistrations(w, r, v, add, err)
 	}
 	http.Redirect(w, r, registrationPath(v, id), http.StatusSeeOther)
 	return nil
+}
+
+// whyNotAdded says more of a number that Meta refused to add. What Meta tells of one that is there already is the same as
+// of one written wrongly, so that the accounts are looked at.
+func (s *Server) whyNotAdded(r *http.Request, v *visit, digits string, failed error) error {
+	refusal, ok := errors.AsType[*whatsapp.GraphError](failed)
+	if !ok || refusal.Code != invalidParameter {
+		return failed
+	}
+	for _, acc := range accountsOf(v) {
+		numbers, err := s.Client.Numbers(r.Context(), acc)
+		if err != nil {
+			return failed
+		}
+		if slices.ContainsFunc(numbers, func(n whatsapp.PhoneNumber) bool { return digitsOf(n.DisplayPhone) == digits && !s.anothers(v, n.ID) }) {
+			return fault.New(fault.Conflict, "desk.register.there_already", "account", acc.WABAID).With(failed)
+		}
+	}
+	return fault.New(fault.Invalid, "desk.register.refused", "code", refusal.Code).With(failed)
+}
+
+// invalidParameter is Meta's code for a request that says what it does not take.
+const invalidParameter = 100
+
+func digitsOf(phone string) string {
+	return strings.Map(func(c rune) rune {
+		if c < '0' || c > '9' {
+			return -1
+		}
+		return c
+	}, phone)
 }
 
 // splitPhone takes the prefix of the country from a number as people write it; an Italian landline keeps its zero.
