@@ -32,6 +32,12 @@ var ErrTemplateNotFound = fault.New(fault.NotFound, "error.template_not_found")
 // Approved tells whether Meta accepts messages with this template.
 func (t Template) Approved() bool { return t.Status == "APPROVED" }
 
+// Paused tells that Meta has stopped the template for some hours, because of what citizens made of it.
+func (t Template) Paused() bool { return t.Status == "PAUSED" }
+
+// LowQuality tells that many citizens blocked or reported what came with the template: Meta may soon pause it.
+func (t Template) LowQuality() bool { return t.Quality == "RED" }
+
 // Supported tells whether the template can be sent with a text for each of its Variables and what its header asks
 // for. A form or a code to copy take more.
 func (t Template) Supported() bool {

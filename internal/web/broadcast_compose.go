@@ -128,7 +128,7 @@ func (s *Server) saveBroadcast(w http.ResponseWriter, r *http.Request, v *visit,
 	}
 	var saved broadcast.Broadcast
 	err = s.DB.Update(r.Context(), func(ctx context.Context, tx *db.Tx) error {
-		offers, err := offersOf(ctx, tx, v)
+		offers, _, err := offersOf(ctx, tx, v)
 		if err != nil {
 			return err
 		}
@@ -259,7 +259,7 @@ func writtenFrom(ctx context.Context, tx *db.Tx, v *visit, p broadcast.Plan) (wr
 	if len(p.Parameters.List) == 0 {
 		return f, nil
 	}
-	offers, err := offersOf(ctx, tx, v)
+	offers, _, err := offersOf(ctx, tx, v)
 	t, _ := f.chosen(offers)
 	f.values = map[string]string{}
 	for i, name := range variablesOf(t) {
@@ -270,24 +270,27 @@ func writtenFrom(ctx context.Context, tx *db.Tx, v *visit, p broadcast.Plan) (wr
 	return f, err
 }
 
-// offersOf are the templates that all accounts of the municipality may send, by name and language.
-func offersOf(ctx context.Context, tx *db.Tx, v *visit) ([]municipality.Template, error) {
+// offersOf are the templates that all accounts of the municipality may send, by name and language, and the names of those
+// that Meta has paused in one of them.
+func offersOf(ctx context.Context, tx *db.Tx, v *visit) (offers []municipality.Template, paused []string, err error) {
 	accounts := map[string]bool{}
 	for _, n := range v.municipality.Numbers {
 		accounts[n.WABAID] = true
 	}
 	all, err := municipality.Templates(ctx, tx, v.municipality.ID)
 	count := map[string]int{}
-	var offers []municipality.Template
 	for _, t := range all {
-		if !accounts[t.WABA] || !t.Approved() || !t.Supported() {
-			continue
-		}
-		if count[offerID(t)]++; count[offerID(t)] == len(accounts) {
-			offers = append(offers, t)
+		switch {
+		case !accounts[t.WABA] || !t.Supported():
+		case t.Paused() && !slices.Contains(paused, t.Name):
+			paused = append(paused, t.Name)
+		case t.Approved():
+			if count[offerID(t)]++; count[offerID(t)] == len(accounts) {
+				offers = append(offers, t)
+			}
 		}
 	}
-	return offers, err
+	return offers, paused, err
 }
 
 func offerID(t municipality.Template) string { return t.Name + "/" + t.Language }
@@ -380,11 +383,12 @@ func (s *Server) composer(ctx context.Context, v *visit, f written) (form page.B
 		if err != nil {
 			return err
 		}
-		offers, err := offersOf(ctx, tx, v)
+		offers, paused, err := offersOf(ctx, tx, v)
 		if err != nil {
 			return err
 		}
 		form = formOf(v, f, offers, counts)
+		form.Paused = paused
 		if form.Recent, err = recentBroadcasts(ctx, tx, v, f); err != nil {
 			return err
 		}
@@ -421,7 +425,7 @@ func formOf(v *visit, f written, offers []municipality.Template, counts map[stri
 		form.Districts = append(form.Districts, page.Topic{Keyword: d.Keyword, Name: d.Name, Count: counts[d.Keyword], Chosen: slices.Contains(f.districts, d.Keyword)})
 	}
 	for _, t := range offers {
-		form.Offers = append(form.Offers, page.Offer{ID: offerID(t), Name: t.Name, Language: t.Language, Category: t.Category})
+		form.Offers = append(form.Offers, page.Offer{ID: offerID(t), Name: t.Name, Language: t.Language, Category: t.Category, Low: t.LowQuality()})
 	}
 	if t, ok := f.chosen(offers); ok {
 		form.Template, form.Body = offerID(t), t.Preview()

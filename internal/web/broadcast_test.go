@@ -39,23 +39,53 @@ func with(form url.Values, pairs ...string) url.Values {
 // templates gives a municipality what it can send broadcasts with.
 func (d *desk) templates(m *municipality.Municipality) {
 	d.Helper()
-	template := func(name, category, body string) municipality.Template {
-		components, err := json.Marshal([]any{map[string]any{"type": "BODY", "text": body}})
-		if err != nil {
-			d.Fatal(err)
-		}
-		return municipality.Template{WABA: m.Numbers[0].WABAID, Template: whatsapp.Template{ID: name, Name: name, Language: "it", Status: "APPROVED",
-			Category: category, ParameterFormat: "POSITIONAL", Components: components}}
-	}
-	refused := template("rifiutato", "UTILITY", "Mai approvato.")
+	refused := d.template(m, "rifiutato", "UTILITY", "Mai approvato.")
 	refused.Status = "REJECTED"
+	d.lists(m,
+		d.template(m, "avviso", "UTILITY", "Gentile {name}, il Comune informa: {{1}}."),
+		d.template(m, "evento", "MARKETING", "Vieni a {{1}}, {{2}}!"),
+		d.template(m, "prova", "UTILITY", "ESERCITAZIONE: {{1}}"),
+		refused,
+	)
+}
+
+// template is an approved one with this body.
+func (d *desk) template(m *municipality.Municipality, name, category, body string) municipality.Template {
+	d.Helper()
+	components, err := json.Marshal([]any{map[string]any{"type": "BODY", "text": body}})
+	if err != nil {
+		d.Fatal(err)
+	}
+	return municipality.Template{WABA: m.Numbers[0].WABAID, Template: whatsapp.Template{ID: name, Name: name, Language: "it", Status: "APPROVED",
+		Category: category, ParameterFormat: "POSITIONAL", Components: components}}
+}
+
+// lists has Meta list these templates and no others.
+func (d *desk) lists(m *municipality.Municipality, listed ...municipality.Template) {
+	d.Helper()
 	d.update(func(ctx context.Context, tx *db.Tx) error {
-		return municipality.SaveTemplates(ctx, tx, m.ID, m.Numbers[0].WABAID, []municipality.Template{
-			template("avviso", "UTILITY", "Gentile {name}, il Comune informa: {{1}}."),
-			template("evento", "MARKETING", "Vieni a {{1}}, {{2}}!"),
-			template("prova", "UTILITY", "ESERCITAZIONE: {{1}}"),
-			refused,
-		})
+		return municipality.SaveTemplates(ctx, tx, m.ID, m.Numbers[0].WABAID, listed)
+	})
+}
+
+// What citizens block or report is told where templates are chosen, before Meta stops it and after.
+func TestTemplatesOfLowQuality(t *testing.T) {
+	each(t, func(d *desk) {
+		low, paused := d.template(d.rimini, "avviso", "UTILITY", "Informiamo: {{1}}."), d.template(d.rimini, "promemoria_visita", "UTILITY", "Ricordi: {{1}}.")
+		low.Quality, paused.Quality, paused.Status = "RED", "RED", "PAUSED"
+		good := d.template(d.rimini, "evento", "MARKETING", "Vieni a {{1}}!")
+		good.Quality = "GREEN"
+		b := d.signedIn(d.rimini, d.hire(d.rimini, "Paola Due", staff.Supervisor))
+		places := []string{conversationPath(d.writes(d.rimini, "Maria Bianchi", "393471234567", "Buongiorno"), "/templates"), "/broadcasts/new"}
+		d.lists(d.rimini, good)
+		for _, place := range places {
+			b.get(place).want(http.StatusOK).contains("evento").lacks("ualità bassa", "In pausa")
+		}
+		d.lists(d.rimini, good, low, paused)
+		for _, place := range places {
+			b.get(place).want(http.StatusOK).contains("qualità bassa", "Se puoi, usa un altro modello", "In pausa per decisione di Meta, per le reazioni dei cittadini: promemoria visita.").
+				lacks(`value="promemoria_visita`)
+		}
 	})
 }
 

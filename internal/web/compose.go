@@ -254,8 +254,12 @@ func (s *Server) templates(w http.ResponseWriter, r *http.Request, v *visit) err
 		number, _ := v.municipality.Number(c.Number)
 		all, err := municipality.Templates(ctx, tx, v.municipality.ID)
 		for _, t := range all {
-			if t.WABA == number.WABAID && t.Approved() && t.Supported() {
+			switch {
+			case t.WABA != number.WABAID || !t.Supported():
+			case t.Approved():
 				dialog.Templates = append(dialog.Templates, templateChoice(t))
+			case t.Paused():
+				dialog.Paused = append(dialog.Paused, t.Name)
 			}
 		}
 		return err
@@ -267,7 +271,7 @@ func (s *Server) templates(w http.ResponseWriter, r *http.Request, v *visit) err
 }
 
 func templateChoice(t municipality.Template) page.TemplateChoice {
-	c := page.TemplateChoice{Name: t.Name, Language: t.Language, Category: t.Category, Body: t.Unfilled().Body, Whole: t.Preview(),
+	c := page.TemplateChoice{Name: t.Name, Language: t.Language, Category: t.Category, Low: t.LowQuality(), Body: t.Unfilled().Body, Whole: t.Preview(),
 		Header: page.HeaderFormat(t.HeaderFormat()), Buttons: t.ButtonLabels()}
 	for _, variable := range t.Variables() {
 		c.Variables = append(c.Variables, page.Variable{Key: variable.Name, Name: variable.Name})

@@ -99,6 +99,7 @@ type Offer struct {
 	Name     string
 	Language string
 	Category string // Meta's
+	Low      bool   // of low quality, as Meta measures it
 }
 
 // Blank is a place of a template to fill.
@@ -117,6 +118,7 @@ type BroadcastForm struct {
 	Districts []Topic
 	Excluded  []Topic
 	Offers    []Offer
+	Paused    []string // names of templates that Meta has paused
 	Template  string // the offer's id
 	Body      string // of the template, with its places
 	Blanks    []Blank
@@ -466,7 +468,14 @@ func offerLabel(ctx context.Context, o Offer, several bool) string {
 	if several {
 		label += " · " + o.Language
 	}
+	if o.Low {
+		label += " · " + t(ctx, "desk.template.low")
+	}
 	return label
+}
+
+func anyLow(offers []Offer) bool {
+	return slices.ContainsFunc(offers, func(o Offer) bool { return o.Low })
 }
 
 // languages tells whether offers come in more than one language.

@@ -21,6 +21,15 @@ var resolveReasons = []locale.Key{
 // readable writes a template's name, which Meta allows in lower case and underscores only, as words.
 func readable(name string) string { return strings.ReplaceAll(name, "_", " ") }
 
+// templateNames are the names of templates in a sentence.
+func templateNames(ctx context.Context, names []string) string {
+	words := make([]string, len(names))
+	for i, name := range names {
+		words[i] = readable(name)
+	}
+	return language(ctx).List(words)
+}
+
 func categoryKey(category string) locale.Key {
 	return locale.Key("desk.template.category." + strings.ToLower(category))
 }

@@ -379,6 +379,7 @@ type TemplateChoice struct {
 	Name      string
 	Language  string
 	Category  string
+	Low       bool // of low quality, as Meta measures it
 	Body      string
 	Whole     string // header, body and footer, with the places to fill
 	Header    HeaderFormat
