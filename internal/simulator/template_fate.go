@@ -109,3 +109,21 @@ func (s *Server) changeCategory(a *account, id string, at time.Time) {
 	a.hooks.add(updates...)
 	s.saver.touch()
 }
+
+// templateUpdate is the webhook about a template's status; its account must be locked.
+func (s *Server) templateUpdate(t *template) update {
+	value := t.about(map[string]any{"event": t.Status, "message_template_category": t.Category, "reason": cmp.Or(t.RejectedReason, "NONE")})
+	if t.Status == "PAUSED" {
+		value["other_info"] = map[string]any{"title": "FIRST_PAUSE", "description": "Your WhatsApp message template has been paused for 3 hours because it had issues with quality."}
+		if t.Pauses == 2 {
+			value["other_info"] = map[string]any{"title": "SECOND_PAUSE", "description": "Your WhatsApp message template has been paused for 6 hours because it had issues with quality."}
+		}
+	}
+	return update{Field: "message_template_status_update", At: s.clock.Now().Unix(), Value: marshal(value)}
+}
+
+// categoryUpdate is the webhook about a category that Meta has changed.
+func (s *Server) categoryUpdate(t *template) update {
+	return update{Field: "template_category_update", At: s.clock.Now().Unix(),
+		Value: marshal(t.about(map[string]any{"previous_category": t.PreviousCategory, "new_category": t.Category}))}
+}

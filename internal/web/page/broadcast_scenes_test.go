@@ -52,7 +52,7 @@ func composed() BroadcastForm {
 	excluded := []Topic{{"EMERGENZE", "Emergenze", 3954, true, false}}
 	return BroadcastForm{
 		Lists: topics, Excluded: excluded, Districts: []Topic{{"VISERBA", "Viserba", 512, false, true}, {"CENTRO", "Centro storico", 903, false, false}},
-		Offers:   []Offer{{"chiusura_strada/it", "chiusura_strada", "it", "UTILITY", false}, {"evento/it", "evento", "it", "MARKETING", true}}, Paused: []string{"allerta_meteo", "promemoria"},
+		Offers: []Offer{{"chiusura_strada/it", "chiusura_strada", "it", "UTILITY", false}, {"evento/it", "evento", "it", "MARKETING", true}}, Paused: []string{"allerta_meteo", "promemoria"},
 		Template: "chiusura_strada/it", Body: "Gentile {{1}}, {{2}} è chiusa al traffico {{3}}.",
 		Blanks: []Blank{{Name: "1", Value: "{name}"}, {Name: "strada", Example: "via Roma", Value: "via Garibaldi"}, {Name: "quando", Value: "da mercoledì 4 a venerdì 6 marzo"}},
 		Recent: []Choice{{ID: "10", Label: "oggi 10:05 · ALLERTA ROSSA per temporali"}}, Zone: "Europe/Rome",
