@@ -15,10 +15,11 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/nyaruka/phonenumbers"
+
 	"github.com/filodiretto/filodiretto/internal/contact/store"
 	"github.com/filodiretto/filodiretto/internal/db"
 	"github.com/filodiretto/filodiretto/internal/fault"
-	"github.com/nyaruka/phonenumbers"
 )
 
 // Contact is a citizen as the desk shows them.
