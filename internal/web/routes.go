@@ -30,15 +30,33 @@ func (s *Server) routes() http.Handler {
 	outside("POST /desk/{slug}/invitation/{token}", s.useInvitation)
 	outside("POST /desk/{slug}/sign-out", s.signOut)
 
-	member := func(pattern string, right staff.Right, h deskHandler) {
+	var member membersOnly = func(pattern string, right staff.Right, h deskHandler) {
 		mux.Handle(pattern, s.session(s.desk(right, h)))
 	}
+	s.frameRoutes(member)
+	s.conversationRoutes(member)
+	s.citizenRoutes(member)
+	s.broadcastRoutes(member)
+	s.settingsRoutes(member)
+	s.numberRoutes(member)
+	return mux
+}
+
+// membersOnly adds an address of the desk for those of its staff who have the right.
+type membersOnly func(pattern string, right staff.Right, h deskHandler)
+
+// frameRoutes are what every page of the desk has, or leads to.
+func (s *Server) frameRoutes(member membersOnly) {
 	member("GET /desk/{slug}", anyRight, s.front)
 	member("GET /desk/{slug}/{$}", anyRight, s.front)
 	member("GET /desk/{slug}/preferences", anyRight, s.preferences)
 	member("POST /desk/{slug}/preferences", anyRight, s.setPreferences)
 	member("GET /desk/{slug}/events", staff.Converse, s.events)
+	member("GET /desk/{slug}/banners", anyRight, s.showBanners)
+}
 
+// conversationRoutes are the inbox, a thread, and what hangs on a message.
+func (s *Server) conversationRoutes(member membersOnly) {
 	member("GET /desk/{slug}/inbox", staff.Converse, s.inbox)
 	member("GET /desk/{slug}/inbox/list", staff.Converse, s.list)
 	member("GET /desk/{slug}/search", staff.Converse, s.search)
@@ -63,22 +81,29 @@ func (s *Server) routes() http.Handler {
 	member("POST /desk/{slug}/messages/{id}/resend", staff.Converse, s.resend)
 	member("POST /desk/{slug}/messages/{id}/cancel", staff.Converse, s.cancel)
 	member("POST /desk/{slug}/messages/{id}/reaction", staff.Converse, s.react)
-	member("GET /desk/{slug}/citizens/{id}", staff.Converse, s.citizenFile)
-	member("POST /desk/{slug}/citizens/{id}", staff.Converse, s.setCitizen)
-	member("POST /desk/{slug}/citizens/{id}/lists", staff.Converse, s.setLists)
-	member("POST /desk/{slug}/citizens/{id}/block", staff.BlockCitizens, s.block)
-	member("POST /desk/{slug}/citizens/{id}/unblock", staff.BlockCitizens, s.unblock)
-	member("GET /desk/{slug}/settings/blocked", staff.BlockCitizens, s.blockedPage)
-	member("POST /desk/{slug}/settings/blocked", staff.BlockCitizens, s.refreshBlocked)
-	member("GET /desk/{slug}/citizens/{id}/consents.csv", staff.Converse, s.consentsFile)
 	member("GET /desk/{slug}/media/{id}", staff.Converse, s.file)
 	member("GET /desk/{slug}/media/{id}/thumbnail", staff.Converse, s.thumbnail)
 	member("GET /desk/{slug}/media/{id}/shown", staff.Converse, s.shownPicture)
 	member("GET /desk/{slug}/media/{id}/sound", staff.Converse, s.sound)
 	member("GET /desk/{slug}/media/{id}/description", staff.Converse, s.descriptionDialog)
 	member("POST /desk/{slug}/media/{id}/description", staff.Converse, s.describe)
+}
 
-	member("GET /desk/{slug}/banners", anyRight, s.showBanners)
+// citizenRoutes are about one citizen.
+func (s *Server) citizenRoutes(member membersOnly) {
+	member("GET /desk/{slug}/citizens/{id}", staff.Converse, s.citizenFile)
+	member("POST /desk/{slug}/citizens/{id}", staff.Converse, s.setCitizen)
+	member("POST /desk/{slug}/citizens/{id}/lists", staff.Converse, s.setLists)
+	member("POST /desk/{slug}/citizens/{id}/block", staff.BlockCitizens, s.block)
+	member("POST /desk/{slug}/citizens/{id}/unblock", staff.BlockCitizens, s.unblock)
+	member("GET /desk/{slug}/citizens/{id}/consents.csv", staff.Converse, s.consentsFile)
+
+	member("GET /desk/{slug}/settings/blocked", staff.BlockCitizens, s.blockedPage)
+	member("POST /desk/{slug}/settings/blocked", staff.BlockCitizens, s.refreshBlocked)
+}
+
+// broadcastRoutes are broadcasts, the lists they go to, and the figures of both.
+func (s *Server) broadcastRoutes(member membersOnly) {
 	member("GET /desk/{slug}/broadcasts", staff.SeeFigures, s.broadcasts)
 	member("GET /desk/{slug}/broadcasts/new", staff.ManageBroadcasts, s.newBroadcast)
 	member("POST /desk/{slug}/broadcasts/new", staff.ManageBroadcasts, s.createBroadcast)
@@ -107,11 +132,15 @@ func (s *Server) routes() http.Handler {
 	member("GET /desk/{slug}/lists/{keyword}/code.svg", staff.ManageBroadcasts, s.listCode)
 	member("GET /desk/{slug}/figures", staff.SeeFigures, s.figuresPage)
 	member("GET /desk/{slug}/figures/{table}", staff.SeeFigures, s.figuresTable)
+}
 
+// settingsRoutes are who works here, what comes in, and what was done.
+func (s *Server) settingsRoutes(member membersOnly) {
 	member("GET /desk/{slug}/settings", anyRight, s.settings)
 	member("GET /desk/{slug}/settings/staff", staff.ManageStaff, s.staffPage)
 	member("GET /desk/{slug}/settings/staff/new", staff.ManageStaff, s.newMember)
 	member("POST /desk/{slug}/settings/staff/new", staff.ManageStaff, s.addMember)
+
 	const colleague = "/desk/{slug}/settings/staff/{id}"
 	member("GET "+colleague, staff.ManageStaff, s.member)
 	member("POST "+colleague, staff.ManageStaff, s.setMember)
@@ -119,9 +148,18 @@ func (s *Server) routes() http.Handler {
 	member("POST "+colleague+"/disable", staff.ManageStaff, s.memberAct(staff.Disable))
 	member("POST "+colleague+"/enable", staff.ManageStaff, s.memberAct(staff.Enable))
 	member("POST "+colleague+"/remove", staff.ManageStaff, s.removeMember)
+
 	member("GET /desk/{slug}/settings/tokens", staff.ManageTokens, s.tokensPage)
 	member("POST /desk/{slug}/settings/tokens", staff.ManageTokens, s.createToken)
 	member("POST /desk/{slug}/settings/tokens/{id}/revoke", staff.ManageTokens, s.revokeToken)
+	member("GET /desk/{slug}/settings/quarantine", staff.SeeQuarantine, s.quarantine)
+	member("POST /desk/{slug}/settings/quarantine/{id}/replay", staff.ReplayQuarantine, s.replay)
+	member("GET /desk/{slug}/settings/log", staff.ManageNumbers, s.newsLog)
+	member("GET /desk/{slug}/settings/audit", staff.SeeAudit, s.audit)
+}
+
+// numberRoutes are a number at Meta, and the way there.
+func (s *Server) numberRoutes(member membersOnly) {
 	member("GET /desk/{slug}/settings/numbers", staff.ManageNumbers, s.numbers)
 
 	const number = "/desk/{slug}/settings/numbers/{id}"
@@ -147,12 +185,6 @@ func (s *Server) routes() http.Handler {
 	member("POST "+registration+"/{id}/verify", staff.ManageNumbers, s.verifyCode)
 	member("POST "+registration+"/{id}/register", staff.ManageNumbers, s.register)
 	member("POST "+registration+"/{id}/deregister", staff.ManageNumbers, s.deregister)
-
-	member("GET /desk/{slug}/settings/quarantine", staff.SeeQuarantine, s.quarantine)
-	member("POST /desk/{slug}/settings/quarantine/{id}/replay", staff.ReplayQuarantine, s.replay)
-	member("GET /desk/{slug}/settings/log", staff.ManageNumbers, s.newsLog)
-	member("GET /desk/{slug}/settings/audit", staff.SeeAudit, s.audit)
-	return mux
 }
 
 // townPages are the pages that citizens see, below their municipality's name. They have a mux of their own: among the
