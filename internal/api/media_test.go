@@ -155,13 +155,6 @@ func TestMediaOfSomeOffices(t *testing.T) {
 	})
 }
 
-func TestTypeOfFiles(t *testing.T) {
-	for mime, want := range map[string]string{"image/jpeg": "image", "image/png": "image", "image/webp": "sticker", "video/mp4": "video", "audio/ogg": "audio",
-		"application/pdf": "document", "": "document"} {
-		equal(t, mime, typeOf(mime), want)
-	}
-}
-
 // What the office wrote of a file goes with it.
 func TestDescriptionsOfFiles(t *testing.T) {
 	each(t, func(d *desk) {

@@ -54,19 +54,6 @@ func (p *Problem) GetHeaders() http.Header {
 // ContentType is that of problems, whatever was negotiated.
 func (p *Problem) ContentType(string) string { return problemType }
 
-// statuses is the one place that says how each kind of failure is answered.
-var statuses = map[fault.Kind]int{
-	fault.Internal:        http.StatusInternalServerError,
-	fault.Invalid:         http.StatusUnprocessableEntity,
-	fault.NotFound:        http.StatusNotFound,
-	fault.Conflict:        http.StatusConflict,
-	fault.Forbidden:       http.StatusForbidden,
-	fault.Unauthenticated: http.StatusUnauthorized,
-	fault.TooLarge:        http.StatusRequestEntityTooLarge,
-	fault.Throttled:       http.StatusTooManyRequests,
-	fault.Unavailable:     http.StatusServiceUnavailable,
-}
-
 var (
 	errInternal    = fault.New(fault.Internal, "error.internal")
 	errUnavailable = fault.New(fault.Unavailable, "error.unavailable")
@@ -82,7 +69,7 @@ func problemOf(ctx context.Context, err error) *Problem {
 	default:
 		f = errInternal
 	}
-	p := newProblem(ctx, statuses[f.Kind], f.Key, append([]any{"code", callOf(ctx).id}, f.Args...)...)
+	p := newProblem(ctx, f.Kind.Status(), f.Key, append([]any{"code", callOf(ctx).id}, f.Args...)...)
 	switch f.Kind {
 	case fault.Unauthenticated:
 		p.headers = []string{"WWW-Authenticate", `Bearer realm="filodiretto"`}

@@ -247,7 +247,7 @@ func TestDatabaseAway(t *testing.T) {
 
 func TestEveryKindOfFailureHasAStatus(t *testing.T) {
 	for kind := fault.Internal; kind <= fault.Unavailable; kind++ {
-		if http.StatusText(statuses[kind]) == "" {
+		if http.StatusText(kind.Status()) == "" {
 			t.Errorf("failures of kind %d have no status", kind)
 		}
 	}

@@ -6,8 +6,6 @@ import (
 	"context"
 	"crypto/rand"
 	"net/http"
-	"slices"
-	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -186,7 +184,7 @@ func offered(ctx context.Context, tx *db.Tx, in NewInteractive) (conversation.Ou
 	if err != nil {
 		return out, err
 	}
-	if kind := typeOf(f.MIME); kind == conversation.TypeAudio || kind == conversation.TypeSticker {
+	if kind := media.GoesAs(f.MIME); kind == conversation.TypeAudio || kind == conversation.TypeSticker {
 		return out, errAbove
 	}
 	out.MediaID = f.ID
@@ -315,25 +313,9 @@ func file(ctx context.Context, tx *db.Tx, id, caption string) (conversation.Outg
 	if err != nil {
 		return conversation.Outgoing{}, err
 	}
-	out := conversation.Outgoing{Type: typeOf(f.MIME), MediaID: f.ID, Text: caption}
+	out := conversation.Outgoing{Type: media.GoesAs(f.MIME), MediaID: f.ID, Text: caption}
 	if out.Type == conversation.TypeAudio && caption != "" {
 		return out, errCaption
 	}
 	return out, nil
-}
-
-// typeOf is the type of message that carries a file. What WhatsApp shows in no other way is a document.
-func typeOf(mime string) string {
-	class, _, _ := strings.Cut(mime, "/")
-	switch {
-	case slices.Contains([]string{"image/jpeg", "image/png"}, mime):
-		return conversation.TypeImage
-	case mime == "image/webp":
-		return conversation.TypeSticker
-	case class == "video":
-		return conversation.TypeVideo
-	case class == "audio":
-		return conversation.TypeAudio
-	}
-	return conversation.TypeDocument
 }

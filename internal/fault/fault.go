@@ -7,23 +7,39 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"net/http"
 )
 
-// Kind says what sort of answer a failure deserves; each edge maps it once.
+// Kind says what sort of answer a failure deserves.
 type Kind int
 
 // The kinds of failure.
 const (
 	Internal        Kind = iota // ours: logged, never shown
-	Invalid                     // the input breaks a rule; 422
-	NotFound                    // no such thing in this municipality; 404
-	Conflict                    // somebody or something else is in the way; 409
-	Forbidden                   // the role does not allow it; 403
-	Unauthenticated             // no or bad credentials; 401
-	TooLarge                    // over a stated bound; 413
-	Throttled                   // too many attempts; 429
-	Unavailable                 // try again later; 503
+	Invalid                     // the input breaks a rule
+	NotFound                    // no such thing in this municipality
+	Conflict                    // somebody or something else is in the way
+	Forbidden                   // the role does not allow it
+	Unauthenticated             // no or bad credentials
+	TooLarge                    // over a stated bound
+	Throttled                   // too many attempts
+	Unavailable                 // try again later
 )
+
+var statuses = map[Kind]int{
+	Internal:        http.StatusInternalServerError,
+	Invalid:         http.StatusUnprocessableEntity,
+	NotFound:        http.StatusNotFound,
+	Conflict:        http.StatusConflict,
+	Forbidden:       http.StatusForbidden,
+	Unauthenticated: http.StatusUnauthorized,
+	TooLarge:        http.StatusRequestEntityTooLarge,
+	Throttled:       http.StatusTooManyRequests,
+	Unavailable:     http.StatusServiceUnavailable,
+}
+
+// Status is the status by which pages and programs are answered (RFC 9110, section 15).
+func (k Kind) Status() int { return statuses[k] }
 
 // Error is a failure with a sentence for people: Key is a key of package locale, Args fill it.
 type Error struct {

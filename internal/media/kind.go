@@ -59,6 +59,19 @@ var programs = []string{
 	"text/x-shellscript", "text/x-php", "text/x-perl", "text/x-python", "text/x-ruby", "text/x-lua", "text/x-tcl",
 }
 
+// GoesAs is the type of message in which WhatsApp carries a file of this type: image, sticker, video or audio. What it
+// shows in no other way is a document.
+// https://developers.facebook.com/documentation/business-messaging/whatsapp/business-phone-numbers/media
+func GoesAs(mime string) string {
+	switch kind := class(mime); {
+	case mime == webP:
+		return "sticker"
+	case mime == "image/jpeg", mime == "image/png", kind == "video", kind == "audio":
+		return kind
+	}
+	return "document"
+}
+
 // programNames are the ends of names that make a desktop run the file, whatever is in it.
 var programNames = strings.Fields(`.exe .com .scr .pif .bat .cmd .msi .msp .msix .appx .cpl .dll .lnk .url .scf .reg .inf
 	.js .jse .vbs .vbe .wsf .wsh .ws .hta .ps1 .psm1 .msc .gadget .jar .jnlp .apk .app .command .sh .desktop .chm .hlp

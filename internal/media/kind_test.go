@@ -92,6 +92,15 @@ func TestTypeOfContent(t *testing.T) {
 	}
 }
 
+func TestWhatAFileGoesAs(t *testing.T) {
+	for mime, want := range map[string]string{"image/jpeg": "image", "image/png": "image", "image/webp": "sticker", "image/gif": "document", "video/mp4": "video",
+		"video/x-msvideo": "video", "audio/ogg": "audio", "application/pdf": "document", "text/plain": "document", "": "document"} {
+		if got := GoesAs(mime); got != want {
+			t.Errorf("%q goes as %q, want %q", mime, got, want)
+		}
+	}
+}
+
 func TestSafeName(t *testing.T) {
 	long := strings.Repeat("è", 300)
 	for name, want := range map[string]string{

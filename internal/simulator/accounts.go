@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -149,23 +150,13 @@ func (d *directory) byDigits(digits string) *number {
 func (d *directory) allAccounts() []*account {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	all := make([]*account, 0, len(d.accounts))
-	for _, a := range d.accounts {
-		all = append(all, a)
-	}
-	slices.SortFunc(all, func(a, b *account) int { return cmp.Compare(a.id, b.id) })
-	return all
+	return slices.SortedFunc(maps.Values(d.accounts), func(a, b *account) int { return cmp.Compare(a.id, b.id) })
 }
 
 func (d *directory) allNumbers() []*number {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	all := make([]*number, 0, len(d.numbers))
-	for _, n := range d.numbers {
-		all = append(all, n)
-	}
-	slices.SortFunc(all, func(a, b *number) int { return cmp.Compare(a.id, b.id) })
-	return all
+	return slices.SortedFunc(maps.Values(d.numbers), func(a, b *number) int { return cmp.Compare(a.id, b.id) })
 }
 
 // grants says which accounts a token may use; none for an unknown token.

@@ -63,18 +63,6 @@ func part(r *http.Request) bool {
 	return r.Header.Get("HX-Request") == "true" && r.Header.Get("HX-History-Restore-Request") != "true"
 }
 
-var statuses = map[fault.Kind]int{
-	fault.Internal:        http.StatusInternalServerError,
-	fault.Invalid:         http.StatusUnprocessableEntity,
-	fault.NotFound:        http.StatusNotFound,
-	fault.Conflict:        http.StatusConflict,
-	fault.Forbidden:       http.StatusForbidden,
-	fault.Unauthenticated: http.StatusUnauthorized,
-	fault.TooLarge:        http.StatusRequestEntityTooLarge,
-	fault.Throttled:       http.StatusTooManyRequests,
-	fault.Unavailable:     http.StatusServiceUnavailable,
-}
-
 // fail is the one place where a failure becomes a page, or an alert on the page that asked.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if r.Context().Err() != nil {
@@ -89,7 +77,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		s.Log.Error("a request failed", "code", code, "route", r.Pattern, "error", err)
 	}
 	sentence := sentenceOf(language, err, code)
-	status := statuses[kind]
+	status := kind.Status()
 	w.Header().Del("HX-Push-Url")
 	if part(r) {
 		retarget(w)

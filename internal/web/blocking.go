@@ -211,7 +211,7 @@ func (s *Server) refreshBlocked(w http.ResponseWriter, r *http.Request, v *visit
 		failed = append(failed, contact.RefreshBlocked(r.Context(), s.DB, s.Client, v.municipality.ID, n.Account()))
 	}
 	if err := metaFault(errors.Join(failed...)); err != nil {
-		return s.drawBlocked(w, r, v, statuses[fault.KindOf(err)], inWords(v, err))
+		return s.drawBlocked(w, r, v, fault.KindOf(err).Status(), inWords(v, err))
 	}
 	http.Redirect(w, r, "/desk/"+v.municipality.Slug+"/settings/blocked", http.StatusSeeOther)
 	return nil

@@ -318,7 +318,7 @@ func (s *Server) changed(w http.ResponseWriter, r *http.Request, v *visit, id in
 		http.Redirect(w, r, broadcastAddress(v, id), http.StatusSeeOther)
 		return nil
 	case kind == fault.Invalid || kind == fault.Conflict || fault.Is(err, fault.Forbidden, broadcast.ErrSecond.Key):
-		return s.showBroadcast(w, r, v, id, statuses[kind], sentenceOf(v.language, err, ""))
+		return s.showBroadcast(w, r, v, id, kind.Status(), sentenceOf(v.language, err, ""))
 	default:
 		return err
 	}

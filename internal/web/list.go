@@ -117,6 +117,16 @@ func lineOf(m *municipality.Municipality, g *broadcast.Grammar, t topic) (page.L
 	return line, err
 }
 
+// lineOfAddress is the list or district of the address, with its line.
+func lineOfAddress(r *http.Request, v *visit) (topic, page.ListLine, error) {
+	t, err := topicOf(r, v)
+	if err != nil {
+		return t, page.ListLine{}, err
+	}
+	line, err := lineOf(v.municipality, broadcast.NewGrammar(v.municipality.File), t)
+	return t, line, err
+}
+
 // wordsFor is what a citizen writes to join or leave t: the first phrase that says so, with t's keyword in its place or
 // behind it. The grammar itself is asked, so that no notice ever prints words that mean nothing.
 func wordsFor(f *municipality.File, g *broadcast.Grammar, verb broadcast.Verb, phrases []string, t topic) string {
@@ -166,11 +176,7 @@ func codeOf(text string) (page.Code, error) {
 
 // listCode is the QR code of a list as a file, for whoever prints the notice.
 func (s *Server) listCode(w http.ResponseWriter, r *http.Request, v *visit) error {
-	t, err := topicOf(r, v)
-	if err != nil {
-		return err
-	}
-	line, err := lineOf(v.municipality, broadcast.NewGrammar(v.municipality.File), t)
+	t, line, err := lineOfAddress(r, v)
 	if err != nil {
 		return err
 	}
@@ -183,11 +189,7 @@ func (s *Server) listCode(w http.ResponseWriter, r *http.Request, v *visit) erro
 }
 
 func (s *Server) subscribersPage(w http.ResponseWriter, r *http.Request, v *visit) error {
-	t, err := topicOf(r, v)
-	if err != nil {
-		return err
-	}
-	line, err := lineOf(v.municipality, broadcast.NewGrammar(v.municipality.File), t)
+	t, line, err := lineOfAddress(r, v)
 	if err != nil {
 		return err
 	}

@@ -145,7 +145,7 @@ func (s *Server) descriptionDialog(w http.ResponseWriter, r *http.Request, v *vi
 	if err != nil {
 		return err
 	}
-	kind := kindOfFile(f.MIME)
+	kind := media.GoesAs(f.MIME)
 	if strings.HasPrefix(f.MIME, "image/") {
 		kind = conversation.TypeImage
 	}
@@ -214,7 +214,7 @@ func (s *Server) store(ctx context.Context, v *visit, files []*multipart.FileHea
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, storedFile{id: f.ID, kind: kindOfFile(f.MIME), file: f})
+		out = append(out, storedFile{id: f.ID, kind: media.GoesAs(f.MIME), file: f})
 	}
 	return out, nil
 }
@@ -237,23 +237,6 @@ func (s *Server) keep(ctx context.Context, tx *db.Tx, v *visit, stored []storedF
 		}
 	}
 	return nil
-}
-
-// kindOfFile is the type of message a file goes as; what WhatsApp shows in no other way is a document.
-func kindOfFile(mime string) string {
-	class, _, _ := strings.Cut(mime, "/")
-	switch {
-	case mime == "image/jpeg", mime == "image/png":
-		return conversation.TypeImage
-	case mime == "image/webp":
-		return conversation.TypeSticker
-	case class == "video":
-		return conversation.TypeVideo
-	case class == "audio":
-		return conversation.TypeAudio
-	default:
-		return conversation.TypeDocument
-	}
 }
 
 // cardsOf reads contact cards as WhatsApp writes them; what is not as described shows as an empty card.

@@ -78,7 +78,7 @@ func (s *Server) addMember(w http.ResponseWriter, r *http.Request, v *visit) err
 		return err
 	})
 	if kind := fault.KindOf(err); kind == fault.Invalid || kind == fault.Conflict {
-		return s.drawNewMember(w, r, v, statuses[kind], page.NewMember{Name: n.Name, Email: n.Email,
+		return s.drawNewMember(w, r, v, kind.Status(), page.NewMember{Name: n.Name, Email: n.Email,
 			RoleForm: roleForm(v.municipality, string(n.Role), offices), Problem: sentenceOf(v.language, err, "")})
 	}
 	if err != nil {
@@ -166,7 +166,7 @@ func (s *Server) actOnMember(w http.ResponseWriter, r *http.Request, v *visit, d
 func (s *Server) refusedMember(w http.ResponseWriter, r *http.Request, v *visit, memberID int64, err error) error {
 	switch kind := fault.KindOf(err); kind {
 	case fault.Invalid, fault.Conflict, fault.Forbidden:
-		return s.drawMember(w, r, v, memberID, statuses[kind], page.MemberFile{Problem: sentenceOf(v.language, err, "")})
+		return s.drawMember(w, r, v, memberID, kind.Status(), page.MemberFile{Problem: sentenceOf(v.language, err, "")})
 	}
 	return err
 }

@@ -39,11 +39,7 @@ func (s *Server) newsLog(w http.ResponseWriter, r *http.Request, v *visit) error
 	if err != nil {
 		return err
 	}
-	more := ""
-	if len(list) > itemsAtOnce {
-		list = list[:itemsAtOnce]
-		more = db.FormatID(list[itemsAtOnce-1].ID)
-	}
+	list, more := firstPage(list, func(n municipality.News) int64 { return n.ID })
 	items := make([]page.News, len(list))
 	for i, n := range list {
 		items[i] = newsOf(v, n)

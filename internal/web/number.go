@@ -76,7 +76,7 @@ func statusOf(err error) int {
 	if err == nil {
 		return http.StatusOK
 	}
-	return statuses[fault.KindOf(err)]
+	return fault.KindOf(err).Status()
 }
 
 // together asks several things of Meta at once.

@@ -129,17 +129,21 @@ func (s *Server) quarantine(w http.ResponseWriter, r *http.Request, v *visit) er
 	if err != nil {
 		return err
 	}
-	more := ""
-	if len(items) > itemsAtOnce {
-		items = items[:itemsAtOnce]
-		more = db.FormatID(items[itemsAtOnce-1].ID)
-	}
+	items, more := firstPage(items, func(i journal.Item) int64 { return i.ID })
 	held := make([]page.HeldBack, len(items))
 	for i, item := range items {
 		held[i] = page.HeldBack{ID: db.FormatID(item.ID), At: item.At, Reason: reasonOf(v.language, item), Excerpt: shortened(item.Body, maxExcerpt),
 			Bytes: int64(len(item.Body)), Asked: item.ReplayedAt != nil}
 	}
 	return s.draw(w, r, http.StatusOK, page.QuarantinePage(s.settingsFrame(v, page.TabQuarantine), held, more))
+}
+
+// firstPage is what a page shows of a list that was asked for with one more than that, and the cursor of the next page.
+func firstPage[T any](list []T, id func(T) int64) (shown []T, next string) {
+	if len(list) <= itemsAtOnce {
+		return list, ""
+	}
+	return list[:itemsAtOnce], db.FormatID(id(list[itemsAtOnce-1]))
 }
 
 // reasonOf says why something was not understood; a reason without words of its own stays as it is.
@@ -206,11 +210,7 @@ func (s *Server) audit(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if err != nil {
 		return err
 	}
-	more := ""
-	if len(entries) > itemsAtOnce {
-		entries = entries[:itemsAtOnce]
-		more = db.FormatID(entries[itemsAtOnce-1].ID)
-	}
+	entries, more := firstPage(entries, func(e staff.Entry) int64 { return e.ID })
 	acts := make([]page.Act, len(entries))
 	for i, e := range entries {
 		acts[i] = actOf(v, e)

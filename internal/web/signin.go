@@ -72,7 +72,7 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request) error {
 	}
 	if kind := fault.KindOf(err); kind == fault.Unauthenticated || kind == fault.Throttled {
 		problem := sentenceOf(s.setting(r, nil).Language, err, "")
-		return s.drawSignIn(w, r, statuses[kind], m, page.SignIn{Email: email, Next: r.PostForm.Get("next"), Problem: problem})
+		return s.drawSignIn(w, r, kind.Status(), m, page.SignIn{Email: email, Next: r.PostForm.Get("next"), Problem: problem})
 	}
 	if err != nil {
 		return err

@@ -244,6 +244,11 @@ func (c *Client) call(ctx context.Context, r request) (gjson.Result, error) {
 	if err != nil {
 		return gjson.Result{}, err
 	}
+	return a.success()
+}
+
+// success is the body of an answer that says that it was done, or the error that it says.
+func (a answer) success() (gjson.Result, error) {
 	if e := a.graphError(); e != nil {
 		return gjson.Result{}, e
 	}

@@ -207,13 +207,7 @@ func (c *Client) upload(req *http.Request) (gjson.Result, error) {
 	if err != nil {
 		return gjson.Result{}, err
 	}
-	if e := a.graphError(); e != nil {
-		return gjson.Result{}, e
-	}
-	if !a.ok() {
-		return gjson.Result{}, &StatusError{HTTPStatus: a.status}
-	}
-	return a.body, nil
+	return a.success()
 }
 
 // uploadForm streams the file as a form, so that 100 MB are never in memory.
