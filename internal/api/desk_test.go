@@ -28,6 +28,7 @@ import (
 	"github.com/filodiretto/filodiretto/internal/municipality"
 	"github.com/filodiretto/filodiretto/internal/secret"
 	"github.com/filodiretto/filodiretto/internal/staff"
+	"github.com/filodiretto/filodiretto/internal/towntest"
 )
 
 // desk is the API over a database with two municipalities.
@@ -75,10 +76,8 @@ func each(t *testing.T, f func(d *desk)) {
 
 func newDesk(t *testing.T, database *db.DB, c *clock) *desk {
 	t.Helper()
-	key, err := secret.Load(filepath.Join(t.TempDir(), "key"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	key := towntest.Key(t)
+	var err error
 	d := &desk{T: t, db: database, clock: c, log: &lines{}}
 	log := newLogger(d.log)
 	d.journal = journal.New(database, log)

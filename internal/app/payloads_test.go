@@ -13,7 +13,6 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -32,8 +31,8 @@ import (
 	"github.com/filodiretto/filodiretto/internal/journal"
 	"github.com/filodiretto/filodiretto/internal/media"
 	"github.com/filodiretto/filodiretto/internal/municipality"
-	"github.com/filodiretto/filodiretto/internal/secret"
 	"github.com/filodiretto/filodiretto/internal/staff"
+	"github.com/filodiretto/filodiretto/internal/towntest"
 	"github.com/filodiretto/filodiretto/internal/web"
 	"github.com/filodiretto/filodiretto/internal/whatsapp"
 )
@@ -52,14 +51,8 @@ type windows struct {
 
 func openWindows(t *testing.T, d *db.DB) *windows {
 	t.Helper()
-	key, err := secret.Load(filepath.Join(t.TempDir(), "key"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	file, err := municipality.ParseFile("prova.yaml", []byte(strings.NewReplacer("simulator", "secret").Replace(testFile)), func(string) (string, bool) { return "", false })
-	if err != nil {
-		t.Fatal(err)
-	}
+	key := towntest.Key(t)
+	file := towntest.Parse(t, strings.NewReplacer("simulator", "secret").Replace(testFile))
 	w := &windows{T: t, d: d}
 	const password = "una frase lunga da ricordare"
 	hashed, err := staff.NewPassword(t.Context(), password, "ada@prova.example", "Ada Neri")

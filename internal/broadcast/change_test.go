@@ -5,7 +5,6 @@ package broadcast_test
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -14,8 +13,8 @@ import (
 	"github.com/filodiretto/filodiretto/internal/contact"
 	"github.com/filodiretto/filodiretto/internal/db"
 	"github.com/filodiretto/filodiretto/internal/fault"
-	"github.com/filodiretto/filodiretto/internal/secret"
 	"github.com/filodiretto/filodiretto/internal/staff"
+	"github.com/filodiretto/filodiretto/internal/towntest"
 )
 
 // apply changes the lists of a citizen a minute later, and returns what they are on.
@@ -159,14 +158,7 @@ func TestImportLeavesThoseWhoLeftAlone(t *testing.T) {
 }
 
 func TestLinks(t *testing.T) {
-	key, err := secret.Load(filepath.Join(t.TempDir(), "key"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	other, err := secret.Load(filepath.Join(t.TempDir(), "key"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	key, other := towntest.Key(t), towntest.Key(t)
 	now := time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
 	token := broadcast.LinkToken(key, 7, 3797402938376193, now.Add(time.Hour))
 	if id, err := broadcast.OpenLink(key, 7, token, now); id != 3797402938376193 || err != nil {

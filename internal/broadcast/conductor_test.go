@@ -16,7 +16,7 @@ import (
 	"github.com/filodiretto/filodiretto/internal/conversation"
 	"github.com/filodiretto/filodiretto/internal/db"
 	"github.com/filodiretto/filodiretto/internal/dbtest"
-	"github.com/filodiretto/filodiretto/internal/municipality"
+	"github.com/filodiretto/filodiretto/internal/towntest"
 )
 
 // merge makes one citizen of two contacts, as a webhook does that ties their addresses.
@@ -142,14 +142,8 @@ func TestARetiredNumbersShareGoesFromAnother(t *testing.T) {
 		o.conduct()
 		kept, _, _ := strings.Cut(town, "  - {id: second")
 		_, rest, _ := strings.Cut(town, "access: open")
-		file, err := municipality.ParseFile("prova.yaml", []byte(kept+"access: open"+rest), func(string) (string, bool) { return "", false })
-		if err != nil {
-			t.Fatal(err)
-		}
+		towntest.Apply(t, o.d, o.key, kept+"access: open"+rest)
 		o.update(func(ctx context.Context, tx *db.Tx) error {
-			if _, _, err := municipality.Apply(ctx, tx, o.key, file); err != nil {
-				return err
-			}
 			return conversation.FailQueued(ctx, tx, conversation.Outlet{Municipality: o.m.ID, Number: second})
 		})
 		o.refresh()

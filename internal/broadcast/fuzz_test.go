@@ -4,14 +4,13 @@ package broadcast_test
 
 import (
 	"errors"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
 
 	"github.com/filodiretto/filodiretto/internal/broadcast"
-	"github.com/filodiretto/filodiretto/internal/secret"
+	"github.com/filodiretto/filodiretto/internal/towntest"
 )
 
 // A list that is taken over has whole rows only, nobody twice, and is taken as a whole or not at all.
@@ -51,10 +50,7 @@ func FuzzReadImport(f *testing.F) {
 
 // Nobody makes up the address of a citizen's page.
 func FuzzOpenLink(f *testing.F) {
-	key, err := secret.Load(filepath.Join(f.TempDir(), "key"))
-	if err != nil {
-		f.Fatal(err)
-	}
+	key := towntest.Key(f)
 	now := time.Date(2026, 4, 1, 12, 0, 0, 0, time.UTC)
 	for _, token := range []string{"", "AQ", "x", strings.Repeat("A", 300), broadcast.LinkToken(key, 8, 5, now.Add(time.Hour)), broadcast.LinkToken(key, 7, 5, now)} {
 		f.Add(token)

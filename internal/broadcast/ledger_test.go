@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -22,6 +21,7 @@ import (
 	"github.com/filodiretto/filodiretto/internal/municipality"
 	"github.com/filodiretto/filodiretto/internal/secret"
 	"github.com/filodiretto/filodiretto/internal/staff"
+	"github.com/filodiretto/filodiretto/internal/towntest"
 	"github.com/filodiretto/filodiretto/internal/whatsapp"
 )
 
@@ -108,26 +108,15 @@ func alone(t *testing.T, open func(testing.TB, ...dbtest.Option) *db.DB, f func(
 }
 
 func (o *office) open() {
-	key, err := secret.Load(filepath.Join(o.t.TempDir(), "key"))
-	if err != nil {
-		o.t.Fatal(err)
-	}
-	o.key = key
-	file, err := municipality.ParseFile("prova.yaml", []byte(town), func(string) (string, bool) { return "", false })
-	if err != nil {
-		o.t.Fatal(err)
-	}
+	o.key = towntest.Key(o.t)
+	m := towntest.Apply(o.t, o.d, o.key, town)
 	o.update(func(ctx context.Context, tx *db.Tx) error {
-		m, _, err := municipality.Apply(ctx, tx, key, file)
-		if err != nil {
-			return err
-		}
 		return municipality.SaveTemplates(ctx, tx, m.ID, "200000000000001", []municipality.Template{
 			template("avviso", "UTILITY", "Il Comune informa: {{1}}. Per non ricevere avvisi scrivi STOP."),
 			template("evento", "MARKETING", "Ti invitiamo: {{1}}. Per non ricevere avvisi scrivi STOP."),
 		})
 	})
-	directory, err := municipality.NewDirectory(o.t.Context(), o.d, key)
+	directory, err := municipality.NewDirectory(o.t.Context(), o.d, o.key)
 	if err != nil {
 		o.t.Fatal(err)
 	}

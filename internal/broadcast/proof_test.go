@@ -11,8 +11,8 @@ import (
 	"github.com/filodiretto/filodiretto/internal/contact"
 	"github.com/filodiretto/filodiretto/internal/conversation"
 	"github.com/filodiretto/filodiretto/internal/db"
-	"github.com/filodiretto/filodiretto/internal/municipality"
 	"github.com/filodiretto/filodiretto/internal/staff"
+	"github.com/filodiretto/filodiretto/internal/towntest"
 )
 
 func (o *office) stopped(id int64) (at *time.Time) {
@@ -111,11 +111,7 @@ func TestProofOfAForm(t *testing.T) {
 
 // What plainly means to leave, or to ask, is no work for a person.
 func TestWaysToLeave(t *testing.T) {
-	f, err := municipality.ParseFile("x.yaml", []byte(town+"subscription: {join: [ISCRIZIONE ON], leave: [ISCRIZIONE OFF], status: [LISTE]}\n"), func(string) (string, bool) { return "", false })
-	if err != nil {
-		t.Fatal(err)
-	}
-	g := broadcast.NewGrammar(f)
+	g := broadcast.NewGrammar(towntest.Parse(t, town+"subscription: {join: [ISCRIZIONE ON], leave: [ISCRIZIONE OFF], status: [LISTE]}\n"))
 	for text, want := range map[string]broadcast.Command{
 		"Liste?": {Verb: broadcast.Status}, "le liste?": {Verb: broadcast.Status},
 		"rimuovimi": {Verb: broadcast.Leave}, "Rimuovetemi dalla lista": {Verb: broadcast.Leave}, "eliminatemi": {Verb: broadcast.Leave}, "mi cancello": {Verb: broadcast.Leave},

@@ -37,7 +37,7 @@ var beside = map[string][]string{
 var alone = []string{"whatsapp", "simulator"}
 
 // forTests serve tests only.
-var forTests = []string{"dbtest", "browsertest"}
+var forTests = []string{"dbtest", "browsertest", "towntest"}
 
 func TestImportsPointDown(t *testing.T) {
 	for _, f := range files(t, ".go") {

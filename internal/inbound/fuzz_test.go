@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,7 +19,7 @@ import (
 	"github.com/filodiretto/filodiretto/internal/dialogue"
 	"github.com/filodiretto/filodiretto/internal/journal"
 	"github.com/filodiretto/filodiretto/internal/municipality"
-	"github.com/filodiretto/filodiretto/internal/secret"
+	"github.com/filodiretto/filodiretto/internal/towntest"
 )
 
 // Whatever comes with a good signature is stored by both engines: an entry that fails would go to quarantine whole, and
@@ -69,35 +70,9 @@ type digester struct {
 }
 
 func newDigester(f *testing.F, d *db.DB) digester {
-	key, err := secret.Load(filepath.Join(f.TempDir(), "key"))
-	if err != nil {
-		f.Fatal(err)
-	}
-	file, err := municipality.ParseFile("prova.yaml", []byte(`
-slug: prova
-name: Comune di Prova
-locale: it
-whatsapp: {display_number: "+39 0541 123456", phone_number_id: "1001", waba_id: "2001", access_token: token, app_secret: secret, verify_token: verify}
-access: open
-automation: keywords
-offices: [{id: urp, name: URP}]
-calendars: {whatsapp: {weekly: [{days: [mon], open: "09:00", close: "13:00"}]}}
-policy: {version: "1", text: "Informativa."}
-lists: [{keyword: EMERGENZE, name: Emergenze, kind: emergency}]
-`), func(string) (string, bool) { return "", false })
-	if err != nil {
-		f.Fatal(err)
-	}
-	out := digester{d: d}
-	if err := d.Update(f.Context(), func(ctx context.Context, tx *db.Tx) error {
-		m, _, err := municipality.Apply(ctx, tx, key, file)
-		if err == nil {
-			out.m = m.ID
-		}
-		return err
-	}); err != nil {
-		f.Fatal(err)
-	}
+	key := towntest.Key(f)
+	text := strings.Replace(towntest.File, "automation: none", "automation: keywords", 1) + "lists: [{keyword: EMERGENZE, name: Emergenze, kind: emergency}]\n"
+	out := digester{d: d, m: towntest.Apply(f, d, key, text).ID}
 	directory, err := municipality.NewDirectory(f.Context(), d, key)
 	if err != nil {
 		f.Fatal(err)

@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -31,30 +30,11 @@ import (
 	"github.com/filodiretto/filodiretto/internal/journal"
 	"github.com/filodiretto/filodiretto/internal/municipality"
 	"github.com/filodiretto/filodiretto/internal/secret"
+	"github.com/filodiretto/filodiretto/internal/towntest"
 	"github.com/filodiretto/filodiretto/internal/whatsapp"
 )
 
-const file = `
-slug: prova
-name: Comune di Prova
-locale: it
-whatsapp:
-  display_number: "+39 0541 123456"
-  phone_number_id: "1001"
-  waba_id: "2001"
-  access_token: "token"
-  app_secret: "secret"
-  verify_token: "verify"
-access: open
-automation: none
-offices:
-  - {id: urp, name: URP}
-calendars:
-  whatsapp:
-    weekly:
-      - {days: [mon], open: "09:00", close: "13:00"}
-policy: {version: "1", text: "Informativa."}
-`
+const file = towntest.File
 
 // office is a municipality that receives webhooks.
 type office struct {
@@ -74,20 +54,8 @@ func open(t *testing.T, d *db.DB) *office {
 // openAs is open for a municipality of another file.
 func openAs(t *testing.T, d *db.DB, file string) *office {
 	t.Helper()
-	key, err := secret.Load(filepath.Join(t.TempDir(), "key"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	parsed, err := municipality.ParseFile("prova.yaml", []byte(file), func(string) (string, bool) { return "", false })
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := d.Update(t.Context(), func(ctx context.Context, tx *db.Tx) error {
-		_, _, err := municipality.Apply(ctx, tx, key, parsed)
-		return err
-	}); err != nil {
-		t.Fatal(err)
-	}
+	key := towntest.Key(t)
+	towntest.Apply(t, d, key, file)
 	return run(t, d, key)
 }
 

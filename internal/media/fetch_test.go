@@ -25,8 +25,7 @@ import (
 	"github.com/filodiretto/filodiretto/internal/dbtest"
 	"github.com/filodiretto/filodiretto/internal/fault"
 	"github.com/filodiretto/filodiretto/internal/media"
-	"github.com/filodiretto/filodiretto/internal/municipality"
-	"github.com/filodiretto/filodiretto/internal/secret"
+	"github.com/filodiretto/filodiretto/internal/towntest"
 	"github.com/filodiretto/filodiretto/internal/whatsapp"
 )
 
@@ -250,19 +249,7 @@ func TestStoppingIsNoFailureOfTheFile(t *testing.T) {
 func TestAnotherMunicipalitysNumberFetchesNothing(t *testing.T) {
 	each(t, func(t *testing.T, k *desk) {
 		k.host.content["m1"] = photo(t, 10, 10)
-		key, err := secret.Load(filepath.Join(t.TempDir(), "key"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		text := strings.NewReplacer("prova", "altra", `"1001"`, `"1002"`, "access_token: token", "access_token: theirs").Replace(file)
-		other, err := municipality.ParseFile("altra.yaml", []byte(text), func(string) (string, bool) { return "", false })
-		if err != nil {
-			t.Fatal(err)
-		}
-		k.update(func(ctx context.Context, tx *db.Tx) error {
-			_, _, err := municipality.Apply(ctx, tx, key, other)
-			return err
-		})
+		towntest.Apply(t, k.d, towntest.Key(t), strings.NewReplacer("prova", "altra", `"1001"`, `"1002"`, `"token"`, `"theirs"`).Replace(towntest.File))
 		id := k.expect(media.Expected{ExternalID: "m1", Number: "1002", MIME: "image/jpeg"})
 		_ = k.directory.Refresh(t.Context()) // the other one's key is another: it may stay unreadable
 		if err := k.fetch(id); err == nil || k.host.fetched != 0 || k.host.asked["m1"] != 0 {

@@ -31,25 +31,9 @@ import (
 	"github.com/filodiretto/filodiretto/internal/fault"
 	"github.com/filodiretto/filodiretto/internal/media"
 	"github.com/filodiretto/filodiretto/internal/municipality"
-	"github.com/filodiretto/filodiretto/internal/secret"
+	"github.com/filodiretto/filodiretto/internal/towntest"
 	"github.com/filodiretto/filodiretto/internal/whatsapp"
 )
-
-const file = `
-slug: prova
-name: Comune di Prova
-locale: it
-whatsapp: {display_number: "+39 0541 123456", phone_number_id: "1001", waba_id: "2001", access_token: token, app_secret: secret, verify_token: verify}
-access: open
-automation: none
-offices:
-  - {id: urp, name: URP}
-calendars:
-  whatsapp:
-    weekly:
-      - {days: [mon], open: "09:00", close: "13:00"}
-policy: {version: "1", text: "Informativa."}
-`
 
 // host is Graph and the host of the files in one, which knows what it holds by id.
 type host struct {
@@ -137,7 +121,7 @@ func each(t *testing.T, f func(t *testing.T, k *desk), options ...dbtest.Option)
 	t.Helper()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		h := newHost(t)
-		k := newDesk(t, d, file, h.URL)
+		k := newDesk(t, d, towntest.File, h.URL)
 		k.host = h
 		f(t, k)
 	}, options...)
@@ -146,22 +130,9 @@ func each(t *testing.T, f func(t *testing.T, k *desk), options ...dbtest.Option)
 // newDesk is a municipality whose files come from graph.
 func newDesk(t *testing.T, d *db.DB, text, graph string) *desk {
 	t.Helper()
-	key, err := secret.Load(filepath.Join(t.TempDir(), "key"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	parsed, err := municipality.ParseFile("prova.yaml", []byte(text), func(string) (string, bool) { return "", false })
-	if err != nil {
-		t.Fatal(err)
-	}
-	k := &desk{t: t, d: d, dir: t.TempDir()}
-	k.update(func(ctx context.Context, tx *db.Tx) error {
-		m, _, err := municipality.Apply(ctx, tx, key, parsed)
-		if err == nil {
-			k.m = m.ID
-		}
-		return err
-	})
+	key := towntest.Key(t)
+	k := &desk{t: t, d: d, m: towntest.Apply(t, d, key, text).ID, dir: t.TempDir()}
+	var err error
 	if k.directory, err = municipality.NewDirectory(t.Context(), d, key); err != nil {
 		t.Fatal(err)
 	}

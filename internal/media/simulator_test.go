@@ -15,13 +15,14 @@ import (
 	"github.com/filodiretto/filodiretto/internal/dbtest"
 	"github.com/filodiretto/filodiretto/internal/media"
 	"github.com/filodiretto/filodiretto/internal/simulator"
+	"github.com/filodiretto/filodiretto/internal/towntest"
 	"github.com/filodiretto/filodiretto/internal/whatsapp"
 )
 
 // What a citizen sends by the simulator is a file of each class as WhatsApp has them.
 func TestFilesOfEveryClassComeAndGo(t *testing.T) {
 	account := whatsapp.Account{PhoneNumberID: "100000000000001", WABAID: "200000000000001", Token: "simulator"}
-	text := strings.NewReplacer(`"1001"`, `"100000000000001"`, `"2001"`, `"200000000000001"`, "access_token: token", "access_token: simulator").Replace(file)
+	text := strings.NewReplacer(`"1001"`, `"100000000000001"`, `"2001"`, `"200000000000001"`, `"token"`, `"simulator"`).Replace(towntest.File)
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		sim, err := simulator.New(simulator.Options{})
 		if err != nil {

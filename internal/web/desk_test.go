@@ -26,6 +26,7 @@ import (
 	"github.com/filodiretto/filodiretto/internal/municipality"
 	"github.com/filodiretto/filodiretto/internal/secret"
 	"github.com/filodiretto/filodiretto/internal/staff"
+	"github.com/filodiretto/filodiretto/internal/towntest"
 )
 
 const password = "una frase lunga da ricordare"
@@ -52,11 +53,7 @@ func each(t *testing.T, f func(d *desk)) {
 
 func newDesk(t *testing.T, database *db.DB) *desk {
 	t.Helper()
-	d := &desk{T: t, db: database, log: &lines{}, meta: simulate(t), typed: make(chan int64, 100)}
-	var err error
-	if d.key, err = secret.Load(filepath.Join(t.TempDir(), "key")); err != nil {
-		t.Fatal(err)
-	}
+	d := &desk{T: t, db: database, log: &lines{}, meta: simulate(t), typed: make(chan int64, 100), key: towntest.Key(t)}
 	d.rimini, d.pistoia = d.town("rimini"), d.town("pistoia")
 	directory, err := municipality.NewDirectory(t.Context(), database, d.key)
 	if err != nil {
