@@ -20,6 +20,7 @@ import (
 	"github.com/filodiretto/filodiretto/internal/journal"
 	"github.com/filodiretto/filodiretto/internal/media"
 	"github.com/filodiretto/filodiretto/internal/municipality"
+	"github.com/filodiretto/filodiretto/internal/whatsapp"
 )
 
 // Prefix is where New's handler is to be mounted.
@@ -31,6 +32,7 @@ type Options struct {
 	Directory *municipality.Directory
 	Media     *media.Store
 	Journal   *journal.Journal // replays what is in quarantine
+	Client    *whatsapp.Client // has Meta block citizens
 	Log       *slog.Logger
 	PublicURL string // of the installation, without a slash at the end; for the document
 	Version   string // of the program; for the document
@@ -50,6 +52,8 @@ func New(o Options) http.Handler {
 	s.messageRoutes(api)
 	s.contactRoutes(api)
 	s.mediaRoutes(api)
+	s.uploadRoutes(api)
+	s.blockRoutes(api)
 	s.listRoutes(api)
 	s.consentRoutes(api)
 	s.broadcastRoutes(api)

@@ -42,6 +42,7 @@ type desk struct {
 	// filesDir is where the contents lie.
 	filesDir string
 	log      *lines
+	meta     *meta
 	// directory is what the API knows the municipalities by.
 	directory *municipality.Directory
 	rimini    *town
@@ -78,7 +79,7 @@ func newDesk(t *testing.T, database *db.DB, c *clock) *desk {
 	t.Helper()
 	key := towntest.Key(t)
 	var err error
-	d := &desk{T: t, db: database, clock: c, log: &lines{}}
+	d := &desk{T: t, db: database, clock: c, log: &lines{}, meta: simulate(t)}
 	log := newLogger(d.log)
 	d.journal = journal.New(database, log)
 	d.filesDir = t.TempDir()
@@ -90,7 +91,7 @@ func newDesk(t *testing.T, database *db.DB, c *clock) *desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.server = httptest.NewServer(New(Options{DB: database, Directory: d.directory, Media: d.files, Journal: d.journal, Log: log,
+	d.server = httptest.NewServer(New(Options{DB: database, Directory: d.directory, Media: d.files, Journal: d.journal, Client: d.meta.client, Log: log,
 		PublicURL: "https://filodiretto.example", Version: "1.2.3"}))
 	t.Cleanup(d.server.Close)
 	return d
@@ -230,6 +231,9 @@ func (d *desk) ask(method, path, body string, headers ...header) answer {
 	}
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")
+	}
+	if strings.HasPrefix(body, "--"+formBoundary) {
+		r.Header.Set("Content-Type", "multipart/form-data; boundary="+formBoundary)
 	}
 	r.Header.Set("Authorization", "Bearer "+d.rimini.token)
 	for _, h := range headers {

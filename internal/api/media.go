@@ -85,7 +85,7 @@ func (s *server) getMedia(ctx context.Context, in *mediaID) (*content, error) {
 	}}, nil
 }
 
-// visibleFile is the file, if the token may see it: one of some offices sees those of the messages it
+// visibleFile is the file, if the token may see it: one of some offices sees its own, and those of the messages it
 // sees.
 func visibleFile(ctx context.Context, tx *db.Tx, id string) (media.File, error) {
 	actor := callOf(ctx).actor
@@ -100,7 +100,7 @@ func visibleFile(ctx context.Context, tx *db.Tx, id string) (media.File, error) 
 	if fault.KindOf(err) == fault.NotFound {
 		return f, errNoFile
 	}
-	if err != nil || len(actor.Offices) == 0 {
+	if err != nil || len(actor.Offices) == 0 || f.UploadedBy == actor.ID {
 		return f, err
 	}
 	m, err := conversation.GetMessage(ctx, tx, actor.Municipality, f.MessageID)

@@ -5,6 +5,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/filodiretto/filodiretto/internal/db"
@@ -23,12 +24,12 @@ func once[T any](ctx context.Context, s *server, status int, work func(ctx conte
 			out, err = work(ctx, tx)
 			return err
 		}
-		earlier, err := staff.Begin(ctx, tx, c.actor, c.key, c.identity)
+		before, err := staff.Begin(ctx, tx, c.actor, c.key, c.identity)
 		if err != nil {
 			return err
 		}
-		if earlier != nil {
-			return answered(earlier, &out)
+		if before != nil {
+			return answered(before, &out)
 		}
 		if out, err = work(ctx, tx); err != nil {
 			return err
@@ -39,6 +40,36 @@ func once[T any](ctx context.Context, s *server, status int, work func(ctx conte
 		}
 		return staff.Finish(ctx, tx, c.actor, c.key, staff.Answer{Status: status, Body: body})
 	})
+	return out, err
+}
+
+// errAsked ends a transaction that only asked.
+var errAsked = errors.New("nothing was done")
+
+// replied is the answer that the request got when it came before with its Idempotency-Key, or nil: for work that is
+// begun outside of a transaction.
+func replied[T any](ctx context.Context, s *server) (out *T, err error) {
+	c := callOf(ctx)
+	if c.key == "" {
+		return nil, nil
+	}
+	err = s.DB.Update(ctx, func(ctx context.Context, tx *db.Tx) error {
+		out = nil
+		before, err := staff.Begin(ctx, tx, c.actor, c.key, c.identity)
+		if err != nil {
+			return err
+		}
+		if before != nil {
+			out = new(T)
+			if err := answered(before, out); err != nil {
+				return err
+			}
+		}
+		return errAsked
+	})
+	if errors.Is(err, errAsked) {
+		err = nil
+	}
 	return out, err
 }
 

@@ -6,8 +6,10 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"math"
+	"strings"
 	"time"
 
+	"github.com/filodiretto/filodiretto/internal/contact"
 	"github.com/filodiretto/filodiretto/internal/conversation"
 	"github.com/filodiretto/filodiretto/internal/fault"
 )
@@ -38,6 +40,7 @@ type position struct {
 	ID    int64   `json:"d"`
 	At    int64   `json:"t,omitempty"` // µs
 	Place int     `json:"p,omitempty"`
+	Of    string  `json:"o,omitempty"` // Meta's id of a number
 }
 
 type listing string
@@ -50,6 +53,7 @@ const (
 	inConsents      listing = "n"
 	inBroadcasts    listing = "b"
 	inRecipients    listing = "r"
+	inBlocks        listing = "k"
 )
 
 var errCursor = fault.New(fault.Invalid, "api.cursor")
@@ -81,7 +85,7 @@ func readCursor(cursor string, in listing) (position, error) {
 
 // possible is false for what no database could compare with.
 func (p position) possible() bool {
-	return p.ID > 0 && p.At >= 0 && p.Place >= 0 && p.Place <= math.MaxInt32
+	return p.ID > 0 && p.At >= 0 && p.Place >= 0 && p.Place <= math.MaxInt32 && strings.Trim(p.Of, "0123456789") == ""
 }
 
 func (p position) time() time.Time { return time.UnixMicro(p.At).UTC() }
@@ -109,6 +113,17 @@ func (p position) ofMessages() conversation.Position {
 
 func afterMessage(m conversation.Message) string {
 	return position{In: inMessages, ID: m.ID, At: m.At.UnixMicro(), Place: m.Place}.cursor()
+}
+
+func (p position) ofBlocks() (after contact.Block) {
+	if p.ID != 0 {
+		after.ID, after.At, after.Number = p.ID, p.time(), p.Of
+	}
+	return after
+}
+
+func afterBlock(b contact.Block) string {
+	return position{In: inBlocks, ID: b.ID, At: b.At.UnixMicro(), Of: b.Number}.cursor()
 }
 
 // afterID is the cursor of a listing that goes by ids alone; 0 is the end.

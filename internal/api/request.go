@@ -102,7 +102,7 @@ func (s *server) actor(r *http.Request) (staff.Actor, error) {
 // method and the path it is what an Idempotency-Key stands for.
 func (s *server) readBody(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodPost {
+		if r.Method != http.MethodPost || r.URL.Path == Prefix+filePath { // a file goes to the disk as it comes
 			next.ServeHTTP(w, r)
 			return
 		}

@@ -20,6 +20,7 @@ import (
 func (d *desk) concrete(to *town) map[string]string {
 	d.Helper()
 	who := d.writes(to, "393471234567", "Buongiorno")
+	d.metaKnows(to, "393471234567")
 	d.joins(to, "393471234567", "PUBBLICAUTILITA")
 	d.arrive(to, "not understood")
 	item := d.get("/quarantine", bearer(to.token)).want(http.StatusOK).at("items", 0, "id").(string)
@@ -40,6 +41,9 @@ var bodies = map[string]string{
 	"post /conversations/{id}/messages": `{"text":"Buongiorno"}`,
 	"post /conversations/{id}/resolve":  `{"reason":"Doppione"}`,
 	"post /broadcasts":                  newNotice("PUBBLICAUTILITA"),
+	"post /contacts/{id}/block":         `{"reason":"spam"}`,
+	"post /contacts/{id}/unblock":       `{}`,
+	"post /media":                       fileForm("orari.txt", "Aperti dalle 8:30 alle 13."),
 }
 
 func TestNobodyIsLetInWithoutAToken(t *testing.T) {

@@ -125,15 +125,15 @@ func newDesk(ctx context.Context, g *ground) (*desk, error) {
 	if err != nil {
 		return nil, err
 	}
-	k.handler = k.routes(store)
+	k.handler = k.routes(store, client)
 	return k, nil
 }
 
 // routes is every address of the installation.
-func (k *desk) routes(store *media.Store) http.Handler {
+func (k *desk) routes(store *media.Store, client *whatsapp.Client) http.Handler {
 	mux := http.NewServeMux()
 	inbound.NewWebhook(k.directory, k.journal, k.metrics, k.log.With("part", "webhook")).Routes(mux)
-	mux.Handle("/api/v1/", api.New(api.Options{DB: k.d, Directory: k.directory, Media: store, Journal: k.journal, Log: k.log.With("part", "api"), PublicURL: k.Public(), Version: Version()}))
+	mux.Handle("/api/v1/", api.New(api.Options{DB: k.d, Directory: k.directory, Media: store, Journal: k.journal, Client: client, Log: k.log.With("part", "api"), PublicURL: k.Public(), Version: Version()}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	mux.HandleFunc("GET /readyz", k.readyz)
 	mux.Handle("/", k.pages)

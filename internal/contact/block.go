@@ -49,11 +49,15 @@ func BlockedOn(ctx context.Context, tx *db.Tx, municipality, id int64) (map[stri
 	return on, nil
 }
 
-// Blocks lists who is blocked, the latest first, up to limit.
-func Blocks(ctx context.Context, tx *db.Tx, municipality int64, limit int) (list []Block, err error) {
+// Blocks lists who is blocked, the latest first, up to limit, after one of them; the zero Block is before all.
+func Blocks(ctx context.Context, tx *db.Tx, municipality int64, after Block, limit int) (list []Block, err error) {
+	if after.At.IsZero() {
+		after.At = tx.Now().Add(time.Hour) // another instance's clock may be ahead
+	}
 	err = tx.Query(ctx, `SELECT c.contact_id, c.name, c.username, c.phone, c.user_id, b.number, b.at
 		FROM blocked b JOIN contact c ON c.municipality_id = b.municipality_id AND c.contact_id = b.contact_id
-		WHERE b.municipality_id = $1 ORDER BY b.at DESC, b.contact_id, b.number LIMIT $2`, [][]any{{municipality, limit}},
+		WHERE b.municipality_id = $1 AND b.at <= $2 AND (b.at < $2 OR (b.contact_id, b.number) > (CAST($3 AS bigint), CAST($4 AS text)))
+		ORDER BY b.at DESC, b.contact_id, b.number LIMIT $5`, [][]any{{municipality, after.At, after.ID, after.Number, limit}},
 		func(_ int, row db.Scanner) error {
 			var b Block
 			err := row.Scan(&b.ID, &b.Name, &b.Username, &b.Phone, &b.UserID, &b.Number, &b.At)

@@ -41,11 +41,11 @@ func TestBlocks(t *testing.T) {
 			t.Errorf("Maria is blocked on %v", on)
 		}
 		update(t, d, func(ctx context.Context, tx *db.Tx) error {
-			list, err := contact.Blocks(ctx, tx, comune, 10)
+			list, err := contact.Blocks(ctx, tx, comune, contact.Block{}, 10)
 			if len(list) != 1 || list[0].Name != "Maria" || list[0].Phone != "+393331234567" || list[0].Number != "11" {
 				t.Errorf("the list is %+v", list)
 			}
-			if list, _ := contact.Blocks(ctx, tx, comune+1, 10); len(list) > 0 {
+			if list, _ := contact.Blocks(ctx, tx, comune+1, contact.Block{}, 10); len(list) > 0 {
 				t.Errorf("another municipality sees %+v", list)
 			}
 			return err

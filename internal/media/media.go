@@ -64,6 +64,8 @@ type File struct {
 
 	Description Description
 
+	UploadedBy int64 // the token that handed it in, 0 is none
+
 	externalID string
 	url        string
 	declared   string // SHA-256 as WhatsApp wrote it
@@ -87,7 +89,7 @@ func Get(ctx context.Context, tx *db.Tx, municipality, id int64) (File, error) {
 
 const selectFile = `SELECT media_id, message_id, number, direction, external_id, url, mime, name, size, sha256, declared_sha256,
 	state, reason, width, height, duration_ms, thumbnail, created_at,
-	description, described_name, described_at FROM media WHERE municipality_id = $1 AND media_id = $2`
+	description, described_name, described_at, uploaded_by FROM media WHERE municipality_id = $1 AND media_id = $2`
 
 // ByIDs returns those of the files that the municipality has.
 func ByIDs(ctx context.Context, tx *db.Tx, municipality int64, ids []int64) (map[int64]File, error) {
@@ -113,7 +115,7 @@ func scan(row db.Scanner) (File, error) {
 	var described *time.Time
 	err := row.Scan(&f.ID, &f.MessageID, &f.Number, &f.Direction, &f.externalID, &f.url, &f.MIME, &f.Name, &f.Size, &f.SHA256, &f.declared,
 		&f.State, &f.Reason, &f.Width, &f.Height, &milliseconds, &f.Thumbnail, &f.At,
-		&f.Description.Text, &f.Description.By, &described)
+		&f.Description.Text, &f.Description.By, &described, &f.UploadedBy)
 	f.Duration, f.At = time.Duration(milliseconds)*time.Millisecond, f.At.UTC()
 	if described != nil {
 		f.Description.At = described.UTC()
@@ -123,9 +125,9 @@ func scan(row db.Scanner) (File, error) {
 
 // Save writes the row of a file that Store.Add has stored, under the id the caller gave it.
 func Save(ctx context.Context, tx *db.Tx, municipality int64, f File) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO media (municipality_id, media_id, direction, mime, name, size, sha256, state, width, height, duration_ms, thumbnail, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
-		municipality, f.ID, string(Out), f.MIME, f.Name, f.Size, f.SHA256, string(Ready), f.Width, f.Height, f.Duration.Milliseconds(), f.Thumbnail, tx.Now())
+	_, err := tx.ExecContext(ctx, `INSERT INTO media (municipality_id, media_id, direction, mime, name, size, sha256, state, width, height, duration_ms, thumbnail, created_at, uploaded_by)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
+		municipality, f.ID, string(Out), f.MIME, f.Name, f.Size, f.SHA256, string(Ready), f.Width, f.Height, f.Duration.Milliseconds(), f.Thumbnail, tx.Now(), f.UploadedBy)
 	if err != nil {
 		return fmt.Errorf("save file %d: %w", f.ID, err)
 	}

@@ -20,15 +20,7 @@ import (
 	"github.com/filodiretto/filodiretto/internal/whatsapp"
 )
 
-const (
-	citizenBlocked   staff.Action = "contact.blocked"
-	citizenUnblocked staff.Action = "contact.unblocked"
-
-	blocksShown = 500
-)
-
-// blockReasons are why somebody may be blocked; the trail keeps the word.
-var blockReasons = []string{"insults", "threats", "spam", "other"}
+const blocksShown = 500
 
 var (
 	errBlockReason = fault.New(fault.Invalid, "desk.block.reason_needed")
@@ -37,7 +29,7 @@ var (
 
 // blockOf is what the citizen's file says of blocks, for those who may change them.
 func blockOf(v *visit, p person, blocked map[string]string) page.Blocking {
-	b := page.Blocking{May: v.actor.May(staff.BlockCitizens), Reasons: blockReasons}
+	b := page.Blocking{May: v.actor.May(staff.BlockCitizens), Reasons: conversation.BlockReasons()}
 	for _, n := range v.municipality.Numbers {
 		if since, on := blocked[n.PhoneNumberID]; on {
 			b.On = append(b.On, page.BlockedOn{Number: n.PhoneNumberID, Display: n.Display, Since: since})
@@ -90,12 +82,12 @@ func (s *Server) block(w http.ResponseWriter, r *http.Request, v *visit) error {
 	}
 	reason, note := r.PostFormValue("reason"), strings.TrimSpace(db.Text(r.PostFormValue("note")))
 	switch {
-	case !slices.Contains(blockReasons, reason):
+	case !slices.Contains(conversation.BlockReasons(), reason):
 		err = errBlockReason
 	case !wroteTo(v, p, number.PhoneNumberID):
 		err = errBlockWindow
 	default:
-		d := deed{action: citizenBlocked, kind: "contact", id: db.FormatID(p.ID), detail: map[string]any{"number": number.PhoneNumberID, "reason": reason}}
+		d := deed{action: conversation.CitizenBlocked, kind: "contact", id: db.FormatID(p.ID), detail: map[string]any{"number": number.PhoneNumberID, "reason": reason}}
 		err = s.ask(r, v, d, func(ctx context.Context) error { return s.Client.Block(ctx, number.Account(), addressee(p)) },
 			func(ctx context.Context, tx *db.Tx) error {
 				return noteBlock(ctx, tx, v, p, number.PhoneNumberID, note)
@@ -105,23 +97,15 @@ func (s *Server) block(w http.ResponseWriter, r *http.Request, v *visit) error {
 }
 
 func noteBlock(ctx context.Context, tx *db.Tx, v *visit, p person, number, note string) error {
-	if err := contact.SetBlocked(ctx, tx, v.municipality.ID, number, p.ID, true); err != nil {
+	if err := conversation.NoteBlocked(ctx, tx, v.municipality.ID, number, p.ID, true); err != nil {
 		return err
 	}
-	tellConversations(tx, v, p)
 	i := slices.IndexFunc(p.past, func(c conversation.Conversation) bool { return c.Number == number })
 	if note == "" || i < 0 {
 		return nil
 	}
 	_, err := conversation.AddNote(ctx, tx, v.actor, p.past[i].ID, note, "block:"+db.FormatID(tx.NewID()))
 	return err
-}
-
-// tellConversations has the desks that show the citizen draw them anew.
-func tellConversations(tx *db.Tx, v *visit, p person) {
-	for _, c := range p.past {
-		tx.Notify(db.Notice{Topic: db.Conversation, Municipality: v.municipality.ID, ID: c.ID})
-	}
 }
 
 // unblock takes a citizen off a number's block list, from their file or from the list of who is blocked.
@@ -137,11 +121,10 @@ func (s *Server) unblock(w http.ResponseWriter, r *http.Request, v *visit) error
 	if err != nil {
 		return err
 	}
-	d := deed{action: citizenUnblocked, kind: "contact", id: db.FormatID(p.ID), detail: map[string]any{"number": number.PhoneNumberID}}
+	d := deed{action: conversation.CitizenUnblocked, kind: "contact", id: db.FormatID(p.ID), detail: map[string]any{"number": number.PhoneNumberID}}
 	err = s.ask(r, v, d, func(ctx context.Context) error { return s.Client.Unblock(ctx, number.Account(), addressee(p)) },
 		func(ctx context.Context, tx *db.Tx) error {
-			tellConversations(tx, v, p)
-			return contact.SetBlocked(ctx, tx, v.municipality.ID, number.PhoneNumberID, p.ID, false)
+			return conversation.NoteBlocked(ctx, tx, v.municipality.ID, number.PhoneNumberID, p.ID, false)
 		})
 	if err == nil && r.PostFormValue("from") == "list" {
 		http.Redirect(w, r, "/desk/"+v.municipality.Slug+"/settings/blocked", http.StatusSeeOther)
@@ -187,7 +170,7 @@ func (s *Server) blockedPage(w http.ResponseWriter, r *http.Request, v *visit) e
 func (s *Server) drawBlocked(w http.ResponseWriter, r *http.Request, v *visit, status int, problem string) error {
 	var list []contact.Block
 	err := s.DB.View(r.Context(), func(ctx context.Context, tx *db.Tx) (err error) {
-		list, err = contact.Blocks(ctx, tx, v.municipality.ID, blocksShown)
+		list, err = contact.Blocks(ctx, tx, v.municipality.ID, contact.Block{}, blocksShown)
 		return err
 	})
 	if err != nil {

@@ -29,7 +29,7 @@ const unknownOutcome = "unknown"
 func (s *Server) ask(r *http.Request, v *visit, d deed, do func(ctx context.Context) error, and ...func(ctx context.Context, tx *db.Tx) error) error {
 	ctx := context.WithoutCancel(r.Context())
 	failed := do(ctx)
-	if refusedByMeta(failed) {
+	if whatsapp.NotDone(failed) {
 		return metaFault(failed)
 	}
 	if failed != nil {
@@ -52,14 +52,6 @@ func (s *Server) ask(r *http.Request, v *visit, d deed, do func(ctx context.Cont
 		return err
 	}
 	return metaFault(failed)
-}
-
-// refusedByMeta tells that nothing was done: Meta said so, or it was never asked.
-func refusedByMeta(err error) bool {
-	_, graph := errors.AsType[*whatsapp.GraphError](err)
-	_, block := errors.AsType[whatsapp.BlockError](err)
-	_, limit := errors.AsType[*whatsapp.LimitError](err)
-	return graph || block || limit
 }
 
 // metaFault is what a person is told of a failed call: what happened and what to do.

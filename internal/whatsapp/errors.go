@@ -4,6 +4,7 @@ package whatsapp
 
 import (
 	"cmp"
+	"errors"
 	"time"
 
 	"github.com/tidwall/gjson"
@@ -50,6 +51,26 @@ func readError(v gjson.Result) Error {
 func details(v gjson.Result) string {
 	data := v.Get("error_data")
 	return cmp.Or(text(data.Get("details")), text(data), text(v.Get("details")))
+}
+
+// NotDone tells that what was asked for was not done: Meta said so in so many words, or was never asked. After any other
+// failure it may have been done.
+func NotDone(err error) bool {
+	_, graph := errors.AsType[*GraphError](err)
+	_, block := errors.AsType[BlockError](err)
+	_, limit := errors.AsType[*LimitError](err)
+	return graph || block || limit
+}
+
+// ErrorCode is Meta's code of a failed call, 0 where it gave none.
+func ErrorCode(err error) int {
+	if block, ok := errors.AsType[BlockError](err); ok {
+		return block.Code
+	}
+	if graph, ok := errors.AsType[*GraphError](err); ok {
+		return graph.Code
+	}
+	return 0
 }
 
 // Class is what an error asks of the sender.
