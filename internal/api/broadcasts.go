@@ -83,7 +83,7 @@ type Recipient struct {
 	MessageID   string            `json:"message_id" example:"3797402938376193"`
 	Status      string            `json:"status" enum:"queued,sending,uncertain,accepted,held,sent,failed,delivered,read,played,cancelled,skipped"`
 	Error       nullable[Failure] `json:"error"`
-	Skipped     *string           `json:"skipped" example:"left" doc:"Why nothing was sent: left, for who is no recipient any more; twice, if two contacts turned out to be one"`
+	Skipped     *string           `json:"skipped" example:"left" doc:"Why nothing was sent: left, for who is no recipient any more; twice, if two contacts turned out to be one; blocked, for who is on the block list of the number"`
 	At          time.Time         `json:"at" example:"2026-03-02T09:42:00Z" doc:"When the message was prepared"`
 	SentAt      *time.Time        `json:"sent_at" example:"2026-03-02T09:42:01Z"`
 	DeliveredAt *time.Time        `json:"delivered_at" example:"2026-03-02T09:42:02Z"`
@@ -140,7 +140,7 @@ type changeBroadcast struct {
 
 type listRecipients struct {
 	ID      string `path:"id" example:"3797402938376199"`
-	Outcome string `query:"outcome" enum:"not_reached,queued,sending,uncertain,accepted,held,sent,failed,delivered,read,cancelled,skipped" doc:"Only those who count among it; not_reached are those to tell otherwise, by phone or at the counter: who is not known to have it, nor a second copy, but for those skipped"`
+	Outcome string `query:"outcome" enum:"not_reached,queued,sending,uncertain,accepted,held,sent,failed,delivered,read,cancelled,skipped" doc:"Only those who count among it; not_reached are those to tell otherwise, by phone or at the counter: who is not known to have it, nor a second copy, but for those skipped for another reason than blocked"`
 	Paging
 }
 

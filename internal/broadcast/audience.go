@@ -86,10 +86,12 @@ func (b *Broadcast) page(s *statement, m *municipality.Municipality, after int64
 	s.WriteString(` ORDER BY s.contact_id LIMIT ` + s.put(limit))
 }
 
-// stays is the condition that the contact of a row of table still is a recipient of b.
+// stays is the condition that the contact of a copy, a row of table, still is a recipient of b, and not blocked on its
+// number.
 func (b *Broadcast) stays(table string, offset int) (string, []any) {
 	s := statement{offset: offset}
 	b.holds(&s, table+".municipality_id", table+".contact_id")
+	s.WriteString(` AND ` + conversation.NotBlocked(table))
 	return s.String(), s.args
 }
 
@@ -116,6 +118,9 @@ func Look(ctx context.Context, tx *db.Tx, m *municipality.Municipality, p Plan) 
 		return Estimate{}, err
 	}
 	if e.Refused, err = b.leftOut(ctx, tx, m, func(o *Broadcast) { o.Category = "" }, e.Recipients); err != nil {
+		return Estimate{}, err
+	}
+	if err := b.leaveBlocked(ctx, tx, m, &e); err != nil {
 		return Estimate{}, err
 	}
 	if e.Limit, err = reachable(ctx, tx, m, b.urgent()); err != nil {
@@ -159,6 +164,39 @@ func (b *Broadcast) count(ctx context.Context, tx *db.Tx, m *municipality.Munici
 	})
 	if err != nil {
 		return fmt.Errorf("count the recipients: %w", err)
+	}
+	return nil
+}
+
+// leaveBlocked takes the citizens out of the estimate who are blocked on the number they would get it from.
+func (b *Broadcast) leaveBlocked(ctx context.Context, tx *db.Tx, m *municipality.Municipality, e *Estimate) error {
+	numbers := make([]string, len(m.Numbers))
+	for i, n := range m.Numbers {
+		numbers[i] = n.PhoneNumberID
+	}
+	s := statement{}
+	free := `0`
+	if b.Free != "" {
+		free = `CASE WHEN EXISTS (SELECT 1 FROM message i WHERE i.municipality_id = k.municipality_id AND i.contact_id = k.contact_id AND i.number = k.number
+			AND i.at > ` + s.put(tx.Now().Add(-conversation.Window)) + ` AND i.direction = 'in' AND i.type <> 'system') THEN 1 ELSE 0 END`
+	}
+	fmt.Fprintf(&s, `SELECT k.number, %s FROM blocked k WHERE k.municipality_id = %s AND k.number = (
+		SELECT min(CASE WHEN s.number IN (%s) THEN s.number ELSE %s END) FROM subscription s
+		WHERE s.municipality_id = k.municipality_id AND s.contact_id = k.contact_id AND s.state = 1 AND s.topic IN (%s))`,
+		free, s.put(m.ID), s.puts(numbers), s.put(numbers[0]), s.puts(b.Lists))
+	b.narrow(&s, "k.municipality_id", "k.contact_id")
+	err := tx.Query(ctx, s.String(), [][]any{s.args}, func(_ int, row db.Scanner) error {
+		var number string
+		var free int
+		err := row.Scan(&number, &free)
+		e.Blocked++
+		e.Recipients--
+		e.ByNumber[number]--
+		e.Free -= free
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("count the recipients who are blocked: %w", err)
 	}
 	return nil
 }

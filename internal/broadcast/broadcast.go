@@ -143,6 +143,7 @@ type Estimate struct {
 	Free       int            // of them, who would get the plain text
 	NoDistrict int            // subscribers of the lists who are left out, having said no district
 	Refused    int            // who are left out, having stopped marketing messages at Meta
+	Blocked    int            // who are left out, being blocked on the number they would get it from
 	Duration   time.Duration  // at the numbers' rates
 	Limit      int            // people whom Meta's daily limit still lets be reached; -1: no limit, or not known
 	Days       int            // over how many days the limit spreads it: 1 is today
@@ -200,6 +201,6 @@ type Part string
 // The parts.
 const (
 	Everybody  Part = ""
-	NotReached Part = "not_reached" // failed, cancelled, uncertain, or not known to have arrived, and no second copy is: to be told otherwise, but for those skipped, who left or got it as another contact
+	NotReached Part = "not_reached" // failed, cancelled, uncertain, or not known to have arrived, and no second copy is: to be told otherwise, but for those skipped who left or got it as another contact
 	Uncertain  Part = "uncertain"
 )

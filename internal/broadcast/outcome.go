@@ -56,18 +56,26 @@ func (p Part) states() []conversation.Status {
 	case Everybody:
 		return everybody
 	case NotReached:
-		return []conversation.Status{conversation.Queued, conversation.Sending, conversation.Uncertain, conversation.Accepted, conversation.Held, conversation.Sent, conversation.Failed, conversation.Cancelled}
+		return []conversation.Status{conversation.Queued, conversation.Sending, conversation.Uncertain, conversation.Accepted, conversation.Held, conversation.Sent, conversation.Failed, conversation.Cancelled, conversation.Skipped}
 	}
 	return slices.DeleteFunc(slices.Clone(everybody), func(s conversation.Status) bool {
 		return s.String() != string(p) && (s != conversation.Played || string(p) != conversation.Read.String())
 	})
 }
 
+// why is for which reason those who were skipped are of the part; "" is any.
+func (p Part) why() string {
+	if p == NotReached {
+		return conversation.SkippedBlocked
+	}
+	return ""
+}
+
 // Recipients lists the recipients of a broadcast after a message, in the order of messages, and where the
 // next page begins: 0 when there is none. A page may be shorter than limit: whom a second copy reached is
 // left out of those not reached.
 func Recipients(ctx context.Context, tx *db.Tx, municipality, id int64, part Part, after int64, limit int) ([]Recipient, int64, error) {
-	copies, err := conversation.CopiesOf(ctx, tx, municipality, id, part.states(), after, limit+1)
+	copies, err := conversation.CopiesOf(ctx, tx, municipality, id, part.states(), part.why(), after, limit+1)
 	if err != nil {
 		return nil, 0, err
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/filodiretto/filodiretto/internal/contact"
 	"github.com/filodiretto/filodiretto/internal/conversation"
 	"github.com/filodiretto/filodiretto/internal/db"
 	"github.com/filodiretto/filodiretto/internal/municipality"
@@ -28,6 +29,9 @@ func prepare(ctx context.Context, tx *db.Tx, m *municipality.Municipality, b Bro
 	if err != nil {
 		return err
 	}
+	if err := b.skipBlocked(ctx, tx, m.ID, cursor, last); err != nil {
+		return err
+	}
 	if n < limit { // the last page, or some have theirs already: the cursor passes these too
 		end, err := b.pageEnd(ctx, tx, m, cursor, limit)
 		if err != nil {
@@ -44,6 +48,15 @@ func prepare(ctx context.Context, tx *db.Tx, m *municipality.Municipality, b Bro
 		return set(ctx, tx, m.ID, b.ID, `state = 'sending', prepared = true, started_at = $3`)
 	}
 	return set(ctx, tx, m.ID, b.ID, `cursor = $4, recipients = recipients + $5`, last, n)
+}
+
+// skipBlocked skips the copies that contacts after one, up to another, would get on a number that they are blocked on.
+func (b *Broadcast) skipBlocked(ctx context.Context, tx *db.Tx, municipality, after, last int64) error {
+	blocked, err := contact.BlockedBetween(ctx, tx, municipality, after, last)
+	if err != nil {
+		return err
+	}
+	return conversation.SkipBlocked(ctx, tx, municipality, blocked)
 }
 
 // cursor is the last contact that the preparation has passed.

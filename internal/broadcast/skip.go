@@ -149,7 +149,7 @@ func Settled(ctx context.Context, tx *db.Tx, m *municipality.Municipality, outco
 	return nil
 }
 
-// skipBack skips what came back to the queue for citizens who left while it was in flight. On PostgreSQL a word that
+// skipBack skips what came back to the queue for citizens who left, or were blocked, while it was in flight. On PostgreSQL a word that
 // is processed at this very moment comes before or after: it finds the copy in the queue, or is found here.
 func skipBack(ctx context.Context, tx *db.Tx, municipality int64, people []int64) error {
 	if len(people) == 0 {
@@ -165,6 +165,9 @@ func skipBack(ctx context.Context, tx *db.Tx, municipality int64, people []int64
 		if _, err := tx.Exec(ctx, `SELECT 1 FROM subscriber WHERE municipality_id = $1 AND contact_id = $2 FOR SHARE`, rows); err != nil {
 			return fmt.Errorf("lock the subscribers of copies that came back: %w", err)
 		}
+	}
+	if err := conversation.SkipBlocked(ctx, tx, municipality, people); err != nil {
+		return err
 	}
 	return skipLeft(ctx, tx, municipality, people)
 }

@@ -5,6 +5,7 @@ package contact
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/filodiretto/filodiretto/internal/db"
@@ -49,6 +50,21 @@ func BlockedOn(ctx context.Context, tx *db.Tx, municipality, id int64) (map[stri
 	return on, nil
 }
 
+// BlockedBetween are the contacts after one, up to another, who are blocked on any number.
+func BlockedBetween(ctx context.Context, tx *db.Tx, municipality, after, last int64) (ids []int64, err error) {
+	err = tx.Query(ctx, `SELECT DISTINCT contact_id FROM blocked WHERE municipality_id = $1 AND contact_id > $2 AND contact_id <= $3 ORDER BY contact_id`,
+		[][]any{{municipality, after, last}}, func(_ int, row db.Scanner) error {
+			var id int64
+			err := row.Scan(&id)
+			ids = append(ids, id)
+			return err
+		})
+	if err != nil {
+		return nil, fmt.Errorf("look for who is blocked: %w", err)
+	}
+	return ids, nil
+}
+
 // Blocks lists who is blocked, the latest first, up to limit, after one of them; the zero Block is before all.
 func Blocks(ctx context.Context, tx *db.Tx, municipality int64, after Block, limit int) (list []Block, err error) {
 	if after.At.IsZero() {
@@ -71,24 +87,12 @@ func Blocks(ctx context.Context, tx *db.Tx, municipality int64, after Block, lim
 	return list, nil
 }
 
-// RefreshBlocked reads a number's block list from Meta and brings ours to it: somebody may have been blocked elsewhere,
-// or an answer of Meta's never have come. Who is not known here is left out.
-func RefreshBlocked(ctx context.Context, d *db.DB, client *whatsapp.Client, municipality int64, account whatsapp.Account) error {
-	asked := d.Now()
-	people, err := client.Blocked(ctx, account)
-	if err != nil {
-		return err
-	}
-	return d.Update(ctx, func(ctx context.Context, tx *db.Tx) error {
-		return replaceBlocked(ctx, tx, municipality, account.PhoneNumberID, people, asked)
-	})
-}
-
-// replaceBlocked leaves alone what was blocked since the list was asked for.
-func replaceBlocked(ctx context.Context, tx *db.Tx, municipality int64, number string, people []whatsapp.Person, asked time.Time) error {
+// ReplaceBlocked brings a number's block list to the one that Meta gave, and returns who is on it anew. Who is not known
+// here is left out; what was blocked since the list was asked for is left alone.
+func ReplaceBlocked(ctx context.Context, tx *db.Tx, municipality int64, number string, people []whatsapp.Person, asked time.Time) (added []int64, err error) {
 	known, err := knownAmong(ctx, tx, municipality, people)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var ended [][]any
 	err = tx.Query(ctx, `SELECT contact_id FROM blocked WHERE municipality_id = $1 AND number = $2 AND at < $3`, [][]any{{municipality, number, asked}},
@@ -102,17 +106,19 @@ func replaceBlocked(ctx context.Context, tx *db.Tx, municipality int64, number s
 			return err
 		})
 	if err != nil {
-		return fmt.Errorf("look for who is blocked on %s: %w", number, err)
+		return nil, fmt.Errorf("look for who is blocked on %s: %w", number, err)
 	}
 	if _, err := tx.Exec(ctx, `DELETE FROM blocked WHERE municipality_id = $1 AND number = $2 AND contact_id = $3`, ended); err != nil {
-		return fmt.Errorf("unblock on %s: %w", number, err)
+		return nil, fmt.Errorf("unblock on %s: %w", number, err)
 	}
 	for id := range known {
 		if err := SetBlocked(ctx, tx, municipality, number, id, true); err != nil {
-			return err
+			return nil, err
 		}
+		added = append(added, id)
 	}
-	return nil
+	slices.Sort(added)
+	return added, nil
 }
 
 // knownAmong finds the contacts of people by either of their addresses.

@@ -126,7 +126,7 @@ const mergedInto = `(SELECT c.merged_into FROM contact c WHERE c.municipality_id
 // a statement that changes them would ask all that is parked.
 func (r CopyRelease) lookAtFirst() string {
 	return `SELECT max(message.message_id), count(*), coalesce(sum(CASE WHEN ` + mergedInto + ` <> 0 THEN 1 ELSE 0 END), 0), coalesce(sum(CASE WHEN ` + r.Stay + ` THEN 0 ELSE 1 END), 0)
-		FROM (SELECT municipality_id, message_id, contact_id FROM message
+		FROM (SELECT municipality_id, message_id, contact_id, number FROM message
 		WHERE municipality_id = $1 AND broadcast_id = $2 AND number = $3 AND stage = 10 AND lane < 0 ORDER BY message_id LIMIT $4) AS message WHERE CAST($5 AS timestamptz) IS NOT NULL`
 }
 
@@ -150,9 +150,9 @@ func ReleaseCopies(ctx context.Context, tx *db.Tx, municipality int64, r CopyRel
 	}
 	if merged+gone > 0 {
 		args := append([]any{municipality, r.Broadcast, r.Number, *end, since}, r.StayArgs...)
-		left, err := tx.Exec(ctx, `UPDATE message SET status = 101, error_detail = '`+SkippedLeft+`'`+upToLast+` AND NOT (`+r.Stay+`)`, [][]any{args})
+		left, err := tx.Exec(ctx, `UPDATE message SET status = 101, error_detail = CASE WHEN `+NotBlocked("message")+` THEN '`+SkippedLeft+`' ELSE '`+SkippedBlocked+`' END`+upToLast+` AND NOT (`+r.Stay+`)`, [][]any{args})
 		if err != nil {
-			return 0, 0, fmt.Errorf("skip who left broadcast %d: %w", r.Broadcast, err)
+			return 0, 0, fmt.Errorf("skip who left or is blocked of broadcast %d: %w", r.Broadcast, err)
 		}
 		skipped += int(left[0])
 	}
@@ -205,6 +205,8 @@ func followMerges(ctx context.Context, tx *db.Tx, municipality int64, r CopyRele
 const (
 	SkippedLeft  = "left"  // the citizen has left the lists
 	SkippedTwice = "twice" // the citizen has two contacts that turned out to be one
+
+	SkippedBlocked = "blocked" // the office has blocked the citizen on the copy's number: Meta refuses it, an emergency too
 )
 
 // LaneDepth counts what is released and waits on a number's lane, up to a limit.
@@ -328,9 +330,9 @@ func CopiesDeleted(ctx context.Context, tx *db.Tx, municipality, broadcast int64
 }
 
 // CopiesOf lists copies of a broadcast in some states, after an id, in the order of ids. It tells what became of them,
-// not what they say: that is the same of all.
-func CopiesOf(ctx context.Context, tx *db.Tx, municipality, broadcast int64, states []Status, after int64, limit int) ([]Message, error) {
-	ids, err := copyIDs(ctx, tx, municipality, broadcast, states, after, limit)
+// not what they say: that is the same of all. Of those skipped it lists who was for the reason why; "" is any.
+func CopiesOf(ctx context.Context, tx *db.Tx, municipality, broadcast int64, states []Status, why string, after int64, limit int) ([]Message, error) {
+	ids, err := copyIDs(ctx, tx, municipality, broadcast, states, why, after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list the copies of broadcast %d: %w", broadcast, err)
 	}
@@ -356,17 +358,17 @@ func CopiesOf(ctx context.Context, tx *db.Tx, municipality, broadcast int64, sta
 
 // copyIDs are the first ids after one, of all states together. Each stage is walked in the index that has the copies of
 // it in order, so that a page costs little more than what it shows.
-func copyIDs(ctx context.Context, tx *db.Tx, municipality, broadcast int64, states []Status, after int64, limit int) (ids []int64, err error) {
+func copyIDs(ctx context.Context, tx *db.Tx, municipality, broadcast int64, states []Status, why string, after int64, limit int) (ids []int64, err error) {
 	var rows [][]any
 	for stage, within := range byStage(states) {
 		in := [3]int16{int16(within[0]), int16(within[0]), int16(within[0])} // no stage has more states
 		for i, s := range within {
 			in[i] = int16(s)
 		}
-		rows = append(rows, []any{municipality, broadcast, int16(stage), in[0], in[1], in[2], after, limit})
+		rows = append(rows, []any{municipality, broadcast, int16(stage), in[0], in[1], in[2], after, limit, why})
 	}
 	err = tx.Query(ctx, `SELECT message_id FROM message WHERE municipality_id = $1 AND broadcast_id = $2 AND broadcast_id <> 0 AND stage = $3
-		AND status IN ($4, $5, $6) AND message_id > $7 ORDER BY message_id LIMIT $8`, rows, func(_ int, row db.Scanner) error {
+		AND status IN ($4, $5, $6) AND message_id > $7 AND (CAST($9 AS text) = '' OR stage <> 101 OR error_detail = $9) ORDER BY message_id LIMIT $8`, rows, func(_ int, row db.Scanner) error {
 		var id int64
 		err := row.Scan(&id)
 		ids = append(ids, id)

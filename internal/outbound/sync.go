@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/filodiretto/filodiretto/internal/contact"
+	"github.com/filodiretto/filodiretto/internal/conversation"
 	"github.com/filodiretto/filodiretto/internal/db"
 	"github.com/filodiretto/filodiretto/internal/municipality"
 	"github.com/filodiretto/filodiretto/internal/whatsapp"
@@ -23,7 +23,7 @@ func (s *Sender) Sync(ctx context.Context, id int64) error {
 	seen := make(map[string]bool)
 	for _, n := range m.Numbers {
 		account := n.Account()
-		errs = append(errs, s.syncNumber(ctx, id, account), contact.RefreshBlocked(ctx, s.d, s.client, id, account))
+		errs = append(errs, s.syncNumber(ctx, id, account), conversation.RefreshBlocked(ctx, s.d, s.client, id, account))
 		if !seen[n.WABAID] {
 			seen[n.WABAID] = true
 			errs = append(errs, s.syncTemplates(ctx, id, account))

@@ -191,7 +191,7 @@ func (s *Server) drawBlocked(w http.ResponseWriter, r *http.Request, v *visit, s
 func (s *Server) refreshBlocked(w http.ResponseWriter, r *http.Request, v *visit) error {
 	var failed []error
 	for _, n := range v.municipality.Numbers {
-		failed = append(failed, contact.RefreshBlocked(r.Context(), s.DB, s.Client, v.municipality.ID, n.Account()))
+		failed = append(failed, conversation.RefreshBlocked(r.Context(), s.DB, s.Client, v.municipality.ID, n.Account()))
 	}
 	if err := metaFault(errors.Join(failed...)); err != nil {
 		return s.drawBlocked(w, r, v, fault.KindOf(err).Status(), inWords(v, err))

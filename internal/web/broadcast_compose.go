@@ -527,7 +527,7 @@ func emergency(v *visit, lists []string) bool {
 }
 
 func estimateOf(v *visit, e broadcast.Estimate) *page.Estimate {
-	out := &page.Estimate{Recipients: e.Recipients, Free: e.Free, NoDistrict: e.NoDistrict, Refused: e.Refused, Duration: e.Duration, Limit: e.Limit, Days: e.Days}
+	out := &page.Estimate{Recipients: e.Recipients, Free: e.Free, NoDistrict: e.NoDistrict, Refused: e.Refused, Blocked: e.Blocked, Duration: e.Duration, Limit: e.Limit, Days: e.Days}
 	if len(e.ByNumber) > 1 {
 		for _, n := range v.municipality.Numbers {
 			if count := e.ByNumber[n.PhoneNumberID]; count > 0 {

@@ -63,13 +63,25 @@ func (s *Server) recipients(w http.ResponseWriter, r *http.Request, v *visit) er
 
 func recipientRow(l locale.Language, f broadcast.Recipient) page.RecipientRow {
 	row := page.RecipientRow{Name: nameOf(f.Contact), Address: addressOf(f.Contact), Status: page.Status(f.Message.Status.String()), At: lastStep(f.Message)}
-	if f.Message.Status == conversation.Failed {
+	switch f.Message.Status {
+	case conversation.Failed:
 		row.Reason = graphSentence(l, f.Message.ErrorCode)
+	case conversation.Skipped:
+		row.Reason = skippedWhy(l, f.Message.ErrorDetail)
 	}
 	if f.Resent != nil {
 		row.Resent = page.Status(f.Resent.Status.String())
 	}
 	return row
+}
+
+// skippedWhy is why a recipient got nothing, in words.
+func skippedWhy(l locale.Language, why string) string {
+	switch why {
+	case conversation.SkippedLeft, conversation.SkippedTwice, conversation.SkippedBlocked:
+		return l.T(locale.Key("desk.broadcast.skipped_why." + why))
+	}
+	return ""
 }
 
 // lastStep is when a message came to be what it is; zero while it waits.

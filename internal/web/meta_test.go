@@ -101,7 +101,7 @@ func TestWhatMetaRefusesIsToldInWords(t *testing.T) {
 	if err := metaFault(errors.New("reset")); fault.KindOf(err) != fault.Unavailable {
 		t.Errorf("no answer is told as %v", err)
 	}
-	if !refusedByMeta(whatsapp.BlockError{Code: 131047}) || refusedByMeta(&whatsapp.StatusError{HTTPStatus: 502}) {
+	if !whatsapp.NotDone(whatsapp.BlockError{Code: 131047}) || whatsapp.NotDone(&whatsapp.StatusError{HTTPStatus: 502}) {
 		t.Error("what was surely not done, and what is unknown, are mixed up")
 	}
 }

@@ -113,8 +113,8 @@ var rules = map[string]rule{
 	"POST /desk/{slug}/citizens/{id}/lists":       {may: converse, things: citizen, leaves: broadcast.ConsentRecorded, form: url.Values{"key": {"k"}, "topic": {"EMERGENZE"}, "reference": {"prot. 4567/2026 di Maria"}}},
 	"GET /desk/{slug}/citizens/{id}/consents.csv": {may: converse, things: citizen},
 
-	"POST /desk/{slug}/citizens/{id}/block":   {may: managers, things: blockable, leaves: citizenBlocked, form: url.Values{"reason": {"insults"}, "note": {"Segretissimo: insulta Maria"}}},
-	"POST /desk/{slug}/citizens/{id}/unblock": {may: managers, things: blocked, leaves: citizenUnblocked},
+	"POST /desk/{slug}/citizens/{id}/block":   {may: managers, things: blockable, leaves: conversation.CitizenBlocked, form: url.Values{"reason": {"insults"}, "note": {"Segretissimo: insulta Maria"}}},
+	"POST /desk/{slug}/citizens/{id}/unblock": {may: managers, things: blocked, leaves: conversation.CitizenUnblocked},
 	"GET /desk/{slug}/settings/blocked":       {may: managers},
 	"POST /desk/{slug}/settings/blocked":      {may: managers, quiet: "reads from Meta who is blocked"},
 

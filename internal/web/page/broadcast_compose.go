@@ -161,6 +161,7 @@ type Estimate struct {
 	Free       int
 	NoDistrict int
 	Refused    int
+	Blocked    int
 	Duration   time.Duration
 	Limit      int // people whom Meta still lets be reached today; -1 not known, or none
 	Days       int
