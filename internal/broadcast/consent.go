@@ -118,6 +118,15 @@ func VerifyConsents(ctx context.Context, tx *db.Tx, municipality int64) (Verifie
 	if err != nil {
 		return v, err
 	}
+	deleted := make(map[int64]bool)
+	err = staff.EachOf(ctx, tx, municipality, staff.ConsentDeleted, func(objectID string, _ map[string]any) error {
+		id, _ := db.ParseID(objectID)
+		deleted[id] = true
+		return nil
+	})
+	if err != nil {
+		return v, err
+	}
 	sound := map[string]bool{"": true} // privacy notices, by hash; an imported consent has none
 	if err := contact.EachPolicy(ctx, tx, municipality, func(hash string, p contact.Policy) { sound[hash] = p.Hash() == hash }); err != nil {
 		return v, err
@@ -146,6 +155,7 @@ func VerifyConsents(ctx context.Context, tx *db.Tx, municipality int64) (Verifie
 			v.Notices = append(v.Notices, hash)
 		}
 	}
+	maps.DeleteFunc(recorded, func(id int64, _ string) bool { return deleted[id] })
 	v.Missing = slices.Sorted(maps.Keys(recorded))
 	v.Audited, v.Broken, err = staff.VerifyAudit(ctx, tx, municipality)
 	return v, err

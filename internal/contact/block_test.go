@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/filodiretto/filodiretto/internal/contact"
+	"github.com/filodiretto/filodiretto/internal/conversation"
 	"github.com/filodiretto/filodiretto/internal/db"
 	"github.com/filodiretto/filodiretto/internal/dbtest"
 	"github.com/filodiretto/filodiretto/internal/whatsapp"
@@ -85,7 +86,7 @@ func TestRefreshingBlocks(t *testing.T) {
 		defer meta.Close()
 		client := whatsapp.NewClient(whatsapp.ClientOptions{GraphURL: meta.URL})
 		defer client.CloseIdle()
-		if err := contact.RefreshBlocked(t.Context(), d, client, comune, whatsapp.Account{PhoneNumberID: "11"}); err != nil {
+		if err := conversation.RefreshBlocked(t.Context(), d, client, comune, whatsapp.Account{PhoneNumberID: "11"}); err != nil {
 			t.Fatal(err)
 		}
 		for id, want := range map[int64]string{maria: "12", luca: "11", anna: "11"} {

@@ -33,7 +33,8 @@ const (
 	ConsentSuspended ConsentEvent = "suspended"    // their number changed: nothing is sent until they confirm
 )
 
-// Consent is a row of the register: proof, never changed or removed (GDPR, article 7(1)).
+// Consent is a row of the register: proof, never changed, and removed only when its time is over (GDPR, articles 5(1)(e)
+// and 7(1)).
 type Consent struct {
 	ID            int64
 	ContactID     int64  // as it was then: the contact may have been merged since

@@ -90,6 +90,22 @@ func FindBy(ctx context.Context, tx *db.Tx, municipality int64, m Message, words
 	return tx.Index(ctx, db.MessageSearch, municipality, []db.Doc{{ID: m.ID, Text: m.Text + "\n" + words}}, true)
 }
 
+// FindByOwnWords lets messages be found no longer by what the office wrote of these files, which are gone.
+func FindByOwnWords(ctx context.Context, tx *db.Tx, municipality int64, files []int64) error {
+	var docs []db.Doc
+	err := tx.Query(ctx, `SELECT m.message_id, m.text FROM media f JOIN message m ON m.municipality_id = f.municipality_id AND m.media_id = f.media_id AND m.media_id <> 0
+		WHERE f.municipality_id = $1 AND f.media_id = $2 AND f.description <> '' AND m.broadcast_id = 0`, keyed(municipality, files), func(_ int, row db.Scanner) error {
+		var d db.Doc
+		err := row.Scan(&d.ID, &d.Text)
+		docs = append(docs, d)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("look for the messages of %d files: %w", len(files), err)
+	}
+	return tx.Index(ctx, db.MessageSearch, municipality, docs, true)
+}
+
 func anyWaits(ctx context.Context, tx *db.Tx, municipality int64) (waits bool, err error) {
 	err = tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM revision WHERE municipality_id = $1 AND applied = false)`, municipality).Scan(&waits)
 	if err != nil {

@@ -125,6 +125,8 @@ type sorted struct {
 	wishes   []wish
 	news     []news
 	tallies  map[conversation.Tally]int64
+
+	keptSince time.Time // messages that came before are kept no longer
 }
 
 // received is a message with what its entry adds.
@@ -158,7 +160,11 @@ func (p *Processor) digest(ctx context.Context, tx *db.Tx, entries []journal.Ent
 				bad = append(bad, whole(e, "unknown_municipality", "The municipality is not set up on this installation."))
 				continue
 			}
-			s = &sorted{m: m, tallies: make(map[conversation.Tally]int64)}
+			keptSince, err := m.File.Retention.Messages.Before(tx.Now())
+			if err != nil {
+				return nil, fmt.Errorf("retention of municipality %d: %w", e.Municipality, err)
+			}
+			s = &sorted{m: m, tallies: make(map[conversation.Tally]int64), keptSince: keptSince}
 			byMunicipality[e.Municipality] = s
 		}
 		bad = append(bad, s.sort(e)...)
@@ -267,6 +273,10 @@ func (s *sorted) change(e journal.Entry, c whatsapp.Change, place *int) {
 	}
 	for _, m := range c.Messages {
 		*place++
+		if e.Replayed && e.ReceivedAt.Before(s.keptSince) { // its neighbours were deleted since: they must not come back with it
+			s.count(e, c.PhoneNumberID, "kept_no_longer")
+			continue
+		}
 		if m.GroupID != "" {
 			s.count(e, c.PhoneNumberID, "group_message")
 			s.keep(c, fieldGroup, whatsapp.News{}, cmp.Or(m.At, e.ReceivedAt), m.Raw)

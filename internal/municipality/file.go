@@ -197,6 +197,7 @@ type Subscription struct {
 type Retention struct {
 	Messages Period `json:"messages"`
 	Media    Period `json:"media"`
+	Consents Period `json:"consents"` // their proof, after the citizen has left the list
 }
 
 // Prices are what Meta charges for a delivered message by its category. They change by the quarter and by
@@ -271,6 +272,7 @@ func (f *File) setDefaults() {
 	fill(&f.Subscription.Confirm, "double")
 	fill(&f.Retention.Messages, "24m")
 	fill(&f.Retention.Media, "6m")
+	fill(&f.Retention.Consents, "5y")
 	if f.Subscription.Join == nil {
 		f.Subscription.Join = []string{"ISCRIZIONE ON", "ISCRIVIMI"}
 	}

@@ -17,17 +17,17 @@ import (
 const Deleted staff.Action = "retention.deleted"
 
 // counts is how much a slice deleted.
-type counts struct{ messages, files, conversations, contacts int }
+type counts struct{ messages, files, conversations, contacts, consents int }
 
 // add notes them in the transaction that deleted: none is told twice, and none is lost with a process.
 func (n counts) add(ctx context.Context, tx *db.Tx, municipality int64) error {
 	if n == (counts{}) {
 		return nil
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO retention_run (municipality_id, messages, files, conversations, contacts) VALUES ($1, $2, $3, $4, $5)
+	_, err := tx.ExecContext(ctx, `INSERT INTO retention_run (municipality_id, messages, files, conversations, contacts, consents) VALUES ($1, $2, $3, $4, $5, $6)
 		ON CONFLICT (municipality_id) DO UPDATE SET messages = retention_run.messages + excluded.messages, files = retention_run.files + excluded.files,
-		conversations = retention_run.conversations + excluded.conversations, contacts = retention_run.contacts + excluded.contacts`,
-		municipality, n.messages, n.files, n.conversations, n.contacts)
+		conversations = retention_run.conversations + excluded.conversations, contacts = retention_run.contacts + excluded.contacts, consents = retention_run.consents + excluded.consents`,
+		municipality, n.messages, n.files, n.conversations, n.contacts, n.consents)
 	if err != nil {
 		return fmt.Errorf("count what was deleted: %w", err)
 	}
@@ -70,12 +70,13 @@ func (r *run) finish(ctx context.Context) error {
 		if err != nil || last.untold == (counts{}) || last.toldAt != nil && tx.Now().Sub(*last.toldAt) < tellEvery {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `UPDATE retention_run SET told_at = $2, messages = 0, files = 0, conversations = 0, contacts = 0 WHERE municipality_id = $1`, r.municipality, tx.Now())
+		_, err = tx.ExecContext(ctx, `UPDATE retention_run SET told_at = $2, messages = 0, files = 0, conversations = 0, contacts = 0, consents = 0 WHERE municipality_id = $1`, r.municipality, tx.Now())
 		if err != nil {
 			return fmt.Errorf("note what is told: %w", err)
 		}
 		return staff.Record(ctx, tx, staff.System("retention").In(r.municipality), Deleted, "municipality", db.FormatID(r.municipality), map[string]any{
-			"messages": last.untold.messages, "files": last.untold.files, "conversations": last.untold.conversations, "contacts": last.untold.contacts})
+			"messages": last.untold.messages, "files": last.untold.files, "conversations": last.untold.conversations, "contacts": last.untold.contacts,
+			"consents": last.untold.consents})
 	})
 }
 
@@ -85,9 +86,9 @@ type account struct {
 }
 
 func load(ctx context.Context, tx *db.Tx, municipality int64) (a account, err error) {
-	err = tx.Query(ctx, `SELECT ran_at, told_at, messages, files, conversations, contacts FROM retention_run WHERE municipality_id = $1`, [][]any{{municipality}},
+	err = tx.Query(ctx, `SELECT ran_at, told_at, messages, files, conversations, contacts, consents FROM retention_run WHERE municipality_id = $1`, [][]any{{municipality}},
 		func(_ int, row db.Scanner) error {
-			return row.Scan(&a.ranAt, &a.toldAt, &a.untold.messages, &a.untold.files, &a.untold.conversations, &a.untold.contacts)
+			return row.Scan(&a.ranAt, &a.toldAt, &a.untold.messages, &a.untold.files, &a.untold.conversations, &a.untold.contacts, &a.untold.consents)
 		})
 	if err != nil {
 		return a, fmt.Errorf("read the last run of municipality %d: %w", municipality, err)

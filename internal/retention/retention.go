@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 
 // Package retention deletes what a municipality keeps no longer: messages and files older than its file says, and
-// what is left without them. Proof of consent and the audit trail stay.
+// what is left without them. Proof of consent stays as long as the citizen is on the list, and for years after; the audit
+// trail stays.
 //
 // It walks each table by its key and deletes a slice at a time, so short that nobody at the desk feels it, and rests
 // in between; while the desk is behind with what comes in, it waits. A slice is whole or not at all, so it may be
@@ -18,6 +19,7 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
 
+	"github.com/filodiretto/filodiretto/internal/broadcast"
 	"github.com/filodiretto/filodiretto/internal/contact"
 	"github.com/filodiretto/filodiretto/internal/conversation"
 	"github.com/filodiretto/filodiretto/internal/db"
@@ -89,7 +91,11 @@ func (k *Keeper) Run(ctx context.Context, m *municipality.Municipality) error {
 	if err != nil {
 		return fmt.Errorf("retention of media of municipality %d: %w", m.ID, err)
 	}
-	r := &run{Keeper: k, municipality: m.ID, messages: messages, files: files, slice: firstSlice}
+	consents, err := m.File.Retention.Consents.Before(now)
+	if err != nil {
+		return fmt.Errorf("retention of consents of municipality %d: %w", m.ID, err)
+	}
+	r := &run{Keeper: k, municipality: m.ID, messages: messages, files: files, consents: consents, slice: firstSlice}
 	err = r.all(ctx)
 	if context.Cause(ctx) == errEnough {
 		return nil
@@ -104,12 +110,13 @@ type run struct {
 	*Keeper
 	municipality    int64
 	messages, files time.Time // what is older goes
+	consents        time.Time // proof of what was withdrawn before goes
 	slice           int
 }
 
 // all goes from what hangs on something to what it hangs on.
 func (r *run) all(ctx context.Context) error {
-	for _, step := range []func(context.Context) error{r.dropMessages, r.dropEvents, r.dropContents, r.dropFiles, r.dropConversations, r.dropLeftovers, r.dropContacts, r.sweepFiles} {
+	for _, step := range []func(context.Context) error{r.dropMessages, r.dropEvents, r.dropContents, r.dropFiles, r.dropConversations, r.dropLeftovers, r.dropOncePerDay, r.sweepFiles} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -134,7 +141,8 @@ func (r *run) dropEvents(ctx context.Context) error {
 	})
 }
 
-// unused are files that no message newer than $3 has: one that was sent again is as young as its last message.
+// unused are files that no message newer than $3 has: one that was sent again is as young as its last message. What stands
+// above a broadcast that has not ended is taken out after.
 const unused = ` AND f.media_id > $2 AND f.media_id < $3 AND NOT EXISTS (SELECT 1 FROM message m
 	WHERE m.municipality_id = f.municipality_id AND m.media_id = f.media_id AND m.media_id <> 0 AND m.message_id >= $4) ORDER BY f.media_id LIMIT $5`
 
@@ -143,6 +151,13 @@ func (r *run) dropContents(ctx context.Context) error {
 		before := db.FirstID(r.files)
 		return idsOf(ctx, tx, `SELECT f.media_id FROM media f WHERE f.municipality_id = $1 AND f.state = 'ready'`+unused, r.municipality, after, before, before, limit)
 	}, func(ctx context.Context, tx *db.Tx, ids []int64) (counts, error) {
+		ids, err := broadcast.WithoutFilesToSend(ctx, tx, r.municipality, ids)
+		if err != nil {
+			return counts{}, err
+		}
+		if err := conversation.FindByOwnWords(ctx, tx, r.municipality, ids); err != nil {
+			return counts{}, err
+		}
 		n, err := media.DropContents(ctx, tx, r.municipality, ids)
 		return counts{files: n}, err
 	})
@@ -153,6 +168,10 @@ func (r *run) dropFiles(ctx context.Context) error {
 	return walk(ctx, r, 0, func(ctx context.Context, tx *db.Tx, after int64, limit int) ([]int64, error) {
 		return idsOf(ctx, tx, `SELECT f.media_id FROM media f WHERE f.municipality_id = $1`+unused, r.municipality, after, db.FirstID(r.messages), int64(math.MinInt64), limit)
 	}, func(ctx context.Context, tx *db.Tx, ids []int64) (counts, error) {
+		ids, err := broadcast.WithoutFilesToSend(ctx, tx, r.municipality, ids)
+		if err != nil {
+			return counts{}, err
+		}
 		n, err := media.Delete(ctx, tx, r.municipality, ids)
 		return counts{files: n}, err
 	})
@@ -194,8 +213,8 @@ func (r *run) dropLeftovers(ctx context.Context) error {
 const nothingLeft = `NOT EXISTS (SELECT 1 FROM message m WHERE m.municipality_id = c.municipality_id AND m.contact_id = c.contact_id)
 	AND NOT EXISTS (SELECT 1 FROM conversation t WHERE t.municipality_id = c.municipality_id AND t.contact_id = c.contact_id)
 	AND NOT EXISTS (SELECT 1 FROM consent p WHERE p.municipality_id = c.municipality_id AND p.contact_id = c.contact_id)
-	AND NOT EXISTS (SELECT 1 FROM subscription s WHERE s.municipality_id = c.municipality_id AND s.contact_id = c.contact_id)
-	AND NOT EXISTS (SELECT 1 FROM subscriber b WHERE b.municipality_id = c.municipality_id AND b.contact_id = c.contact_id)
+	AND NOT EXISTS (SELECT 1 FROM subscription s WHERE s.municipality_id = c.municipality_id AND s.contact_id = c.contact_id AND s.state <> 0)
+	AND NOT EXISTS (SELECT 1 FROM subscriber b WHERE b.municipality_id = c.municipality_id AND b.contact_id = c.contact_id AND b.marketing_stopped_at IS NOT NULL)
 	AND NOT EXISTS (SELECT 1 FROM blocked k WHERE k.municipality_id = c.municipality_id AND k.contact_id = c.contact_id)`
 
 // contactsEvery is how often all contacts are looked through: there are many, and few go.
@@ -204,13 +223,65 @@ const contactsEvery = 24 * time.Hour
 // lookedThrough is how many contacts one look takes.
 const lookedThrough = 500
 
-// dropContacts looks through all contacts that are older than the messages that are kept, many at a look: it only
-// reads, and deletes whom it finds.
-func (r *run) dropContacts(ctx context.Context) error {
+// dropOncePerDay looks through the consents, then the contacts: whose proof is gone may go too.
+func (r *run) dropOncePerDay(ctx context.Context) error {
 	due, err := r.contactsDue(ctx)
 	if err != nil || !due {
 		return err
 	}
+	if err := r.dropConsents(ctx); err != nil {
+		return err
+	}
+	if err := r.dropContacts(ctx); err != nil {
+		return err
+	}
+	return r.contactsDone(ctx)
+}
+
+// dropConsents looks through the proof that is older than it is kept after somebody has left, and deletes what proves
+// nothing any more.
+func (r *run) dropConsents(ctx context.Context) error {
+	var last int64
+	for more := true; more; {
+		var over []int64
+		err := r.d.View(ctx, func(ctx context.Context, tx *db.Tx) error {
+			looked, err := broadcast.OldConsents(ctx, tx, r.municipality, r.consents, last, lookedThrough)
+			over, more = nil, len(looked) > 0
+			for _, c := range looked {
+				if last = c.ID; c.Over {
+					over = append(over, c.ID)
+				}
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if err := r.dropFound(ctx, over, broadcast.DeleteConsents, func(n int) counts { return counts{consents: n} }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dropFound deletes what was found, in slices, and rests.
+func (r *run) dropFound(ctx context.Context, found []int64, drop func(context.Context, *db.Tx, int64, []int64) (int, error), counted func(int) counts) error {
+	err := walk(ctx, r, 0, func(_ context.Context, _ *db.Tx, _ int64, limit int) (part []int64, _ error) {
+		part, found = found[:min(limit, len(found))], found[min(limit, len(found)):]
+		return part, nil
+	}, func(ctx context.Context, tx *db.Tx, ids []int64) (counts, error) {
+		n, err := drop(ctx, tx, r.municipality, ids)
+		return counted(n), err
+	})
+	if err != nil {
+		return err
+	}
+	return r.rest(ctx, 0)
+}
+
+// dropContacts looks through all contacts that are older than the messages that are kept, many at a look: it only
+// reads, and deletes whom it finds.
+func (r *run) dropContacts(ctx context.Context) error {
 	var last int64
 	for more := true; more; {
 		var empty []int64
@@ -231,22 +302,18 @@ func (r *run) dropContacts(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("look through the contacts: %w", err)
 		}
-		found := empty
-		err = walk(ctx, r, 0, func(_ context.Context, _ *db.Tx, _ int64, limit int) (part []int64, _ error) {
-			part, found = found[:min(limit, len(found))], found[min(limit, len(found)):]
-			return part, nil
-		}, func(ctx context.Context, tx *db.Tx, ids []int64) (counts, error) {
-			n, err := contact.Forget(ctx, tx, r.municipality, ids, nothingLeft)
-			return counts{contacts: n}, err
-		})
+		err = r.dropFound(ctx, empty, func(ctx context.Context, tx *db.Tx, municipality int64, ids []int64) (int, error) {
+			n, err := contact.Forget(ctx, tx, municipality, ids, nothingLeft)
+			if err != nil {
+				return 0, err
+			}
+			return n, broadcast.ForgetStanding(ctx, tx, municipality, ids)
+		}, func(n int) counts { return counts{contacts: n} })
 		if err != nil {
 			return err
 		}
-		if err := r.rest(ctx, 0); err != nil {
-			return err
-		}
 	}
-	return r.contactsDone(ctx)
+	return nil
 }
 
 func (r *run) sweepFiles(ctx context.Context) error {

@@ -64,7 +64,7 @@ func (w *town) keeper() *retention.Keeper {
 }
 
 func comune(id int64) *municipality.Municipality {
-	return &municipality.Municipality{ID: id, File: &municipality.File{Retention: municipality.Retention{Messages: "24m", Media: "6m"}}}
+	return &municipality.Municipality{ID: id, File: &municipality.File{Retention: municipality.Retention{Messages: "24m", Media: "6m", Consents: "5y"}}}
 }
 
 // run does what the job does.
@@ -542,6 +542,154 @@ func TestItWaitsWhileTheDeskIsBehind(t *testing.T) {
 		}
 		if n := w.count(`SELECT count(*) FROM message`); n < 200 || n == 300 {
 			t.Errorf("%d of 300 messages are left after the first slice", n)
+		}
+	})
+}
+
+func (w *town) consent(m, citizen int64, topic, event string, at time.Time) (id int64) {
+	w.t.Helper()
+	id = w.id(at)
+	w.exec(`INSERT INTO consent (municipality_id, consent_id, contact_id, topic, event, at, recorded_at, channel, policy_version, policy_hash, language, actor_kind, actor_id, actor_name, hash)
+		VALUES ($1, $2, $3, $4, $5, $6, $6, 'whatsapp', '1', '', 'it', 'citizen', $3, '', '')`, m, id, citizen, topic, event, at)
+	return id
+}
+
+func (w *town) onList(m, citizen int64, topic string, state int, at time.Time) {
+	w.t.Helper()
+	w.exec(`INSERT INTO subscription (municipality_id, contact_id, topic, state, since, at) VALUES ($1, $2, $3, $4, $5, $5)`, m, citizen, topic, state, at)
+	w.exec(`INSERT INTO subscriber (municipality_id, contact_id, at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, m, citizen, at)
+}
+
+// Proof of consent goes five years after the citizen left, list by list; while they are on the list all of it stays,
+// however old, and so does what is of no list while they are on any.
+func TestConsentsGoYearsAfterTheyWereWithdrawn(t *testing.T) {
+	each(t, func(w *town) {
+		long, justOver, justUnder := now.AddDate(-9, 0, 0), now.AddDate(-5, 0, -1), now.AddDate(-5, 0, 1)
+		type row struct {
+			id   int64
+			what string
+			left int
+		}
+		for _, m := range []int64{ours, theirs} {
+			var rows []row
+			write := func(citizen int64, topic, event string, at time.Time, left int) {
+				if m == theirs {
+					left = 1
+				}
+				rows = append(rows, row{w.consent(m, citizen, topic, event, at), topic + " " + event, left})
+			}
+			gone := w.citizen(m, "Ada Uscita", long)
+			write(gone, "AVVISI", "given", long, 0)
+			write(gone, "", "acknowledged", long, 0)
+			write(gone, "AVVISI", "withdrawn", justOver, 0)
+			w.onList(m, gone, "AVVISI", 0, justOver)
+
+			recent := w.citizen(m, "Bea Recente", long)
+			write(recent, "AVVISI", "given", long, 1)
+			write(recent, "", "acknowledged", long, 1)
+			write(recent, "AVVISI", "withdrawn", justUnder, 1)
+			w.onList(m, recent, "AVVISI", 0, justUnder)
+
+			one := w.citizen(m, "Carla Una", long)
+			write(one, "AVVISI", "given", long, 0)
+			write(one, "AVVISI", "withdrawn", justOver, 0)
+			write(one, "EMERGENZE", "given", long, 1)
+			write(one, "", "acknowledged", long, 1)
+			w.onList(m, one, "AVVISI", 0, justOver)
+			w.onList(m, one, "EMERGENZE", 1, long)
+
+			suspended := w.citizen(m, "Dina Sospesa", long)
+			write(suspended, "AVVISI", "given", long, 1)
+			w.onList(m, suspended, "AVVISI", 2, justOver)
+
+			stopped := w.citizen(m, "Elia Contrario", long)
+			write(stopped, "", "refused", long, 1)
+			w.exec(`INSERT INTO subscriber (municipality_id, contact_id, at, marketing_stopped_at) VALUES ($1, $2, $3, $3)`, m, stopped, long)
+
+			older := w.citizen(m, "Fabio Unito", long) // wrote under another contact, which turned out to be this
+			younger := w.citizen(m, "Fabio", long)
+			w.exec(`UPDATE contact SET merged_into = $3 WHERE municipality_id = $1 AND contact_id = $2`, m, younger, older)
+			write(younger, "AVVISI", "given", long, 1)
+			write(younger, "EVENTI", "given", long, 1)
+			write(older, "EVENTI", "withdrawn", justUnder, 1)
+			w.onList(m, older, "AVVISI", 1, long)
+
+			defer func() {
+				for _, r := range rows {
+					w.expect(r.left, `SELECT count(*) FROM consent WHERE municipality_id = $1 AND consent_id = $2 AND CAST($3 AS text) <> ''`, m, r.id, r.what)
+					w.expect(1-r.left, `SELECT count(*) FROM audit WHERE municipality_id = $1 AND action = 'consent.deleted' AND object_id = $2`, m, db.FormatID(r.id))
+				}
+				left := 0
+				if m == theirs {
+					left = 1
+				}
+				for _, table := range []string{"contact", "subscription", "subscriber"} {
+					w.expect(left, `SELECT count(*) FROM `+table+` WHERE municipality_id = $1 AND contact_id = $2`, m, gone)
+					w.expect(1, `SELECT count(*) FROM `+table+` WHERE municipality_id = $1 AND contact_id = $2`, m, recent)
+				}
+				for _, kept := range []int64{one, suspended, stopped, older} {
+					w.expect(1, `SELECT count(*) FROM contact WHERE municipality_id = $1 AND contact_id = $2`, m, kept)
+				}
+			}()
+		}
+		w.run()
+		w.expect(1, `SELECT count(*) FROM audit WHERE municipality_id = 1 AND action = 'retention.deleted' AND CAST(detail AS text) LIKE '%consents%5%'`)
+		w.now = w.now.Add(25 * time.Hour)
+		w.run()
+		w.expect(5, `SELECT count(*) FROM audit WHERE municipality_id = 1 AND action = 'consent.deleted'`)
+	})
+}
+
+// What stands above a broadcast that has not ended stays, however far ahead it is scheduled; then it goes like the rest.
+func TestTheFileAboveABroadcastToComeStays(t *testing.T) {
+	each(t, func(w *town) {
+		ancient := now.AddDate(0, -25, 0)
+		above, _ := w.file(ours, "a", ancient)
+		plain, _ := w.file(ours, "b", ancient)
+		id := w.id(ancient)
+		w.exec(`INSERT INTO broadcast (municipality_id, broadcast_id, state, emergency, exercise, lists, districts, exclude, template, reads, category, free, author_kind, author_id, author_name, created_at, written_at, updated_at)
+			VALUES ($1, $2, 'scheduled', $3, $3, '[]', '[]', '[]', $4, '', 'UTILITY', '', 'operator', 1, 'Anna', $5, $5, $5)`, ours, id, false, fmt.Sprintf(`{"name":"avviso","language":"it","media":%d}`, above), ancient)
+		w.run()
+		w.expect(1, `SELECT count(*) FROM media WHERE municipality_id = 1 AND media_id = $1 AND state = 'ready'`, above)
+		w.expect(0, `SELECT count(*) FROM media WHERE municipality_id = 1 AND media_id = $1`, plain)
+		w.exec(`UPDATE broadcast SET state = 'completed', completed_at = $1`, now)
+		w.run()
+		w.expect(0, `SELECT count(*) FROM media WHERE municipality_id = 1 AND media_id = $1`, above)
+	})
+}
+
+// What the office wrote of a file finds its message only while the file is there; the message's own words go on to.
+func TestADescriptionIsNotSearchedWithoutItsFile(t *testing.T) {
+	each(t, func(w *town) {
+		old := now.AddDate(0, -7, 0)
+		for _, m := range []int64{ours, theirs} {
+			who := w.citizen(m, "Ada", old)
+			file, _ := w.file(m, "a", old)
+			w.exec(`UPDATE media SET description = 'Un lampione spento' WHERE municipality_id = $1 AND media_id = $2`, m, file)
+			id := w.says(m, who, w.talk(m, who, "open", old), old, message{text: "Guardate qui", file: file})
+			w.exec(`UPDATE media SET message_id = $3 WHERE municipality_id = $1 AND media_id = $2`, m, file, id)
+			err := w.d.Update(t.Context(), func(ctx context.Context, tx *db.Tx) error {
+				said, err := conversation.GetMessage(ctx, tx, m, id)
+				if err != nil {
+					return err
+				}
+				return conversation.FindBy(ctx, tx, m, said, "Un lampione spento")
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if w.finds(m, db.MessageSearch, "lampione") != 1 {
+				t.Fatal("the description is not found to begin with")
+			}
+		}
+		w.run()
+		for m, want := range map[int64]int{ours: 0, theirs: 1} {
+			if n := w.finds(m, db.MessageSearch, "lampione"); n != want {
+				t.Errorf("municipality %d: %d messages are found by their file's description, want %d", m, n, want)
+			}
+			if n := w.finds(m, db.MessageSearch, "guardate"); n != 1 {
+				t.Errorf("municipality %d: %d messages are found by their own words", m, n)
+			}
 		}
 	})
 }

@@ -32,6 +32,10 @@ const (
 	PasswordReset  Action = "staff.password_reset"
 	TokenCreated   Action = "token.created"
 	TokenRevoked   Action = "token.revoked"
+
+	// ConsentDeleted stands in the trail for every row of the consent register whose time was over: without it the row
+	// would be missing.
+	ConsentDeleted Action = "consent.deleted"
 )
 
 // Entry is one row of the audit trail.

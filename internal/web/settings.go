@@ -219,7 +219,7 @@ func (s *Server) audit(w http.ResponseWriter, r *http.Request, v *visit) error {
 }
 
 func keptOf(r municipality.Retention, ran time.Time) page.Kept {
-	return page.Kept{Messages: spanOf(r.Messages), Media: spanOf(r.Media), Ran: ran}
+	return page.Kept{Messages: spanOf(r.Messages), Media: spanOf(r.Media), Consents: spanOf(r.Consents), Ran: ran}
 }
 
 func spanOf(p municipality.Period) page.Span {

@@ -51,6 +51,7 @@ func qualityClass(quality string) string {
 type Kept struct {
 	Messages Span
 	Media    Span
+	Consents Span
 	Ran      time.Time // zero before the first time
 }
 
