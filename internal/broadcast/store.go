@@ -74,6 +74,24 @@ func Get(ctx context.Context, tx *db.Tx, municipality, id int64) (Broadcast, err
 	return one(read(ctx, tx, byID, municipality, id))
 }
 
+// ByID loads many broadcasts at once, by id.
+func ByID(ctx context.Context, tx *db.Tx, municipality int64, ids []int64) (map[int64]Broadcast, error) {
+	rows := make([][]any, len(ids))
+	for i, id := range ids {
+		rows[i] = []any{municipality, id}
+	}
+	out := make(map[int64]Broadcast, len(ids))
+	err := tx.Query(ctx, `SELECT `+columns+` FROM broadcast `+byID, rows, func(_ int, row db.Scanner) error {
+		b, err := scan(row)
+		out[b.ID] = b
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("load broadcasts: %w", err)
+	}
+	return out, nil
+}
+
 // lock is Get for a broadcast that is about to change: on PostgreSQL others wait for this transaction.
 func lock(ctx context.Context, tx *db.Tx, municipality, id int64) (Broadcast, error) {
 	if tx.Engine == db.PostgreSQL {

@@ -135,9 +135,9 @@ func keepPolicy(ctx context.Context, tx *db.Tx, municipality int64, p Policy) er
 const consentColumns = `consent_id, contact_id, topic, event, at, recorded_at, channel, number, message_id, external_id, words, wording,
 	policy_version, policy_hash, language, actor_kind, actor_id, actor_name, reference, hash`
 
-func consents(ctx context.Context, tx *db.Tx, query string, args ...any) ([]Consent, error) {
+func consents(ctx context.Context, tx *db.Tx, query string, rows ...[]any) ([]Consent, error) {
 	var out []Consent
-	err := tx.Query(ctx, `SELECT `+consentColumns+` FROM consent WHERE municipality_id = $1 `+query, [][]any{args}, func(_ int, row db.Scanner) error {
+	err := tx.Query(ctx, `SELECT `+consentColumns+` FROM consent WHERE municipality_id = $1 `+query, rows, func(_ int, row db.Scanner) error {
 		var c Consent
 		err := row.Scan(&c.ID, &c.ContactID, &c.Topic, &c.Event, &c.At, &c.RecordedAt, &c.Channel, &c.Number, &c.MessageID, &c.ExternalID, &c.Words, &c.Wording,
 			&c.PolicyVersion, &c.PolicyHash, &c.Language, &c.Actor.Kind, &c.Actor.ID, &c.Actor.Name, &c.Reference, &c.Hash)
@@ -151,18 +151,32 @@ func consents(ctx context.Context, tx *db.Tx, query string, args ...any) ([]Cons
 	return out, nil
 }
 
+// ConsentsByID loads many rows of the register at once, by id.
+func ConsentsByID(ctx context.Context, tx *db.Tx, municipality int64, ids []int64) (map[int64]Consent, error) {
+	rows := make([][]any, len(ids))
+	for i, id := range ids {
+		rows[i] = []any{municipality, id}
+	}
+	list, err := consents(ctx, tx, `AND consent_id = $2`, rows...)
+	out := make(map[int64]Consent, len(list))
+	for _, c := range list {
+		out[c.ID] = c
+	}
+	return out, err
+}
+
 // Consents are the rows of a citizen, newest first, with those of contacts that turned out to be the same. They are
 // sorted here: asked for the order, SQLite would read the whole register in it.
 func Consents(ctx context.Context, tx *db.Tx, municipality, contactID int64) ([]Consent, error) {
 	list, err := consents(ctx, tx, `AND contact_id IN (SELECT CAST($2 AS bigint) UNION ALL
-		SELECT contact_id FROM contact WHERE municipality_id = $1 AND merged_into = $2 AND merged_into <> 0)`, municipality, contactID)
+		SELECT contact_id FROM contact WHERE municipality_id = $1 AND merged_into = $2 AND merged_into <> 0)`, []any{municipality, contactID})
 	slices.SortFunc(list, func(a, b Consent) int { return cmp.Compare(b.ID, a.ID) })
 	return list, err
 }
 
 // AllConsents is a page of the whole register, oldest first; after is the id of the last row before, 0 begins.
 func AllConsents(ctx context.Context, tx *db.Tx, municipality, after int64, limit int) ([]Consent, error) {
-	return consents(ctx, tx, `AND consent_id > $2 ORDER BY consent_id LIMIT $3`, municipality, after, limit)
+	return consents(ctx, tx, `AND consent_id > $2 ORDER BY consent_id LIMIT $3`, []any{municipality, after, limit})
 }
 
 // EachConsent calls f for every row of the register, oldest first.

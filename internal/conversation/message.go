@@ -240,6 +240,19 @@ func GetMessage(ctx context.Context, tx *db.Tx, municipality, id int64) (Message
 	return found[0], nil
 }
 
+// MessagesByID loads many messages at once, by id.
+func MessagesByID(ctx context.Context, tx *db.Tx, municipality int64, ids []int64) (map[int64]Message, error) {
+	found, err := messagesOf(ctx, tx, `SELECT `+messageColumns+` FROM message m WHERE m.municipality_id = $1 AND m.message_id = $2`, keyed(municipality, ids))
+	if err != nil {
+		return nil, fmt.Errorf("load messages: %w", err)
+	}
+	out := make(map[int64]Message, len(found))
+	for _, m := range found {
+		out[m.ID] = m
+	}
+	return out, nil
+}
+
 // ByExternalID loads the messages that others quote or react to, by WhatsApp's ids.
 func ByExternalID(ctx context.Context, tx *db.Tx, municipality int64, ids []string) (map[string]Message, error) {
 	rows := make([][]any, 0, len(ids))

@@ -141,6 +141,8 @@ func TestTrafficPage(t *testing.T) {
 	p.Axe()
 	p.Click("#replay")
 	p.WaitText("#replayed", "Ripetuto")
+	p.Until("have the focus on the button again", `document.activeElement.id === "replay" && !document.activeElement.disabled`)
+	p.Axe()
 	p.Until("the repetition is listed as it comes", `document.querySelectorAll('#traffic [data-seq]').length === 2`)
 	p.Fill("#filter-text", "")
 	p.Click("#hold")

@@ -4,7 +4,6 @@ package web
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -14,8 +13,6 @@ import (
 	"github.com/filodiretto/filodiretto/internal/db"
 	"github.com/filodiretto/filodiretto/internal/journal"
 	"github.com/filodiretto/filodiretto/internal/locale"
-	"github.com/filodiretto/filodiretto/internal/municipality"
-	"github.com/filodiretto/filodiretto/internal/retention"
 	"github.com/filodiretto/filodiretto/internal/staff"
 	"github.com/filodiretto/filodiretto/internal/web/page"
 )
@@ -186,63 +183,6 @@ func (s *Server) replay(w http.ResponseWriter, r *http.Request, v *visit) error 
 	}
 	http.Redirect(w, r, "/desk/"+v.municipality.Slug+"/settings/quarantine", http.StatusSeeOther)
 	return nil
-}
-
-func (s *Server) audit(w http.ResponseWriter, r *http.Request, v *visit) error {
-	before, _ := db.ParseID(r.URL.Query().Get("cursor"))
-	var entries []staff.Entry
-	var ran *time.Time
-	trail := page.Trail{Verified: r.URL.Query().Has("verify")} // only when asked: a long one takes its time
-	err := s.DB.View(r.Context(), func(ctx context.Context, tx *db.Tx) (err error) {
-		if ran, err = retention.LastRun(ctx, tx, v.municipality.ID); err != nil {
-			return err
-		}
-		if entries, err = staff.AuditPage(ctx, tx, v.municipality.ID, before, itemsAtOnce+1); err != nil || !trail.Verified {
-			return err
-		}
-		rows, broken, err := staff.VerifyAudit(ctx, tx, v.municipality.ID)
-		trail.Rows = rows
-		if broken != nil {
-			trail.Broken = *broken
-		}
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	entries, more := firstPage(entries, func(e staff.Entry) int64 { return e.ID })
-	acts := make([]page.Act, len(entries))
-	for i, e := range entries {
-		acts[i] = actOf(v, e)
-	}
-	return s.draw(w, r, http.StatusOK, page.AuditPage(s.settingsFrame(v, page.TabAudit), acts, more, trail, keptOf(v.municipality.File.Retention, orZero(ran))))
-}
-
-func keptOf(r municipality.Retention, ran time.Time) page.Kept {
-	return page.Kept{Messages: spanOf(r.Messages), Media: spanOf(r.Media), Consents: spanOf(r.Consents), Ran: ran}
-}
-
-func spanOf(p municipality.Period) page.Span {
-	n, unit := p.Parts()
-	return page.Span{Count: n, Unit: unit}
-}
-
-func actOf(v *visit, e staff.Entry) page.Act {
-	act := page.Act{At: e.At, Who: whoOf(v, e.Actor), What: string(e.Action), On: e.ObjectID, Seal: e.Seq}
-	if key := locale.Key("desk.act_word." + strings.ReplaceAll(string(e.Action), "-", "_")); locale.Has(key) {
-		act.What = v.language.T(key)
-	}
-	if e.ObjectKind == "conversation" && v.actor.May(staff.Converse) {
-		act.Address = fmt.Sprintf("/desk/%s/conversations/%s", v.municipality.Slug, e.ObjectID)
-	}
-	return act
-}
-
-func whoOf(v *visit, a staff.Actor) string {
-	if a.Name != "" {
-		return a.Name
-	}
-	return v.language.T(locale.Key("desk.audit.kind_" + string(a.Kind)))
 }
 
 // orZero is the time, or none.
