@@ -58,6 +58,8 @@ func TestReplayingBringsBackNothingTooOld(t *testing.T) {
 // count is how many messages there are.
 func (o *office) count() (n int) {
 	o.t.Helper()
-	o.view(func(ctx context.Context, tx *db.Tx) error { return tx.QueryRowContext(ctx, `SELECT count(*) FROM message`).Scan(&n) })
+	o.view(func(ctx context.Context, tx *db.Tx) error {
+		return tx.QueryRowContext(ctx, `SELECT count(*) FROM message`).Scan(&n)
+	})
 	return n
 }

@@ -242,26 +242,25 @@ func (r *run) dropOncePerDay(ctx context.Context) error {
 // nothing any more.
 func (r *run) dropConsents(ctx context.Context) error {
 	var last int64
-	for more := true; more; {
-		var over []int64
-		err := r.d.View(ctx, func(ctx context.Context, tx *db.Tx) error {
-			looked, err := broadcast.OldConsents(ctx, tx, r.municipality, r.consents, last, lookedThrough)
-			over, more = nil, len(looked) > 0
-			for _, c := range looked {
-				if last = c.ID; c.Over {
-					over = append(over, c.ID)
-				}
-			}
+	for {
+		var looked []contact.ConsentPlace
+		err := r.d.View(ctx, func(ctx context.Context, tx *db.Tx) (err error) {
+			looked, err = broadcast.OldConsents(ctx, tx, r.municipality, r.consents, last, lookedThrough)
 			return err
 		})
-		if err != nil {
+		if err != nil || len(looked) == 0 {
 			return err
+		}
+		var over []int64
+		for _, c := range looked {
+			if last = c.ID; c.Over {
+				over = append(over, c.ID)
+			}
 		}
 		if err := r.dropFound(ctx, over, broadcast.DeleteConsents, func(n int) counts { return counts{consents: n} }); err != nil {
 			return err
 		}
 	}
-	return nil
 }
 
 // dropFound deletes what was found, in slices, and rests.

@@ -564,7 +564,7 @@ func (w *town) onList(m, citizen int64, topic string, state int, at time.Time) {
 // however old, and so does what is of no list while they are on any.
 func TestConsentsGoYearsAfterTheyWereWithdrawn(t *testing.T) {
 	each(t, func(w *town) {
-		long, justOver, justUnder := now.AddDate(-9, 0, 0), now.AddDate(-5, 0, -1), now.AddDate(-5, 0, 1)
+		long, justOver, justUnder := now.AddDate(-9, 0, 0), now.AddDate(-5, 0, -1), now.AddDate(-5, 0, 3)
 		type row struct {
 			id   int64
 			what string
