@@ -390,6 +390,7 @@ func (w *wire) askTheRest() {
 	w.graph("POST", number, object{"webhook_configuration": object{"override_callback_uri": w.desk.URL, "verify_token": "segreto"}})
 	w.graph("GET", number, nil)
 	w.graph("GET", number+"/message_history?limit=2&fields=id,message_id,events{id,delivery_status,timestamp,webhook_update_state,application,webhook_uri}", nil)
+	w.graph("GET", w.historyEntry()+"/events?limit=2&fields=cursor,node{id,delivery_status,occurrence_timestamp,status_timestamp,application}", nil)
 	w.graph("GET", waba+"/phone_numbers?limit=1", nil)
 	w.graph("GET", number+"/message_qrdls/"+w.code, nil)
 	w.graph("GET", "310000000000001", nil)
@@ -399,6 +400,14 @@ func (w *wire) askTheRest() {
 	w.graph("GET", "debug_token?input_token="+token, nil)
 	w.graph("DELETE", waba+"/subscribed_apps", nil)
 	w.graph("POST", waba+"/subscribed_apps", nil)
+}
+
+// historyEntry is the id of a message in the history.
+func (w *wire) historyEntry() string {
+	w.t.Helper()
+	page := w.graph("GET", number+"/message_history?limit=1", nil)
+	id, _ := page["data"].([]any)[0].(map[string]any)["id"].(string)
+	return id
 }
 
 // tellEverything makes the simulator send a webhook of every kind.

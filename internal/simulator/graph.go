@@ -181,6 +181,9 @@ func (s *Server) graphAnswer(w http.ResponseWriter, r *http.Request, body []byte
 	if strings.HasPrefix(g.object, uploadPrefix) {
 		return s.uploadNode(g)
 	}
+	if m := s.historyOf(g); m != nil {
+		return s.messageEvents(g, m)
+	}
 	return nil, unknownObject(r.Method, g.object)
 }
 

@@ -6,13 +6,14 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
+	"net/http"
 	"slices"
 	"strconv"
 	"time"
 )
 
 // What became of a message, and of the webhooks that told of it: Meta's aid for finding out where one was lost.
-// Source: the path message_history of Meta's OpenAPI description.
+// Source: the paths message_history and events of Meta's OpenAPI description.
 
 // How far the webhook about a status has come.
 const (
@@ -96,6 +97,48 @@ func (s *Server) messageHistory(g *graphRequest, n *number) (any, *graphError) {
 		items = append(items, listed{key: m.ID, node: map[string]any{"id": historyID(m.ID, ""), "message_id": m.ID, "events": m.events(inner, callback)}})
 	}
 	return paginate(items, g.query, s.baseURL(g.Request)+g.URL.Path, []string{"message_id"})
+}
+
+// historyOf is the message whose history a request for its events names: one of a number that its token sees.
+func (s *Server) historyOf(g *graphRequest) *message {
+	if g.Method != http.MethodGet || g.edge != "events" || g.rest != "" {
+		return nil
+	}
+	for _, m := range s.messages.values() {
+		if n := s.dir.number(m.Number); m.Out && n != nil && g.sees(n.account) && historyID(m.ID, "") == g.object {
+			return m
+		}
+	}
+	return nil
+}
+
+// messageEvents is GET /{message_history_id}/events, what happened to one message, the first status first.
+func (s *Server) messageEvents(g *graphRequest, m *message) (any, *graphError) {
+	wanted := g.query.Get("status_filter")
+	inner, _ := subfields(g.query.Get("fields"), "node")
+	m.citizen.mu.Lock()
+	var items []listed
+	for _, h := range m.History {
+		name := deliveryStatuses[h.Status]
+		if name == "" || wanted != "" && name != wanted {
+			continue
+		}
+		key := m.ID + string(h.Status)
+		node := project(h.occurrence(m.ID, name), inner, []string{"delivery_status", "occurrence_timestamp"})
+		items = append(items, listed{key: key, node: map[string]any{"cursor": cursor(key), "node": node}})
+	}
+	m.citizen.mu.Unlock()
+	return paginate(items, g.query, s.baseURL(g.Request)+g.URL.Path, []string{"cursor", "node"})
+}
+
+// occurrence is a status in the words of the events of one message.
+func (h *happened) occurrence(messageID, name string) map[string]any {
+	node := map[string]any{"id": historyID(messageID, h.Status), "delivery_status": name, "occurrence_timestamp": h.At, "status_timestamp": h.At,
+		"application": map[string]any{"id": appID}}
+	if h.Problem != "" {
+		node["error_description"] = h.Problem
+	}
+	return node
 }
 
 // events are what happened to a message, with the fields asked for.

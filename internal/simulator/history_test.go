@@ -114,3 +114,44 @@ func TestSubscribedAppsHaveFieldsAndPages(t *testing.T) {
 		t.Errorf("the override alone is %v", entry)
 	}
 }
+
+// The events of one message are asked for by the id of its entry, which no other account's token sees.
+func TestEventsOfOneMessage(t *testing.T) {
+	s, d := start(t, simulator.Options{Delays: quick(), WebhookBatch: 1}), newDesk(t)
+	s.connect(d)
+	s.write(maria, object{"text": "Salve"})
+	sent := s.sent(text("Buongiorno"))
+	eventually(t, "the message to be read", func() bool { return len(s.history(sent)) == 3 })
+	entry := s.ok("GET", historyPath+"?message_id="+sent, nil)["data"].([]any)[0].(object)["id"].(string)
+	events := func(query string) (statuses []string, page object) {
+		page = s.ok("GET", "/v26.0/"+entry+"/events"+query, nil)
+		for _, e := range page["data"].([]any) {
+			edge := e.(object)
+			if edge["cursor"] == nil {
+				t.Errorf("an edge is %v", edge)
+			}
+			statuses = append(statuses, edge["node"].(object)["delivery_status"].(string))
+		}
+		return statuses, page
+	}
+	if got, _ := events(""); fmt.Sprint(got) != "[SENT DELIVERED READ]" {
+		t.Errorf("the events are %v", got)
+	}
+	if got, _ := events("?status_filter=READ"); fmt.Sprint(got) != "[READ]" {
+		t.Errorf("those of reading are %v", got)
+	}
+	first, page := events("?limit=2&fields=cursor,node{id,delivery_status,occurrence_timestamp,application}")
+	node := page["data"].([]any)[0].(object)["node"].(object)
+	if len(first) != 2 || node["occurrence_timestamp"] == nil || node["application"].(object)["id"] != "300000000000001" || node["status_timestamp"] != nil {
+		t.Errorf("the first page is %v", page)
+	}
+	after := page["paging"].(object)["cursors"].(object)["after"].(string)
+	if rest, _ := events("?limit=2&after=" + after); fmt.Sprint(rest) != "[READ]" {
+		t.Errorf("the second page is %v", rest)
+	}
+	s.ok("POST", "/simulator/accounts", object{"waba_id": "200000000000077", "phone_number_id": "100000000000077", "display_number": "+39 0541 770077", "token": "altro"})
+	s.token = "altro"
+	if status, answer := s.call("GET", "/v26.0/"+entry+"/events", nil); status != http.StatusBadRequest || code(answer) != 100 {
+		t.Errorf("another account's token is answered %d %v", status, answer)
+	}
+}

@@ -3,10 +3,14 @@
 package simulator
 
 import (
+	"bytes"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -30,14 +34,18 @@ func (g *graphRequest) takeParameters() (token string, wrong *graphError) {
 		if token == "" {
 			token = form.Get("access_token")
 		}
-		for name, value := range g.parameters(form) {
-			given[name] = value
-		}
-	case len(given) == 0:
+		maps.Copy(given, g.parameters(form))
+	case len(given) == 0 && !bytes.Contains(g.body, []byte(`"access_token"`)):
 		return token, nil
 	case len(g.body) > 0:
 		if err := json.Unmarshal(g.body, &given); err != nil {
 			return token, badJSON(err)
+		}
+		if inside, ok := given["access_token"].(string); ok && token == "" {
+			token = inside
+		}
+		for _, name := range ofGraph {
+			delete(given, name)
 		}
 	}
 	if len(given) > 0 || isForm(g.Header) && len(g.body) > 0 {
@@ -46,20 +54,89 @@ func (g *graphRequest) takeParameters() (token string, wrong *graphError) {
 	return token, nil
 }
 
-// parameters are values as the handlers read them: what is JSON of more than one value stays so, all else is text.
+// parameters are values as the handlers read them: what is JSON of more than one value stays so, names with brackets
+// are nested as PHP writes them, all else is text.
 func (g *graphRequest) parameters(values url.Values) map[string]any {
 	all := map[string]any{}
-	for name := range values {
-		value := values.Get(name)
-		switch {
-		case slices.Contains(ofGraph, name):
-		case value != "" && strings.ContainsAny(value[:1], "[{") && json.Valid([]byte(value)):
-			all[name] = json.RawMessage(value)
-		default:
-			all[name] = value
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if slices.Contains(ofGraph, name) {
+			continue
+		}
+		path := nesting(name)
+		if len(path) == 1 {
+			all[name] = parameter(values.Get(name))
+			continue
+		}
+		for _, value := range values[name] {
+			nest(all, path, parameter(value))
 		}
 	}
+	for name, value := range all {
+		all[name] = asLists(value)
+	}
 	return all
+}
+
+func parameter(value string) any {
+	if value != "" && strings.ContainsAny(value[:1], "[{") && json.Valid([]byte(value)) {
+		return json.RawMessage(value)
+	}
+	return value
+}
+
+// deepest is how deep names are taken apart; Meta's objects are less than half of it.
+const deepest = 20
+
+// nesting are the parts of a name such as template[components][0][type]; of another it is the name alone.
+func nesting(name string) []string {
+	first, rest, nested := strings.Cut(name, "[")
+	if !nested || first == "" || !strings.HasSuffix(rest, "]") {
+		return []string{name}
+	}
+	parts := append([]string{first}, strings.Split(strings.TrimSuffix(rest, "]"), "][")...)
+	if len(parts) > deepest || strings.ContainsAny(strings.Join(parts, ""), "[]") {
+		return []string{name}
+	}
+	return parts
+}
+
+// nest puts a value where a path leads; an empty part is the next of a list. What stood there as a value gives way.
+func nest(in map[string]any, path []string, value any) {
+	name := path[0]
+	if name == "" {
+		name = strconv.Itoa(len(in))
+	}
+	if len(path) == 1 {
+		in[name] = value
+		return
+	}
+	inner, ok := in[name].(map[string]any)
+	if !ok {
+		inner = map[string]any{}
+		in[name] = inner
+	}
+	nest(inner, path[1:], value)
+}
+
+// asLists makes lists of what has the names 0, 1, 2 and so on.
+func asLists(value any) any {
+	in, ok := value.(map[string]any)
+	if !ok {
+		return value
+	}
+	list := make([]any, len(in))
+	isList := len(in) > 0
+	for i := range list {
+		one, there := in[strconv.Itoa(i)]
+		list[i], isList = asLists(one), isList && there
+	}
+	if isList {
+		return list
+	}
+	for name, inner := range in {
+		in[name] = asLists(inner)
+	}
+	return in
 }
 
 func isForm(h http.Header) bool {
@@ -69,10 +146,13 @@ func isForm(h http.Header) bool {
 // withoutToken is a body as it may be kept.
 func withoutToken(h http.Header, body []byte) []byte {
 	if !isForm(h) {
-		return body
+		return tokenInJSON.ReplaceAll(body, []byte(`"access_token":"…"`))
 	}
 	return []byte(queryWithoutTokens(string(body)))
 }
+
+// tokenInJSON is a token beside the other parameters of a JSON body.
+var tokenInJSON = regexp.MustCompile(`"access_token"\s*:\s*"(?:[^"\\]|\\.)*"`)
 
 // bearer is the token of the request; Meta also takes it as a parameter.
 func bearer(r *http.Request) string {
