@@ -120,6 +120,7 @@ var pages = []page{
 	{"API: broadcasts", apiRoute + "/broadcasts", at("/api/v1/broadcasts?limit=50"), false},
 	{"API: broadcast", apiRoute + "/broadcasts/{id}", of("/api/v1/broadcasts/", (*office).sent, ""), false},
 	{"API: recipients", apiRoute + "/broadcasts/{id}/recipients", of("/api/v1/broadcasts/", (*office).sent, "/recipients?limit=50"), false},
+	{"API: blocked citizens", apiRoute + "/blocks", at("/api/v1/blocks?limit=50"), false},
 	{"API: quarantine", apiRoute + "/quarantine", at("/api/v1/quarantine?limit=50"), false},
 	{"API: description", apiRoute + "/openapi.json", at("/api/v1/openapi.json"), false},
 }
