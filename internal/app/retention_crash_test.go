@@ -78,10 +78,10 @@ func (in *installation) writeMessages(d *db.DB, town int64, n int, at time.Time)
 
 // hoursPass lets the job of a process that was killed count as abandoned, as it does after hours: it is found, which
 // takes the next process a while, or has been found already.
-func (in *installation) hoursPass(d *db.DB, found bool) {
+func (in *installation) hoursPass(d *db.DB, findIt bool) {
 	in.t.Helper()
 	err := d.Update(in.t.Context(), func(ctx context.Context, tx *db.Tx) error {
-		if !found {
+		if !findIt {
 			_, err := tx.ExecContext(ctx, `UPDATE river_job SET state = 'available' WHERE state = 'running'`)
 			return err
 		}
