@@ -38,11 +38,7 @@ func (s *Server) audit(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if err != nil {
 		return err
 	}
-	more := ""
-	if len(entries) > itemsAtOnce {
-		entries = entries[:itemsAtOnce]
-		more = db.FormatID(entries[itemsAtOnce-1].ID)
-	}
+	entries, more := firstPage(entries, func(e staff.Entry) int64 { return e.ID })
 	var named map[subject]page.Subject
 	err = s.DB.View(r.Context(), func(ctx context.Context, tx *db.Tx) (err error) {
 		named, err = nameSubjects(ctx, tx, v, entries)

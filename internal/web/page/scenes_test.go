@@ -209,7 +209,7 @@ func scenes(ctx context.Context) map[string]templ.Component {
 		"quarantine-none": QuarantinePage(settings, nil, ""),
 		"log":             NewsPage(settings, []News{{ID: "8001", At: ago(time.Hour), Text: "Meta ha sospeso il modello «avviso» (it): gli avvisi che lo usano sono in pausa", Facts: []NewsFact{{Label: "Motivo", Value: "sospetta truffa"}}, Bad: true, Field: "message_template_status_update", Raw: "{\n  \"event\": \"PAUSED\"\n}"}, {ID: "8000", At: ago(30 * time.Hour), Text: "Meta ha approvato l’account", Field: "account_review_update", Raw: "{}"}}, "next"),
 		"log-none":        NewsPage(settings, nil, ""),
-		"audit":           AuditPage(settings, []Act{{At: ago(time.Minute), Who: "Anna Fabbri", What: "ha preso la conversazione", On: Subject{Label: "conversazione con Maria Bianchi", Address: "/desk/rimini/conversations/1"}, Seal: 4127}, {At: now, Who: "Luca Neri", What: "è entrato"}}, "", Trail{Verified: true, Rows: 4127}, Kept{Messages: Span{24, "m"}, Media: Span{6, "m"}, Ran: ago(time.Hour)}),
+		"audit":           AuditPage(settings, []Act{{At: ago(time.Minute), Who: "Anna Fabbri", What: "ha preso la conversazione", On: Subject{Label: "conversazione con Maria Bianchi", Address: "/desk/rimini/conversations/1"}, Seal: 4127}, {At: now, Who: "Luca Neri", What: "è entrato"}}, "", Trail{Verified: true, Rows: 4127}, Kept{Messages: Span{24, "m"}, Media: Span{6, "m"}, Consents: Span{5, "y"}, Ran: ago(time.Hour)}),
 		"failure":         FailurePage(&box, Failure{Status: 404, Title: "404", Sentence: language(ctx).T("error.not_found"), Home: "/desk/rimini/inbox"}),
 		"failure-out":     FailurePage(nil, Failure{Status: 500, Title: "500", Sentence: language(ctx).T("error.internal", "code", "K3F9"), Code: "K3F9"}),
 	}
