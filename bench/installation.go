@@ -90,12 +90,15 @@ type installation struct {
 
 // install makes an installation that has a municipality, a token and two operators, and is not started.
 func install(ctx context.Context, binary, engine string, c *cluster, numbers int) (in *installation, err error) {
-	in = &installation{engine: engine, binary: binary, numbers: numbers, drop: func() error { return nil }}
+	in, err = prepareInstallation(binary, engine, numbers)
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("make an installation on %s: %w", engine, err), in.close())
 		}
 	}()
+	if err != nil {
+		return in, err
+	}
 	if in.dir, err = os.MkdirTemp("", "filodiretto-bench-"); err != nil {
 		return in, err
 	}
@@ -105,19 +108,23 @@ func install(ctx context.Context, binary, engine string, c *cluster, numbers int
 			return in, err
 		}
 	}
+	if err := in.setUp(ctx); err != nil {
+		return in, err
+	}
+	return in, in.openDoor(ctx)
+}
+
+// prepareInstallation is one without a folder and a database.
+func prepareInstallation(binary, engine string, numbers int) (in *installation, err error) {
+	in = &installation{engine: engine, binary: binary, numbers: numbers, drop: func() error { return nil }}
 	if in.graph, err = newGraph(); err != nil {
 		return in, err
 	}
 	if in.listen, err = freeAddress(); err != nil {
 		return in, err
 	}
-	if in.log, err = os.Create(filepath.Join(in.dir, "serve.log")); err != nil {
-		return in, err
-	}
-	if err := in.setUp(ctx); err != nil {
-		return in, err
-	}
-	return in, in.openDoor(ctx)
+	in.log, err = os.CreateTemp("", "filodiretto-bench-*.log")
+	return in, err
 }
 
 func freeAddress() (string, error) {
@@ -241,7 +248,13 @@ func (in *installation) kill() error {
 	return nil
 }
 
+// close ends and removes all of it.
 func (in *installation) close() error {
+	return errors.Join(in.leave(), in.drop(), os.RemoveAll(in.dir))
+}
+
+// leave ends it, and leaves its folder and its database.
+func (in *installation) leave() error {
 	errs := []error{in.kill()}
 	if in.d != nil {
 		errs = append(errs, in.d.Close())
@@ -250,9 +263,9 @@ func (in *installation) close() error {
 		in.graph.close()
 	}
 	if in.log != nil {
-		errs = append(errs, in.log.Close())
+		errs = append(errs, in.log.Close(), os.Remove(in.log.Name()))
 	}
-	return errors.Join(append(errs, in.drop(), os.RemoveAll(in.dir))...)
+	return errors.Join(errs...)
 }
 
 func (in *installation) url(path string) string { return "http://" + in.listen + path }

@@ -40,7 +40,7 @@ type options struct {
 	quick, full, markdown      bool
 	engine, rows, only, binary string
 	soak                       time.Duration
-	out, chart                 string
+	out, chart, keep           string
 }
 
 func main() {
@@ -59,6 +59,7 @@ func main() {
 	flag.StringVar(&o.engine, "engine", "both", "sqlite, postgresql or both")
 	flag.StringVar(&o.rows, "rows", "", "only these, separated by commas: "+strings.Join(rowNames(), ", "))
 	flag.StringVar(&o.only, "only", "", "of the pages only those whose name holds this")
+	flag.StringVar(&o.keep, "keep", "", "keep the filled installations of the pages in this folder, and use those that are there")
 	flag.StringVar(&o.binary, "binary", "", "measure this build of the program instead of building one")
 	flag.DurationVar(&o.soak, "soak", 0, "serve a tenth of Meta's most for so long, and sample it")
 	flag.StringVar(&o.out, "out", ".", "the folder for the samples and the chart of -soak")

@@ -202,28 +202,38 @@ func measurePages(ctx context.Context, b bench) (results []result, err error) {
 	return results, err
 }
 
-// withOffice runs f on a fresh installation that has seen so much.
+// withOffice runs f on an installation that has seen so much: a fresh one, or the one that is kept.
 func (b bench) withOffice(ctx context.Context, s size, f func(*office) error) error {
+	if b.keep != "" {
+		return b.kept(ctx, s, f)
+	}
 	return b.with(ctx, func(in *installation) error {
-		start := time.Now()
-		t, err := in.learn(ctx)
-		if err != nil {
+		o := &office{in: in, years: &years{size: s, report: b.say}}
+		if err := o.fill(ctx); err != nil {
 			return err
 		}
-		if err := in.stop(); err != nil {
-			return err
-		}
-		o := &office{in: in, years: &years{size: s, town: t, report: b.say}}
-		if err := o.years.live(ctx); err != nil {
-			return err
-		}
-		b.say("%s messages, %s citizens and %d municipalities written in %.0f s", thousands(float64(s.messages)), thousands(float64(s.citizens)),
-			s.municipalities, time.Since(start).Seconds())
 		if err := o.open(ctx); err != nil {
 			return err
 		}
 		return f(o)
 	})
+}
+
+// fill writes the past once the program that runs has learnt what it needs, and leaves it stopped.
+func (o *office) fill(ctx context.Context) (err error) {
+	start, y := time.Now(), o.years
+	if y.town, err = o.in.learn(ctx); err != nil {
+		return err
+	}
+	if err := o.in.stop(); err != nil {
+		return err
+	}
+	if err := y.live(ctx); err != nil {
+		return err
+	}
+	y.report("%s messages, %s citizens and %d municipalities written in %.0f s", thousands(float64(y.messages)), thousands(float64(y.citizens)),
+		y.municipalities, time.Since(start).Seconds())
+	return nil
 }
 
 // open starts the program on its past, waits until it has asked Meta of every number, and signs in.
@@ -266,17 +276,8 @@ func (o *office) open(ctx context.Context) (err error) {
 }
 
 // sample is a thousand of the ids that query finds.
-func (o *office) sample(ctx context.Context, query string) (ids []string, err error) {
-	var all []int64
-	err = o.in.d.View(ctx, func(ctx context.Context, tx *db.Tx) error {
-		all = nil
-		return tx.Query(ctx, query, [][]any{{o.in.municipality}}, func(_ int, row db.Scanner) error {
-			var id int64
-			err := row.Scan(&id)
-			all = append(all, id)
-			return err
-		})
-	})
+func (o *office) sample(ctx context.Context, query string) (ids []string, _ error) {
+	all, err := o.in.ids(ctx, query)
 	for range 1000 {
 		if len(all) > 0 {
 			ids = append(ids, db.FormatID(some(all)))

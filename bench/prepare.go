@@ -147,6 +147,11 @@ func (in *installation) learn(ctx context.Context) (*town, error) {
 			return nil, errors.New("serve did not learn its numbers' throughput and the template within 30 s")
 		}
 	}
+	return in.town(ctx)
+}
+
+// town is the municipality with the program's key.
+func (in *installation) town(ctx context.Context) (*town, error) {
 	key, err := secret.Load(filepath.Join(in.dir, "secret.key"))
 	if err != nil {
 		return nil, err
