@@ -101,6 +101,11 @@ func (y *years) recall(ctx context.Context) error {
 		}
 		*ids.into = all
 	}
+	under, err := y.town.in.ids(ctx, `SELECT broadcast_id FROM broadcast WHERE municipality_id = $1 AND started_at IS NOT NULL AND completed_at IS NULL`)
+	if err != nil || len(under) == 0 {
+		return errors.Join(err, errors.New("no broadcast is under way"))
+	}
+	y.underWay = under[0]
 	for _, id := range contacts {
 		y.people = append(y.people, person{contact: id})
 	}

@@ -176,7 +176,7 @@ func (t *town) actor() staff.Actor {
 func (t *town) send(ctx context.Context) (id int64, err error) { return t.sendTo(ctx, list) }
 
 func (t *town) sendTo(ctx context.Context, list string) (id int64, err error) {
-	if id, err = t.write(ctx, list); err != nil {
+	if id, err = t.write(ctx, broadcast.Audience{Lists: []string{list}}); err != nil {
 		return 0, err
 	}
 	return id, t.in.d.Update(ctx, func(ctx context.Context, tx *db.Tx) error {
@@ -185,11 +185,9 @@ func (t *town) sendTo(ctx context.Context, list string) (id int64, err error) {
 	})
 }
 
-// draft writes a broadcast to the list.
-func (t *town) draft(ctx context.Context) (id int64, err error) { return t.write(ctx, list) }
-
-func (t *town) write(ctx context.Context, list string) (id int64, err error) {
-	p := broadcast.Plan{Audience: broadcast.Audience{Lists: []string{list}}, Message: broadcast.Message{
+// write writes a broadcast and does not send it.
+func (t *town) write(ctx context.Context, to broadcast.Audience) (id int64, err error) {
+	p := broadcast.Plan{Audience: to, Message: broadcast.Message{
 		Template: conversation.Template{Name: templateName, Language: "it"}, Parameters: municipality.Parameters{List: []string{"via Roma è chiusa fino a venerdì"}}}}
 	err = t.in.d.Update(ctx, func(ctx context.Context, tx *db.Tx) error {
 		b, err := broadcast.Create(ctx, tx, t.actor(), t.municipality(), p)

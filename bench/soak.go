@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -154,8 +155,11 @@ func (s *soak) prepare(ctx context.Context) error {
 }
 
 // writeSent writes what Meta's statuses will be about, as the copies of a broadcast are: they are told of, not searched.
+// The rows have room for their receipts from the start, so that they don't grow meanwhile: what grows in a soak would
+// grow for ever.
 func (s *soak) writeSent(ctx context.Context, people []person) error {
 	m := s.in.municipality
+	columns := append(slices.Clone(messageColumns), "sent_at", "delivered_at", "read_at", "pricing")
 	for n := int(s.lasting.Seconds())*soakSent + len(stages)*statusesPerSecond; n > 0; n -= perTransaction {
 		err := s.in.d.Update(ctx, func(ctx context.Context, tx *db.Tx) error {
 			var rows [][]any
@@ -164,10 +168,10 @@ func (s *soak) writeSent(ctx context.Context, people []person) error {
 				p, id, at := people[citizen], tx.NewID(), tx.Now()
 				external := fmt.Sprintf("wamid.HBgLSOAK%032d", id)
 				rows = append(rows, []any{m, id, p.talks[0].conversation, p.contact, phoneNumberID, "out", conversation.TypeTemplate, "", external, int16(conversation.Accepted),
-					"operator", "Anna", at, at, at, &at})
+					"operator", "Anna", at, at, at, &at, at, at, at, "service:free_customer_service"})
 				s.sent = append(s.sent, sentMessage{id: db.FormatID(id), external: external, citizen: citizen})
 			}
-			return insert(ctx, tx, "message", messageColumns, rows)
+			return insert(ctx, tx, "message", columns, rows)
 		})
 		if err != nil {
 			return err

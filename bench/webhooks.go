@@ -62,9 +62,17 @@ func newCitizens(first, count int) *citizens {
 
 func phone(i int) string { return fmt.Sprintf("3933%08d", i) }
 
+// personName is a name that nobody else of a hundred thousand has: when all last names are used up, the next
+// citizens have them with an ending, and then with two.
 func personName(i int) string {
-	return firstNames[i%len(firstNames)] + " " + lastNames[i/len(firstNames)%len(lastNames)]
+	last := lastNames[i/len(firstNames)%len(lastNames)]
+	for more := i / (len(firstNames) * len(lastNames)); more > 0; more = (more - 1) / len(endings) {
+		last = last[:len(last)-1] + endings[(more-1)%len(endings)]
+	}
+	return firstNames[i%len(firstNames)] + " " + last
 }
+
+var endings = strings.Fields(`ini etti elli oni acci ucci otti azzi ani`)
 
 // next is a message of somebody, about 1.4 KB as it comes over the wire.
 func (c *citizens) next() delivery {

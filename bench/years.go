@@ -44,7 +44,8 @@ type years struct {
 	start  time.Time
 	report func(format string, args ...any)
 
-	broadcasts []int64
+	broadcasts []int64 // that have ended
+	underWay   int64
 	media      []int64
 }
 
@@ -241,7 +242,7 @@ func (y *years) sendBroadcasts(ctx context.Context) error {
 		if err := conductor.Drain(ctx); err != nil {
 			return err
 		}
-		if err := y.arrive(ctx, id); err != nil {
+		if err := y.arrive(ctx, id, 1); err != nil {
 			return err
 		}
 		if err := conductor.Drain(ctx); err != nil {
@@ -251,16 +252,34 @@ func (y *years) sendBroadcasts(ctx context.Context) error {
 			return errors.Join(err, fmt.Errorf("a broadcast is %s", b.State))
 		}
 	}
-	return nil
+	return y.leaveUnderWay(ctx)
 }
 
-// arrive tells of the copies of a broadcast: of twenty one fails, some are delivered, most are read.
-func (y *years) arrive(ctx context.Context, id int64) error {
+// leaveUnderWay sends another one to everybody, and pauses it when half of it has arrived.
+func (y *years) leaveUnderWay(ctx context.Context) (err error) {
+	t := y.town
+	if y.underWay, err = t.sendTo(ctx, list); err != nil {
+		return err
+	}
+	if err := broadcast.NewConductor(t.in.d, t.directory, slog.New(slog.DiscardHandler)).Drain(ctx); err != nil {
+		return err
+	}
+	if err := y.arrive(ctx, y.underWay, 2); err != nil {
+		return err
+	}
+	return t.in.d.Update(ctx, func(ctx context.Context, tx *db.Tx) error {
+		_, err := broadcast.Pause(ctx, tx, t.actor(), t.municipality(), y.underWay)
+		return err
+	})
+}
+
+// arrive tells of one of so many of the copies of a broadcast: of twenty one fails, some are delivered, most are read.
+func (y *years) arrive(ctx context.Context, id int64, of int) error {
 	return y.town.in.d.Update(ctx, func(ctx context.Context, tx *db.Tx) error {
 		_, err := tx.ExecContext(ctx, `UPDATE message SET lane = 3, accepted_at = created_at, sent_at = created_at, external_id = 'wamid.COPY' || message_id, counted = 2,
 			status = CASE WHEN message_id % 20 = 0 THEN 60 WHEN message_id % 20 < 6 THEN 70 ELSE 80 END, error_code = CASE WHEN message_id % 20 = 0 THEN 131026 ELSE 0 END,
 			delivered_at = CASE WHEN message_id % 20 = 0 THEN NULL ELSE created_at END, read_at = CASE WHEN message_id % 20 < 6 THEN NULL ELSE created_at END
-			WHERE municipality_id = $1 AND broadcast_id = $2`, y.town.in.municipality, id)
+			WHERE municipality_id = $1 AND broadcast_id = $2 AND contact_id % $3 = 0`, y.town.in.municipality, id, of)
 		return err
 	})
 }

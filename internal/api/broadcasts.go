@@ -282,7 +282,7 @@ func (s *server) getBroadcast(ctx context.Context, in *broadcastID) (*oneBroadca
 			out = newBroadcast(b, callOf(ctx).language)
 			return err
 		}
-		counts, err := broadcast.Count(ctx, tx, m.ID, b.ID)
+		counts, err := broadcast.CameTo(ctx, tx, m.ID, b)
 		out = onItsWay(b, counts, callOf(ctx).language)
 		return err
 	})
@@ -351,7 +351,7 @@ func (s *server) change(ctx context.Context, id string, take step) (*oneBroadcas
 			counts = reach.Outcomes
 			return err
 		}
-		counts, err = broadcast.Count(ctx, tx, m.ID, key)
+		counts, err = broadcast.CameTo(ctx, tx, m.ID, b)
 		return err
 	})
 	if err != nil {

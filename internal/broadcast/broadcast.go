@@ -130,10 +130,11 @@ func (o Outcomes) Open() int { return o.Queued + o.Sending }
 // known to have it had it. Zero is not known.
 type Reach struct {
 	Outcomes
-	P50 float64   `json:"p50"`
-	P90 float64   `json:"p90"`
-	P99 float64   `json:"p99"`
-	At  time.Time `json:"at"` // when it was counted
+	P50      float64     `json:"p50"`
+	P90      float64     `json:"p90"`
+	P99      float64     `json:"p99"`
+	Failures map[int]int `json:"failures,omitempty"` // by Graph's code
+	At       time.Time   `json:"at"`                 // when it was counted
 }
 
 // Estimate is what is known of a broadcast before it is sent.

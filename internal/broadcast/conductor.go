@@ -22,6 +22,8 @@ type Conductor struct {
 	directory *municipality.Directory
 	log       *slog.Logger
 	counted   time.Time // when reach was last counted
+	keepUpAt  time.Time // when what is being sent is counted next
+	sending   []work    // the large ones, as last seen
 	left      map[limited]allowance
 	resent    map[resending]int64
 }
@@ -102,6 +104,9 @@ func (c *Conductor) round(ctx context.Context) (busy, more bool, err error) {
 	if now := time.Now(); !more && now.Sub(c.counted) > recount {
 		c.counted = now
 		errs = append(errs, c.recount(ctx))
+	}
+	if !more && c.d.Now().After(c.keepUpAt) {
+		errs = append(errs, c.keepUp(ctx))
 	}
 	return len(todo) > 0, more, errors.Join(errs...)
 }

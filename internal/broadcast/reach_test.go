@@ -165,3 +165,39 @@ func TestAChangeByAnUnknownNumber(t *testing.T) {
 		}
 	})
 }
+
+// A large broadcast is not counted for whoever looks at it, but by the conductor: while it is sent, and once more when
+// it has ended.
+func TestALargeBroadcastIsCountedByTheConductor(t *testing.T) {
+	each(t, func(t *testing.T, o *office) {
+		const people = 1100
+		o.crowd(people)
+		b := o.sent(plan("AVVISI"))
+		shown := func() (r broadcast.Reach) {
+			o.update(func(ctx context.Context, tx *db.Tx) (err error) {
+				r, err = broadcast.Reached(ctx, tx, o.m.ID, o.get(b.ID))
+				return err
+			})
+			return r
+		}
+		o.conduct()
+		if r := shown(); r.Queued != people {
+			t.Errorf("%+v, and nothing is sent", r)
+		}
+		o.settle(number, o.claim(number, 30), conversation.Failed, 131026)
+		if r := shown(); r.Failed != 0 {
+			t.Errorf("%+v was counted for whoever looks", r)
+		}
+		o.now = o.now.Add(3 * time.Second)
+		o.conduct()
+		if r := shown(); r.Failed != 30 || r.Failures[131026] != 30 || r.Queued != people-30 {
+			t.Errorf("%+v, and 30 have failed", r)
+		}
+		o.deliver()
+		o.now = o.now.Add(time.Minute)
+		o.conduct()
+		if r, b := shown(), o.get(b.ID); b.CompletedAt == nil || r.Accepted != people-30 || r.Queued != 0 {
+			t.Errorf("%+v, and all is sent at %v", r, b.CompletedAt)
+		}
+	})
+}

@@ -132,9 +132,15 @@ func (t *Tx) lookUp(ctx context.Context, index Index, municipality int64, wanted
 	if t.Engine == SQLite { // walks back and stops when it has enough
 		return t.found(ctx, index, `SELECT rowid FROM `+string(index)+` WHERE `+string(index)+` MATCH $1 AND rowid > $2 ORDER BY rowid DESC LIMIT $3`, wanted, floor, limit)
 	}
-	// MATERIALIZED: otherwise ORDER BY … LIMIT lures the planner into walking the primary key.
+	// The planner does not know how many a word is in, nor that a municipality may have most of what there is. It must
+	// not gather all of the municipality's beside the words', which the + 0 prevents, unless they are only a stretch; and
+	// without MATERIALIZED, ORDER BY … LIMIT would lure it into walking the primary key.
+	within := `municipality_id + 0 = $2 AND id + 0 > $3`
+	if floor > 0 {
+		within = `municipality_id = $2 AND id > $3`
+	}
 	return t.found(ctx, index, `WITH hit AS MATERIALIZED (SELECT id FROM `+string(index)+`
-		WHERE vector @@ CAST($1 AS text)::tsquery AND municipality_id = $2 AND id > $3)
+		WHERE vector @@ CAST($1 AS text)::tsquery AND `+within+`)
 		SELECT id FROM hit ORDER BY id DESC LIMIT $4`, wanted, municipality, floor, limit)
 }
 

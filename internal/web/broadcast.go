@@ -39,7 +39,7 @@ func (s *Server) broadcasts(w http.ResponseWriter, r *http.Request, v *visit) er
 		for _, b := range list {
 			outcomes := b.Reach.Outcomes
 			if fresh(v, b) {
-				if outcomes, err = broadcast.Count(ctx, tx, v.municipality.ID, b.ID); err != nil {
+				if outcomes, err = broadcast.CameTo(ctx, tx, v.municipality.ID, b); err != nil {
 					return err
 				}
 			}
@@ -211,13 +211,13 @@ func wrote(v *visit, a conversation.Author) bool {
 }
 
 func addResults(ctx context.Context, tx *db.Tx, v *visit, b broadcast.Broadcast, out *page.Broadcast) (err error) {
-	if b.Reach.Failed > 0 {
-		codes, err := broadcast.Failures(ctx, tx, v.municipality.ID, b.ID)
-		if err != nil {
+	codes := b.Reach.Failures
+	if b.Reach.Failed > 0 && codes == nil { // kept before they were counted with the rest
+		if codes, err = broadcast.Failures(ctx, tx, v.municipality.ID, b.ID); err != nil {
 			return err
 		}
-		out.Failures = failureRows(v.language, codes)
 	}
+	out.Failures = failureRows(v.language, codes)
 	if b.Reach.Uncertain > 0 {
 		out.Offered, err = broadcast.Offered(ctx, tx, v.municipality.ID, b.ID)
 	}
@@ -436,7 +436,7 @@ func concerned(ctx context.Context, tx *db.Tx, v *visit, b broadcast.Broadcast, 
 		return broadcast.Offered(ctx, tx, v.municipality.ID, b.ID)
 	}
 	if b.Prepared {
-		n, err := broadcast.Count(ctx, tx, v.municipality.ID, b.ID)
+		n, err := broadcast.CameTo(ctx, tx, v.municipality.ID, b)
 		return n.Queued, err
 	}
 	estimate, err := broadcast.Look(ctx, tx, v.municipality, b.Plan)
