@@ -174,8 +174,9 @@ func TestALargeBroadcastIsCountedByTheConductor(t *testing.T) {
 		o.crowd(people)
 		b := o.sent(plan("AVVISI"))
 		shown := func() (r broadcast.Reach) {
+			b := o.get(b.ID)
 			o.update(func(ctx context.Context, tx *db.Tx) (err error) {
-				r, err = broadcast.Reached(ctx, tx, o.m.ID, o.get(b.ID))
+				r, err = broadcast.Reached(ctx, tx, o.m.ID, b)
 				return err
 			})
 			return r
