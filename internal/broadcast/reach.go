@@ -27,7 +27,7 @@ func CountReach(ctx context.Context, tx *db.Tx, municipality, id int64) (Reach, 
 	if err != nil || gone { // those that are left tell no longer how fast it was
 		return r, err
 	}
-	times, err := conversation.CopyTimes(ctx, tx, municipality, id, *b.StartedAt, []float64{.5, .9, .99})
+	times, err := conversation.CopyTimes(ctx, tx, municipality, id, *b.StartedAt, [3]int{50, 90, 99})
 	r.P50, r.P90, r.P99 = 0, 0, 0
 	if err == nil && times != nil {
 		r.P50, r.P90, r.P99 = times[0], times[1], times[2]

@@ -49,6 +49,13 @@ const (
 	maxGroupBytes = 8 << 20
 )
 
+// On PostgreSQL a writer that has just committed lets a few gather: each commit is a flush to the disk, for which the
+// commits of everybody else wait, too.
+const (
+	gathers = 5 * time.Millisecond
+	enough  = 16
+)
+
 // New makes a journal over d. Append works while Run runs.
 func New(d *db.DB, log *slog.Logger) *Journal {
 	return &Journal{d: d, log: log, in: make(chan *appending, maxGroup)}
@@ -89,35 +96,50 @@ func (j *Journal) Run(ctx context.Context) {
 }
 
 func (j *Journal) write(ctx context.Context) {
+	var next time.Time // before it a small group waits for more
 	for {
+		var first *appending
 		select {
-		case a := <-j.in:
-			j.commit(context.WithoutCancel(ctx), j.group(a))
+		case first = <-j.in:
 		case <-ctx.Done():
 			select {
-			case a := <-j.in:
-				j.commit(context.WithoutCancel(ctx), j.group(a))
+			case first = <-j.in:
 			default:
 				return
 			}
 		}
+		group := j.group(first, next)
+		if j.d.Engine == db.PostgreSQL {
+			next = time.Now().Add(gathers)
+		}
+		j.commit(context.WithoutCancel(ctx), group)
 	}
 }
 
-// group takes what waits already; it never waits for more. Whoever is about to append may do so first:
-// the first of a crowd would otherwise have a commit of its own.
-func (j *Journal) group(first *appending) []*appending {
+// group takes what waits already. Whoever is about to append may do so first: the first of a crowd would otherwise
+// have a commit of its own. If few have come, more may until a time.
+func (j *Journal) group(first *appending, until time.Time) []*appending {
 	runtime.Gosched()
 	group := []*appending{first}
 	size := len(first.entry.Body)
+	timer := time.NewTimer(time.Until(until))
+	defer timer.Stop()
 	for len(group) < maxGroup && size < maxGroupBytes {
+		var a *appending
 		select {
-		case a := <-j.in:
-			group = append(group, a)
-			size += len(a.entry.Body)
+		case a = <-j.in:
 		default:
-			return group
+			if len(group) >= enough || !time.Now().Before(until) {
+				return group
+			}
+			select {
+			case a = <-j.in:
+			case <-timer.C:
+				return group
+			}
 		}
+		group = append(group, a)
+		size += len(a.entry.Body)
 	}
 	return group
 }
@@ -270,7 +292,6 @@ const maxBatchBytes = 1 << 20
 // pending takes the oldest entries that wait, as many as the bounds allow and one at least.
 func pending(ctx context.Context, tx *db.Tx, limit int, lock string) ([]Entry, error) {
 	var out []Entry
-	var keys [][]any
 	size := 0
 	err := tx.Query(ctx, `SELECT municipality_id, entry_id, received_at, replayed, size FROM journal_waiting ORDER BY entry_id LIMIT $1`+lock,
 		[][]any{{limit}}, func(_ int, row db.Scanner) error {
@@ -279,20 +300,46 @@ func pending(ctx context.Context, tx *db.Tx, limit int, lock string) ([]Entry, e
 			err := row.Scan(&e.Municipality, &e.ID, &e.ReceivedAt, &e.Replayed, &length)
 			e.ReceivedAt = e.ReceivedAt.UTC()
 			if size += length; len(out) == 0 || size <= maxBatchBytes {
-				out, keys = append(out, e), append(keys, []any{e.Municipality, e.ID})
+				out = append(out, e)
 			}
 			return err
 		})
 	if err != nil {
 		return nil, fmt.Errorf("look into the journal: %w", err)
 	}
-	err = tx.Query(ctx, `SELECT body FROM journal WHERE municipality_id = $1 AND entry_id = $2`, keys, func(i int, row db.Scanner) error {
-		return row.Scan(&out[i].Body)
-	})
-	if err != nil {
+	if err := bodies(ctx, tx, out); err != nil {
 		return nil, fmt.Errorf("read the journal: %w", err)
 	}
 	return out, nil
+}
+
+// bodies reads what the entries say, on PostgreSQL by one statement for all of them.
+func bodies(ctx context.Context, tx *db.Tx, entries []Entry) error {
+	municipalities, ids := keys(entries)
+	if tx.Engine == db.PostgreSQL {
+		return tx.Query(ctx, `SELECT waits.place, j.body FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY AS waits (m, id, place)
+			JOIN journal j ON j.municipality_id = waits.m AND j.entry_id = waits.id`, [][]any{{municipalities, ids}}, func(_ int, row db.Scanner) error {
+			var place int
+			var body []byte
+			err := row.Scan(&place, &body)
+			entries[place-1].Body = body
+			return err
+		})
+	}
+	rows := make([][]any, len(entries))
+	for i := range entries {
+		rows[i] = []any{municipalities[i], ids[i]}
+	}
+	return tx.Query(ctx, `SELECT body FROM journal WHERE municipality_id = $1 AND entry_id = $2`, rows, func(i int, row db.Scanner) error {
+		return row.Scan(&entries[i].Body)
+	})
+}
+
+func keys(entries []Entry) (municipalities, ids []int64) {
+	for _, e := range entries {
+		municipalities, ids = append(municipalities, e.Municipality), append(ids, e.ID)
+	}
+	return municipalities, ids
 }
 
 // digest does the work and puts aside what it could not understand; kept are the entries of that.
@@ -333,13 +380,21 @@ func digest(ctx context.Context, tx *db.Tx, entries []Entry, work worker) (kept 
 // mark ends the wait of entries that were processed. Of which a part is in quarantine stands with the entry itself.
 func mark(ctx context.Context, tx *db.Tx, entries []Entry, kept []int64) error {
 	var waited, changed [][]any
+	ended := `DELETE FROM journal_waiting WHERE entry_id = $1 AND municipality_id = $2`
+	if tx.Engine == db.PostgreSQL {
+		municipalities, ids := keys(entries)
+		ended = `DELETE FROM journal_waiting w USING unnest($1::bigint[], $2::bigint[]) AS ended (id, m) WHERE w.entry_id = ended.id AND w.municipality_id = ended.m`
+		waited = [][]any{{ids, municipalities}}
+	}
 	for _, e := range entries {
-		waited = append(waited, []any{e.ID, e.Municipality})
+		if tx.Engine == db.SQLite {
+			waited = append(waited, []any{e.ID, e.Municipality})
+		}
 		if keep := slices.Contains(kept, e.ID); keep || e.Replayed {
 			changed = append(changed, []any{e.Municipality, e.ID, keep})
 		}
 	}
-	if _, err := tx.Exec(ctx, `DELETE FROM journal_waiting WHERE entry_id = $1 AND municipality_id = $2`, waited); err != nil {
+	if _, err := tx.Exec(ctx, ended, waited); err != nil {
 		return fmt.Errorf("end the wait of journal entries: %w", err)
 	}
 	if _, err := tx.Exec(ctx, `UPDATE journal SET kept = $3 WHERE municipality_id = $1 AND entry_id = $2`, changed); err != nil {

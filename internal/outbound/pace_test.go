@@ -72,13 +72,34 @@ func TestNoSecondExceedsTheRate(t *testing.T) {
 	}
 }
 
+// Where the database answers slowly notices rest for longer; emergencies go on, and replies are always claimed.
+func TestNoticesRestWhereClaimsTakeLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPump(&Sender{slots: make(chan struct{}, maxInFlight)}, 1, "1")
+		p.pace.setRate(1000)
+		time.Sleep(time.Second) // the bucket fills
+		if all, notices, _ := p.many(time.Now(), 60); all != 60 || notices != 60 {
+			t.Fatalf("%d may go to many, %d of them notices", all, notices)
+		}
+		p.rest(30 * time.Millisecond)
+		time.Sleep(busy)
+		if all, notices, wait := p.many(time.Now(), 60); all != 60 || notices != 0 || wait != rests*30*time.Millisecond-busy {
+			t.Errorf("while notices rest %d may go to many, %d of them notices; they wait %v", all, notices, wait)
+		}
+		time.Sleep(rests * 30 * time.Millisecond)
+		if _, notices, _ := p.many(time.Now(), 60); notices != 60 {
+			t.Errorf("rested, %d notices may go", notices)
+		}
+	})
+}
+
 // A notice goes at full speed while the desk keeps up, slower the further it is behind, and never stops.
 func TestNoticesGiveWay(t *testing.T) {
 	s := &Sender{}
 	for _, c := range []struct {
 		late time.Duration
 		want int
-	}{{0, 60}, {150 * time.Millisecond, 60}, {450 * time.Millisecond, 30}, {690 * time.Millisecond, 6}, {time.Hour, 6}} {
+	}{{0, 60}, {inTime, 60}, {(inTime + tooLate) / 2, 30}, {tooLate, 6}, {time.Hour, 6}} {
 		s.late.Store(int64(c.late))
 		if got := s.gentle(60); got != c.want {
 			t.Errorf("%v behind it takes %d of 60, want %d", c.late, got, c.want)

@@ -34,6 +34,7 @@ type pump struct {
 	leasedUntil  atomic.Int64  // real time in ns until which requests may start
 	uploading    sync.Map      // media ids on their way to Meta
 	toMany       time.Time     // when what goes to many was last claimed; only run uses it
+	rested       time.Time     // when notices may be claimed again; only run uses it
 	noted        int           // the stop the desk was told of; only settle uses it
 }
 
@@ -84,7 +85,7 @@ func (p *pump) sleep(ctx context.Context, pause time.Duration) {
 		select {
 		case <-ended:
 			ended = nil
-			timer.Reset(min(time.Until(end), busy))
+			timer.Reset(min(time.Until(end), max(busy, time.Until(p.rested))))
 			continue
 		case <-ctx.Done():
 		case <-p.news:
@@ -96,6 +97,12 @@ func (p *pump) sleep(ctx context.Context, pause time.Duration) {
 
 // busy is how long a pump gathers room between two claims while there is more to send than may go.
 const busy = 40 * time.Millisecond
+
+// rests is how many times as long as the last claim of notices took the next one waits: where the database answers
+// slowly, people wait for it too, and notices leave them most of it. Emergencies don't.
+const rests = 4
+
+func isNotice(x parcel) bool { return x.message.Lane == conversation.Broadcast }
 
 // idle is how long a pump with nothing to do sleeps; news wakes it, and the sweep finds missed news.
 const idle = time.Hour
@@ -187,14 +194,10 @@ func (p *pump) claim(ctx context.Context, n int) (parcels []parcel, uploads []up
 	// A stop in the very moment of the commit must not hide that it took effect: what is claimed is sent.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTimeout)
 	defer cancel()
-	// A reply that wakes the pump doesn't wait until a broadcast's next rows are claimed with it.
-	now, broadcasts := time.Now(), 0
-	wait := busy - now.Sub(p.toMany)
-	if wait <= 0 {
-		p.toMany, broadcasts = now, min(n, p.room(now, true))
-	}
+	now := time.Now()
+	broadcasts, notices, wait := p.many(now, n)
 	err = p.s.d.Update(ctx, func(ctx context.Context, tx *db.Tx) error {
-		claimed, err := p.claimLanes(ctx, tx, n, broadcasts)
+		claimed, err := p.claimLanes(ctx, tx, n, broadcasts, notices)
 		if err != nil {
 			return err
 		}
@@ -212,13 +215,34 @@ func (p *pump) claim(ctx context.Context, n int) (parcels []parcel, uploads []up
 		}
 		return err
 	})
+	if slices.ContainsFunc(parcels, isNotice) {
+		next = max(next, p.rest(time.Since(now)))
+	}
 	return parcels, uploads, next, err
+}
+
+// many is how many of n messages may be such as go to many, how many of these notices, and how long nothing more of
+// them may go: a reply that wakes the pump doesn't wait until a broadcast's next rows are claimed with it.
+func (p *pump) many(now time.Time, n int) (all, notices int, wait time.Duration) {
+	if wait = busy - now.Sub(p.toMany); wait <= 0 {
+		p.toMany, all = now, min(n, p.room(now, true))
+	}
+	if rest := p.rested.Sub(now); rest > 0 {
+		return all, 0, max(wait, rest)
+	}
+	return all, all, wait
+}
+
+// rest lets no notice go for a while after some were claimed, which took so long.
+func (p *pump) rest(took time.Duration) time.Duration {
+	p.rested = time.Now().Add(rests * took)
+	return rests * took
 }
 
 // claimLanes claims emergencies before everything, replies before broadcasts, n messages in all. What goes to
 // many, be it an emergency, takes no more than its room: a tenth of the rate is always left to replies. A notice
-// takes less of it while the desk is behind.
-func (p *pump) claimLanes(ctx context.Context, tx *db.Tx, n, room int) (claimed []conversation.Message, err error) {
+// takes less of it while the desk is behind, and has a part of it at most.
+func (p *pump) claimLanes(ctx context.Context, tx *db.Tx, n, room, notices int) (claimed []conversation.Message, err error) {
 	for _, turn := range []struct {
 		first, last conversation.Lane
 		toMany      bool
@@ -228,7 +252,7 @@ func (p *pump) claimLanes(ctx context.Context, tx *db.Tx, n, room int) (claimed 
 			limit = min(limit, room)
 		}
 		if turn.first == conversation.Broadcast {
-			limit = min(limit, p.s.gentle(room))
+			limit = min(limit, notices, p.s.gentle(room))
 		}
 		if limit <= 0 {
 			continue

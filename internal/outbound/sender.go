@@ -83,8 +83,8 @@ func (s *Sender) GiveWay(behind func(context.Context) (time.Duration, error)) { 
 
 // The share of its room that a notice takes falls from all to a tenth between these.
 const (
-	inTime    = 150 * time.Millisecond
-	tooLate   = 750 * time.Millisecond
+	inTime    = 75 * time.Millisecond
+	tooLate   = 400 * time.Millisecond
 	leastRoom = 0.1
 	lookBack  = 200 * time.Millisecond
 )
