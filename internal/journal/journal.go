@@ -313,12 +313,13 @@ func pending(ctx context.Context, tx *db.Tx, limit int, lock string) ([]Entry, e
 	return out, nil
 }
 
-// bodies reads what the entries say, on PostgreSQL by one statement for all of them.
+// bodies reads what the entries say, on PostgreSQL by one statement for all of them. It is no join: one that was planned
+// while the journal was short would read all of it, again and again.
 func bodies(ctx context.Context, tx *db.Tx, entries []Entry) error {
 	municipalities, ids := keys(entries)
 	if tx.Engine == db.PostgreSQL {
-		return tx.Query(ctx, `SELECT waits.place, j.body FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY AS waits (m, id, place)
-			JOIN journal j ON j.municipality_id = waits.m AND j.entry_id = waits.id`, [][]any{{municipalities, ids}}, func(_ int, row db.Scanner) error {
+		return tx.Query(ctx, `SELECT waits.place, (SELECT j.body FROM journal j WHERE j.municipality_id = waits.m AND j.entry_id = waits.id)
+			FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY AS waits (m, id, place)`, [][]any{{municipalities, ids}}, func(_ int, row db.Scanner) error {
 			var place int
 			var body []byte
 			err := row.Scan(&place, &body)
