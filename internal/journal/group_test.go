@@ -3,6 +3,7 @@
 package journal
 
 import (
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -24,12 +25,14 @@ func TestAFewGatherForACommit(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				j := &Journal{in: make(chan *appending, maxGroup)}
-				go func() {
+				var others sync.WaitGroup
+				defer others.Wait()
+				others.Go(func() {
 					for range c.come {
 						time.Sleep(time.Millisecond)
 						j.in <- &appending{}
 					}
-				}()
+				})
 				if group := j.group(&appending{}, time.Now().Add(c.until)); len(group) != c.group {
 					t.Errorf("%d in a group, not %d", len(group), c.group)
 				}
