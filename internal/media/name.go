@@ -31,7 +31,7 @@ func safeName(name string) string {
 		if len(end) > 10 {
 			end = nil
 		}
-		name = string(runes[:maxName-len(end)]) + string(end)
+		name = strings.TrimRight(string(runes[:maxName-len(end)]), " .") + string(end)
 	}
 	return name
 }
