@@ -407,6 +407,7 @@ func (w *wire) historyEntry() string {
 	w.t.Helper()
 	page := w.graph("GET", number+"/message_history?limit=1", nil)
 	id, _ := page["data"].([]any)[0].(map[string]any)["id"].(string)
+	w.nodes[id] = "Message-History-ID"
 	return id
 }
 

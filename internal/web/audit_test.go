@@ -31,7 +31,7 @@ func (d *desk) told(m *municipality.Municipality, about ...subject) {
 	})
 }
 
-var subjectCell = regexp.MustCompile(`(?s)<td>\s*(?:<a href="([^"]*)">)?<bdi>([^<]*)</bdi>(?:</a>)?\s*(?:<span class="quiet audit-id">([^<]*)</span>)?\s*</td>`)
+var subjectCell = regexp.MustCompile(`(?s)<td class="subject">\s*(?:<a href="([^"]*)">)?<bdi>([^<]*)</bdi>(?:</a>)?\s*(?:<span class="quiet audit-id">([^<]*)</span>)?\s*</td>`)
 
 // shownSubjects are the cells of the trail's page that say what its rows are about, the oldest first.
 func shownSubjects(a answer) (out []string) {
