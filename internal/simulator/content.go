@@ -80,8 +80,8 @@ func checkTexts(limits ...textLimit) *graphError {
 
 func fillText(raw json.RawMessage, m *message) *graphError {
 	var text struct {
-		Body       string `json:"body"`
-		PreviewURL bool   `json:"preview_url"`
+		Body       string   `json:"body"`
+		PreviewURL flexBool `json:"preview_url"`
 	}
 	if err := decodeContent("text", raw, &text); err != nil {
 		return err
