@@ -50,8 +50,11 @@ func (b *Broadcast) countOutcomes(ctx context.Context, tx *db.Tx, municipality i
 // page that asks every second.
 const countedAnew = 1000
 
-// kept reports whether b is shown as the conductor counted it last.
-func (b *Broadcast) kept() bool { return b.Recipients > countedAnew }
+// kept reports whether b is shown as the conductor counted it last. What has just been completed is counted anew until
+// the conductor has: nobody may read of copies still queued then.
+func (b *Broadcast) kept() bool {
+	return b.Recipients > countedAnew && (b.CompletedAt == nil || !b.Reach.At.Before(*b.CompletedAt))
+}
 
 // Reached tells how far a broadcast came, and how fast. Of a large one it tells what the conductor counted last: some
 // seconds ago while it is sent, half a minute ago while it is paused, some minutes ago once it has ended.

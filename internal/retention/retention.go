@@ -38,7 +38,7 @@ func (Args) Kind() string { return "retention.run" }
 // InsertOpts keeps one at a time for a municipality, apart from the jobs that somebody waits for. One whose process
 // was killed is taken up again.
 func (Args) InsertOpts() river.InsertOpts {
-	return river.InsertOpts{Queue: db.SlowQueue, MaxAttempts: 3, UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: []rivertype.JobState{
+	return river.InsertOpts{Queue: db.SlowQueue, MaxAttempts: 25, UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: []rivertype.JobState{
 		rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRetryable, rivertype.JobStateRunning, rivertype.JobStateScheduled}}}
 }
 
