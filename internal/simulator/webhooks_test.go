@@ -47,9 +47,9 @@ func TestWebhooksAreRepeatedUntilAnswered200(t *testing.T) {
 	s.connect(d)
 	d.setAnswer(func(n int) int { return []int{503, 404, 202, 200}[min(n-1, 3)] })
 	s.write(maria, object{"text": "Salve"})
-	for n := 1; n <= 4; n++ {
-		eventually(t, fmt.Sprintf("post %d", n), func() bool { return len(d.all()) == n && s.hooks()["failures"] == float64(min(n, 3)) })
-		s.ok("POST", "/simulator/clock", object{"advance": "8h"})
+	for n, next := range []string{"61m", "121m", "241m", "8h"} { // as far as the next try, and no further
+		eventually(t, fmt.Sprintf("post %d", n+1), func() bool { return len(d.all()) == n+1 && s.hooks()["failures"] == float64(min(n+1, 3)) })
+		s.ok("POST", "/simulator/clock", object{"advance": next})
 	}
 	eventually(t, "the end", func() bool { return s.hooks()["pending"] == 0.0 })
 	for _, p := range d.all() {
