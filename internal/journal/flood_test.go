@@ -21,7 +21,7 @@ func TestAFloodGoesFirst(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var f flood
-				for range 500 {
+				for range 1500 {
 					f.add(time.Now(), c.perMillisecond)
 					time.Sleep(time.Millisecond)
 				}
@@ -30,7 +30,7 @@ func TestAFloodGoesFirst(t *testing.T) {
 				if waited := time.Since(start); waited != c.pause || batch != c.batch {
 					t.Errorf("a batch of %d waited %v, not one of %d %v", batch, waited, c.batch, c.pause)
 				}
-				time.Sleep(time.Second)
+				time.Sleep(2 * floodWindow)
 				start = time.Now()
 				batch = f.giveWay(t.Context(), 400)
 				if waited := time.Since(start); waited != 0 || batch != 400 {
@@ -39,4 +39,25 @@ func TestAFloodGoesFirst(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A commit that takes long lets entries gather, and they come at once when it ends.
+func TestABurstIsNoFlood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var f flood
+		const each, stall = 3, 150 // entries a millisecond, and the milliseconds of each second that nothing is committed
+		for millisecond := range 5000 {
+			time.Sleep(time.Millisecond)
+			switch phase := millisecond % 1000; {
+			case phase < stall:
+				continue
+			case phase == stall:
+				f.add(time.Now(), each*stall)
+			}
+			f.add(time.Now(), each)
+			if batch := f.giveWay(t.Context(), 400); batch != 400 {
+				t.Fatalf("at %d ms a batch is only %d", millisecond, batch)
+			}
+		}
+	})
 }
