@@ -239,11 +239,14 @@ const touchConversation = `UPDATE conversation SET unread = unread + $3,
 	last_message_at = CASE WHEN last_message_at <= $6 THEN $6 ELSE last_message_at END
 	WHERE municipality_id = $1 AND conversation_id = $2`
 
-// adopt gives conversations the reactions and notices that are younger than their beginning and were
-// processed before it. What such a message belongs to does not depend on who works first.
-const adopt = `UPDATE message SET conversation_id = c.conversation_id FROM conversation c
-	WHERE c.municipality_id = $1 AND message.municipality_id = $1 AND message.contact_id = c.contact_id AND message.number = c.number
-	AND message.conversation_id = 0 AND message.direction = 'in' AND message.at >= c.opened_at`
+// adopt gives a conversation the reactions and notices that are younger than its beginning and were processed before
+// it. What such a message belongs to does not depend on who works first.
+//
+// It asks for the citizen and the number by themselves: joined from the conversation they would be looked for among all
+// that belongs to none, which are the copies of broadcasts too, by a plan kept from when there were few.
+const adopt = `UPDATE message SET conversation_id = $2 WHERE municipality_id = $1 AND contact_id = $3 AND number = $4
+	AND conversation_id = 0 AND direction = 'in'
+	AND at >= (SELECT opened_at FROM conversation WHERE municipality_id = $1 AND conversation_id = $2)`
 
 func savePlaces(ctx context.Context, tx *db.Tx, municipality int64, places map[place]*found) error {
 	var made, touched, begun, windows [][]any
@@ -267,7 +270,7 @@ func savePlaces(ctx context.Context, tx *db.Tx, municipality int64, places map[p
 			events = append(events, Event{ConversationID: f.id, ContactID: p.contact, Number: p.number, At: f.openedAt, Kind: Reopened})
 		}
 		if f.fresh || t.firstQuestion.Before(f.since) {
-			begun = append(begun, []any{municipality, f.id})
+			begun = append(begun, []any{municipality, f.id, p.contact, p.number})
 		}
 		touched = append(touched, []any{municipality, f.id, t.unread, t.firstQuestion, t.lastInbound, t.last.At, t.last.ID, t.last.Type, preview(t.last.Text)})
 	}
@@ -289,7 +292,7 @@ func savePlaces(ctx context.Context, tx *db.Tx, municipality int64, places map[p
 		AND (last_inbound_at IS NULL OR last_inbound_at < $3)`, windows); err != nil {
 		return fmt.Errorf("open windows: %w", err)
 	}
-	if _, err := tx.Exec(ctx, adopt+` AND c.conversation_id = $2`, begun); err != nil {
+	if _, err := tx.Exec(ctx, adopt, begun); err != nil {
 		return fmt.Errorf("adopt reactions: %w", err)
 	}
 	return record(ctx, tx, municipality, events)
@@ -328,7 +331,9 @@ func Merge(ctx context.Context, tx *db.Tx, municipality int64, merges []contact.
 				return fmt.Errorf("move the %ss of contact %d: %w", table, m.From, err)
 			}
 		}
-		if _, err := tx.ExecContext(ctx, adopt+` AND c.contact_id = $2 AND c.state = 'open'`, municipality, m.Into); err != nil {
+		if _, err := tx.ExecContext(ctx, `UPDATE message SET conversation_id = c.conversation_id FROM conversation c
+			WHERE message.municipality_id = $1 AND message.contact_id = $2 AND message.conversation_id = 0 AND message.direction = 'in'
+			AND c.municipality_id = $1 AND c.contact_id = $2 AND c.number = message.number AND c.state = 'open' AND message.at >= c.opened_at`, municipality, m.Into); err != nil {
 			return fmt.Errorf("adopt reactions of contact %d: %w", m.Into, err)
 		}
 		if err := reviseOf(ctx, tx, municipality, m.Into); err != nil {

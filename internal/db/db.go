@@ -177,6 +177,9 @@ func (d *DB) openPostgres() error {
 	cfg.RuntimeParams["timezone"] = "UTC"
 	cfg.RuntimeParams["lock_timeout"] = "20s"
 	cfg.RuntimeParams["idle_in_transaction_session_timeout"] = "60s"
+	// A plan is kept with its connection, and one made while a table was nearly empty reads all of it for ever after.
+	cfg.RuntimeParams["enable_seqscan"] = "off"
+	cfg.RuntimeParams["jit"] = "off" // what must be read whole looks so dear then that it would be compiled first
 	d.Engine = PostgreSQL
 	d.main = stdlib.OpenDB(*cfg)
 	d.main.SetMaxOpenConns(16)
