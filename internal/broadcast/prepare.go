@@ -39,12 +39,13 @@ func prepare(ctx context.Context, tx *db.Tx, m *municipality.Municipality, b Bro
 		}
 		last = max(last, end)
 	}
-	if last == 0 {
-		if b.Recipients >= many {
-			if err := conversation.Learn(ctx, tx); err != nil {
-				return err
-			}
+	// The database learns of the first copies too: until then whatever else is asked would walk through all that come.
+	if cursor == 0 && n == limit || last == 0 && b.Recipients >= many {
+		if err := conversation.Learn(ctx, tx); err != nil {
+			return err
 		}
+	}
+	if last == 0 {
 		return set(ctx, tx, m.ID, b.ID, `state = 'sending', prepared = true, started_at = $3`)
 	}
 	return set(ctx, tx, m.ID, b.ID, `cursor = $4, recipients = recipients + $5`, last, n)
