@@ -100,7 +100,7 @@ const busy = 40 * time.Millisecond
 
 // rests is how many times as long as the last claim of notices took the next one waits: where the database answers
 // slowly, people wait for it too, and notices leave them most of it. Emergencies don't.
-const rests = 4
+const rests = 8
 
 func isNotice(x parcel) bool { return x.message.Lane == conversation.Broadcast }
 
