@@ -179,7 +179,7 @@ func (d *DB) openPostgres() error {
 	cfg.RuntimeParams["idle_in_transaction_session_timeout"] = "60s"
 	// A plan is kept with its connection, and one made while a table was nearly empty reads all of it for ever after.
 	cfg.RuntimeParams["enable_seqscan"] = "off"
-	cfg.RuntimeParams["jit"] = "off" // what must be read whole looks so dear then that it would be compiled first
+	cfg.RuntimeParams["jit"] = "off"                           // what must be read whole looks so dear then that it would be compiled first
 	cfg.RuntimeParams["max_parallel_workers_per_gather"] = "0" // a count has one core, and people have the others
 	d.Engine = PostgreSQL
 	d.main = stdlib.OpenDB(*cfg)
