@@ -26,6 +26,7 @@ import (
 	"github.com/filodiretto/filodiretto/internal/journal"
 	"github.com/filodiretto/filodiretto/internal/media"
 	"github.com/filodiretto/filodiretto/internal/staff"
+	"github.com/filodiretto/filodiretto/internal/towntest"
 )
 
 // office is the inside of an installation, for tests that put things there.
@@ -263,7 +264,7 @@ func TestRestoreBringsEverythingBack(t *testing.T) {
 func (o *office) checkSafe(want map[conversation.Status]int) {
 	o.t.Helper()
 	err := o.d.View(o.t.Context(), func(ctx context.Context, tx *db.Tx) error {
-		account, err := conversation.Account(ctx, tx, o.municipality)
+		account, err := towntest.Outbox(ctx, tx, o.municipality)
 		if err != nil {
 			return err
 		}

@@ -20,6 +20,7 @@ import (
 	"github.com/filodiretto/filodiretto/internal/conversation"
 	"github.com/filodiretto/filodiretto/internal/db"
 	"github.com/filodiretto/filodiretto/internal/dbtest"
+	"github.com/filodiretto/filodiretto/internal/towntest"
 )
 
 // maxReplies stays below what WhatsApp lets an office write to forty citizens without a pause.
@@ -186,7 +187,7 @@ func (in *installation) check(l *load) {
 		if missing > 0 {
 			t.Errorf("%d of %d messages that were answered 200 are missing", missing, len(l.stored))
 		}
-		account, err := conversation.Account(ctx, tx, municipality)
+		account, err := towntest.Outbox(ctx, tx, municipality)
 		if err != nil {
 			return err
 		}

@@ -891,3 +891,29 @@ func TestTwoContactsOfOneCitizen(t *testing.T) {
 		})
 	}
 }
+
+// A restored database sends nothing of itself: what was scheduled or going out waits for somebody (invariant 15).
+func TestRestoredBroadcastsArePaused(t *testing.T) {
+	each(t, func(t *testing.T, o *office) {
+		o.subscribed(number, "AVVISI")
+		later := plan("AVVISI")
+		later.Schedule = new(o.now.Add(time.Hour))
+		scheduled, sending := o.sent(later), o.sent(plan("AVVISI"))
+		o.update(func(ctx context.Context, tx *db.Tx) error {
+			n, err := broadcast.RestoreSafe(ctx, tx)
+			if n != 2 {
+				t.Errorf("%d are paused, not both", n)
+			}
+			return err
+		})
+		o.now = o.now.Add(2 * time.Hour)
+		if got := o.deliver(); len(got) != 0 {
+			t.Errorf("%d got something of a restored database", len(got))
+		}
+		for _, id := range []int64{scheduled.ID, sending.ID} {
+			if state := o.get(id).State; state != broadcast.Paused {
+				t.Errorf("broadcast %d is %s", id, state)
+			}
+		}
+	})
+}

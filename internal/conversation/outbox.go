@@ -342,24 +342,6 @@ func (m Message) OfferResend(now time.Time) bool {
 	return m.Status == Uncertain && m.SendingAt != nil && now.Sub(*m.SendingAt) >= StayQuiet
 }
 
-// Account counts the messages of a municipality's outbox by state, for figures and for the tests that
-// hold the sum.
-func Account(ctx context.Context, tx *db.Tx, municipality int64) (map[Status]int, error) {
-	out := make(map[Status]int)
-	err := tx.Query(ctx, `SELECT status, count(*) FROM message WHERE municipality_id = $1 AND direction = 'out' GROUP BY status`, [][]any{{municipality}},
-		func(_ int, row db.Scanner) error {
-			var s Status
-			var n int
-			err := row.Scan(&s, &n)
-			out[s] = n
-			return err
-		})
-	if err != nil {
-		return nil, fmt.Errorf("account of messages: %w", err)
-	}
-	return out, nil
-}
-
 // StuckSince lists the municipalities with messages that have been sending since before a time.
 func StuckSince(ctx context.Context, tx *db.Tx, before time.Time) ([]int64, error) {
 	var out []int64

@@ -4,6 +4,7 @@ package conversation_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/filodiretto/filodiretto/internal/conversation"
 	"github.com/filodiretto/filodiretto/internal/db"
 	"github.com/filodiretto/filodiretto/internal/fault"
+	"github.com/filodiretto/filodiretto/internal/media"
 	"github.com/filodiretto/filodiretto/internal/staff"
 )
 
@@ -334,6 +336,37 @@ func TestTextsThatNoDatabaseKeeps(t *testing.T) {
 		}
 		if c := k.get(id); !strings.HasPrefix(c.Resolution, kept) {
 			t.Errorf("resolved because %q", c.Resolution)
+		}
+	})
+}
+
+// A reply that is tried again with its file attached anew is the same reply; with another file it is another.
+func TestAFileAttachedAgainIsTheSame(t *testing.T) {
+	each(t, func(t *testing.T, k *desk) {
+		id := k.writes("393331234567", "wamid.1", "Buongiorno").Conversation
+		store, err := media.NewStore(t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		send := func(content string) error {
+			f, err := store.Add(t.Context(), comune, "orari.txt", strings.NewReader(content))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return k.update(func(ctx context.Context, tx *db.Tx) error {
+				f.ID = tx.NewID()
+				if err := media.Save(ctx, tx, comune, f); err != nil {
+					return err
+				}
+				_, err := conversation.Send(ctx, tx, anna(), id, conversation.Outgoing{Type: conversation.TypeDocument, MediaID: f.ID, ClientKey: "k1"})
+				return err
+			})
+		}
+		if err := errors.Join(send("dalle 9 alle 13"), send("dalle 9 alle 13")); err != nil {
+			t.Error(err)
+		}
+		if err := send("dalle 14 alle 18"); !isUsed(err) {
+			t.Errorf("another file under the key of a reply: %v", err)
 		}
 	})
 }

@@ -327,3 +327,27 @@ func TestAPlanMadeForAnEmptyTableUsesItsIndex(t *testing.T) {
 		}
 	})
 }
+
+type errand struct{ kind string }
+
+func (e errand) Kind() string { return e.kind }
+
+// Restoring drops the jobs that would tell WhatsApp something, and no others.
+func TestJobsOfAKindAreDropped(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		var kept, dropped int
+		err := d.Update(t.Context(), func(ctx context.Context, tx *db.Tx) error {
+			if err := errors.Join(tx.Enqueue(ctx, errand{"dropped"}, nil), tx.Enqueue(ctx, errand{"kept"}, nil), tx.DropJobs(ctx, "dropped")); err != nil {
+				return err
+			}
+			const count = `SELECT count(*) FROM river_job WHERE kind = $1`
+			return errors.Join(tx.QueryRowContext(ctx, count, "dropped").Scan(&dropped), tx.QueryRowContext(ctx, count, "kept").Scan(&kept))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if dropped != 0 || kept != 1 {
+			t.Errorf("%d jobs of the kind are left, and %d of the other", dropped, kept)
+		}
+	})
+}

@@ -162,8 +162,8 @@ func (t *Tx) newest(ctx context.Context, index Index, municipality int64, wanted
 			break
 		}
 	}
-	ends, err := t.found(ctx, index, `(SELECT id FROM `+string(index)+` WHERE municipality_id = $1 ORDER BY id DESC LIMIT 1)
-		UNION ALL (SELECT id FROM `+string(index)+` WHERE municipality_id = $1 ORDER BY id DESC OFFSET $2 LIMIT 1)`, municipality, last)
+	ends, err := t.found(ctx, index, `SELECT id FROM (SELECT id FROM `+string(index)+` WHERE municipality_id = $1 ORDER BY id DESC LIMIT 1) AS newest
+		UNION ALL SELECT id FROM (SELECT id FROM `+string(index)+` WHERE municipality_id = $1 ORDER BY id DESC OFFSET $2 LIMIT 1) AS older`, municipality, last)
 	if err != nil {
 		return nil, err
 	}

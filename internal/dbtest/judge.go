@@ -40,16 +40,17 @@ var small = map[string]string{
 // walks are the statements that may read through a municipality's rows of a table that grows, by words that stand
 // in them, and why.
 var walks = map[string]string{
-	"FROM subscription s WHERE s.municipality_id":                                   "a broadcast goes to all who are on its lists",
-	"FROM message WHERE municipality_id = $1 AND direction = 'out' GROUP BY status": "only tests add everything up",
-	"FROM audit WHERE municipality_id = $1 AND action = $2 ORDER BY audit_id":       "who asks whether the proofs of consent are whole has the whole trail read",
-	"broadcast_content WHERE municipality_id = $1 AND broadcast_id < $2":            "a row for each broadcast, looked through now and then",
-	"AND started_at IS NOT NULL AND completed_at > $2":                              "the last days by broadcast_ended; tests whose clock stands years ago ask for all",
-	"-- name: SweepAttempts :exec":                                                  "the sweep keeps a day of attempts",
-	"-- name: DropQuarantined :execrows":                                            "now and then, and what nobody understood is little",
-	"-- name: DropProcessed :execrows":                                              "a slice by its keys, which PostgreSQL joins as suits its size",
-	"SET state = 'paused', pause_code = 0, paused_name = '' WHERE state IN":         "restoring looks at everything, once",
-	"SET status = 30, sending_at = CASE":                                            "restoring looks at the whole outbox, once",
+	"FROM subscription s WHERE s.municipality_id":                             "a broadcast goes to all who are on its lists",
+	"SELECT EXISTS (SELECT 1 FROM journal)":                                   "the first row is enough",
+	"SELECT sha256 FROM media WHERE sha256 <> ''":                             "a backup holds its files against all there are",
+	"FROM audit WHERE municipality_id = $1 AND action = $2 ORDER BY audit_id": "who asks whether the proofs of consent are whole has the whole trail read",
+	"broadcast_content WHERE municipality_id = $1 AND broadcast_id < $2":      "a row for each broadcast, looked through now and then",
+	"AND started_at IS NOT NULL AND completed_at > $2":                        "the last days by broadcast_ended; tests whose clock stands years ago ask for all",
+	"-- name: SweepAttempts :exec":                                            "the sweep keeps a day of attempts",
+	"-- name: DropQuarantined :execrows":                                      "now and then, and what nobody understood is little",
+	"-- name: DropProcessed :execrows":                                        "a slice by its keys, which PostgreSQL joins as suits its size",
+	"SET state = 'paused', pause_code = 0, paused_name = '' WHERE state IN":   "restoring looks at everything, once",
+	"SET status = 30, sending_at = CASE":                                      "restoring looks at the whole outbox, once",
 }
 
 // judge tells what is wrong with a plan, if anything is.

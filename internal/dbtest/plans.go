@@ -61,7 +61,7 @@ func ours() bool {
 		within := strings.Contains(f.File, "/internal/db/") || strings.Contains(f.File, "/internal/dbtest/") || strings.Contains(f.File, "/store/") ||
 			strings.HasPrefix(f.Function, "database/sql")
 		if !within || strings.HasSuffix(f.File, "_test.go") {
-			return strings.Contains(f.File, "/internal/") && !strings.HasSuffix(f.File, "_test.go")
+			return strings.Contains(f.File, "/internal/") && !strings.Contains(f.File, "/internal/towntest/") && !strings.HasSuffix(f.File, "_test.go")
 		}
 		if !more {
 			return false

@@ -251,3 +251,27 @@ func TestABatchIsBoundedInBytes(t *testing.T) {
 		}
 	})
 }
+
+// A backup is only restored where nothing has arrived yet.
+func TestAnyEntryIsFound(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		anything := func() (yes bool) {
+			t.Helper()
+			err := d.ViewJournal(t.Context(), func(ctx context.Context, tx *db.Tx) (err error) {
+				yes, err = journal.Anything(ctx, tx)
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return yes
+		}
+		if anything() {
+			t.Error("a new journal holds something")
+		}
+		appendAll(t, running(t, d), "one")
+		if !anything() {
+			t.Error("a journal with an entry holds nothing")
+		}
+	})
+}

@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -466,6 +467,28 @@ func TestAFileServedAgainIsNotSentAgain(t *testing.T) {
 		}
 		if len(tags) != 2 {
 			t.Errorf("a picture and its thumbnail share a tag: %v", tags)
+		}
+	})
+}
+
+// A backup takes the files that the database tells of.
+func TestEveryHashIsListed(t *testing.T) {
+	each(t, func(t *testing.T, k *desk) {
+		want := make(map[string]bool)
+		for _, width := range []int{20, 30} {
+			f, err := keep(t, k.store, k.d, k.m, "foto.jpg", bytes.NewReader(photo(t, width, 10)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			want[f.SHA256] = true
+		}
+		k.expect(media.Expected{ExternalID: "500", MIME: "image/jpeg"}) // nothing of it is here yet
+		got := make(map[string]bool)
+		k.update(func(ctx context.Context, tx *db.Tx) error {
+			return media.EachHash(ctx, tx, func(sha256 string) { got[sha256] = true })
+		})
+		if !maps.Equal(got, want) {
+			t.Errorf("got %v, want %v", got, want)
 		}
 	})
 }

@@ -30,6 +30,7 @@ import (
 	"github.com/filodiretto/filodiretto/internal/secret"
 	"github.com/filodiretto/filodiretto/internal/simulator"
 	"github.com/filodiretto/filodiretto/internal/staff"
+	"github.com/filodiretto/filodiretto/internal/towntest"
 	"github.com/filodiretto/filodiretto/internal/whatsapp"
 )
 
@@ -65,6 +66,7 @@ type office struct {
 	key   *secret.Key
 	m     *municipality.Municipality
 	graph *httptest.Server
+	files *media.Store
 }
 
 func each(t *testing.T, f func(t *testing.T, o *office)) {
@@ -85,7 +87,11 @@ func setUp(t *testing.T, d *db.DB) *office {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := &office{t: t, d: d, key: key, graph: httptest.NewServer(sim.Handler())}
+	files, err := media.NewStore(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := &office{t: t, d: d, key: key, graph: httptest.NewServer(sim.Handler()), files: files}
 	t.Cleanup(func() { o.graph.Close(); _ = sim.Close() })
 	parsed, err := municipality.ParseFile("prova.yaml", []byte(file), func(string) (string, bool) { return "", false })
 	if err != nil {
@@ -105,12 +111,8 @@ func (o *office) start(d *db.DB) (stop func()) {
 	if err != nil {
 		o.t.Fatal(err)
 	}
-	store, err := media.NewStore(o.t.TempDir())
-	if err != nil {
-		o.t.Fatal(err)
-	}
 	client := whatsapp.NewClient(whatsapp.ClientOptions{GraphURL: o.graph.URL, Timeout: 2 * time.Second})
-	files := media.NewService(media.Options{DB: d, Store: store, Client: client, Directory: directory, Log: slog.New(slog.DiscardHandler)})
+	files := media.NewService(media.Options{DB: d, Store: o.files, Client: client, Directory: directory, Log: slog.New(slog.DiscardHandler)})
 	sender := outbound.New(d, directory, client, files, prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
@@ -242,6 +244,31 @@ func TestARepliesGoesOut(t *testing.T) {
 		o.becomes(m, conversation.Accepted)
 		if got := o.sends(); !slices.Equal(got, []string{"Eccoci"}) {
 			t.Errorf("sends are %v", got)
+		}
+	})
+}
+
+// A file is brought to Meta before the messages that show it go, in their order.
+func TestAReplyWaitsForItsFile(t *testing.T) {
+	each(t, func(t *testing.T, o *office) {
+		id := o.citizen("393331234567")
+		f, err := o.files.Add(t.Context(), o.m.ID, "orari.txt", strings.NewReader("dalle 9 alle 13"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var m conversation.Message
+		o.update(func(ctx context.Context, tx *db.Tx) error {
+			f.ID = tx.NewID()
+			if err := media.Save(ctx, tx, o.m.ID, f); err != nil {
+				return err
+			}
+			m, err = conversation.Send(ctx, tx, o.anna(), id, conversation.Outgoing{Type: conversation.TypeDocument, Text: "Ecco gli orari", MediaID: f.ID, ClientKey: "file"})
+			return err
+		})
+		o.becomes(m.ID, conversation.Accepted)
+		o.becomes(o.reply(id, "Buona giornata"), conversation.Accepted)
+		if got := o.sends(); !slices.Equal(got, []string{"", "Buona giornata"}) {
+			t.Errorf("sends are %q", got)
 		}
 	})
 }
@@ -449,7 +476,7 @@ func TestTwoInstancesSendOnce(t *testing.T) {
 	}
 	o.becomes(last, conversation.Accepted)
 	o.update(func(ctx context.Context, tx *db.Tx) error {
-		account, err := conversation.Account(ctx, tx, o.m.ID)
+		account, err := towntest.Outbox(ctx, tx, o.m.ID)
 		if account[conversation.Uncertain] > 0 || account[conversation.Failed] > 0 {
 			t.Errorf("account %v", account)
 		}

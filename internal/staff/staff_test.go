@@ -362,3 +362,24 @@ func TestSetRoleAndPreferences(t *testing.T) {
 		})
 	})
 }
+
+// A backup is only restored where nobody works yet.
+func TestAnybodyIsFound(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		anybody := func() (yes bool) {
+			t.Helper()
+			update(t, d, func(ctx context.Context, tx *db.Tx) (err error) {
+				yes, err = Anybody(ctx, tx)
+				return err
+			})
+			return yes
+		}
+		if anybody() {
+			t.Error("somebody works at a new installation")
+		}
+		member(t, d, rimini, "anna@comune.rimini.it", Operator, hash(t, goodPassword))
+		if !anybody() {
+			t.Error("nobody is found after the first account")
+		}
+	})
+}
