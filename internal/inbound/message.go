@@ -130,10 +130,25 @@ func cards(out *conversation.Message, contacts []whatsapp.ContactCard) {
 	out.Detail.Contacts = cards
 	names := make([]string, len(contacts))
 	for i, c := range contacts {
-		names[i] = cmp.Or(c.Name.Formatted, joined(" ", c.Name.First, c.Name.Last))
+		names[i] = cardName(c)
 		out.Detail.OwnPhone = out.Detail.OwnPhone || c.Origin == ownCard
 	}
 	out.Text = joined(", ", names...)
+}
+
+// cardName is what a card is called: by the name on it, or by what else it says.
+func cardName(c whatsapp.ContactCard) string {
+	name := cmp.Or(c.Name.Formatted, joined(" ", c.Name.First, c.Name.Last))
+	if name == "" && c.Org != nil {
+		name = c.Org.Company
+	}
+	if name == "" && len(c.Phones) > 0 {
+		name = cmp.Or(c.Phones[0].Phone, c.Phones[0].WaID)
+	}
+	if name == "" && len(c.Emails) > 0 {
+		name = c.Emails[0].Email
+	}
+	return name
 }
 
 // ownCard is the origin of a card by which citizens give their own number, because we asked; every other card
@@ -185,8 +200,11 @@ func joined(by string, parts ...string) string {
 	return strings.Join(slices.DeleteFunc(slices.Clone(parts), func(s string) bool { return s == "" }), by)
 }
 
+// ofWhatsApp is what WhatsApp adds to the answers to a form for its own use.
+var ofWhatsApp = []string{"flow_token", "wa_flow_response_params"}
+
 // readable writes the answers to a form, a line for each that has one: its name and what was answered. The names are
-// those of whoever made the form. What WhatsApp adds for its own use is left out.
+// those of whoever made the form.
 func readable(answers json.RawMessage) string {
 	var lines []string
 	var write func(name string, v gjson.Result)
@@ -194,7 +212,7 @@ func readable(answers json.RawMessage) string {
 		switch {
 		case v.IsObject():
 			v.ForEach(func(key, v gjson.Result) bool {
-				if key.Str != "flow_token" {
+				if !slices.Contains(ofWhatsApp, key.Str) {
 					write(strings.ReplaceAll(key.Str, "_", " "), v)
 				}
 				return true

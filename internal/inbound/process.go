@@ -282,11 +282,24 @@ func (s *sorted) change(e journal.Entry, c whatsapp.Change, place *int) {
 			s.keep(c, fieldGroup, whatsapp.News{}, cmp.Or(m.At, e.ReceivedAt), m.Raw)
 			continue
 		}
+		if s.own(c.PhoneNumberID, m.From.Phone) { // what the number itself wrote is nobody's message to it
+			s.count(e, c.PhoneNumberID, "own_message")
+			s.keep(c, whatsapp.FieldEchoes, whatsapp.News{}, cmp.Or(m.At, e.ReceivedAt), m.Raw)
+			continue
+		}
 		at := since(m.At, m.AtFallback, e)
 		m.At, m.AtFallback = at, m.AtFallback || !at.Equal(m.At)
 		s.messages = append(s.messages, received{Message: m, number: c.PhoneNumberID, place: *place})
 	}
+	for _, key := range c.Unread {
+		s.count(e, c.PhoneNumberID, "list:"+clip(key))
+	}
 	for _, u := range c.Statuses {
+		if u.Subject != "" { // of a payment or a call, whose failure is not a message's
+			s.count(e, c.PhoneNumberID, "status_of:"+clip(u.Subject))
+			s.keepExample(e, c, fieldStatus, u.Subject+" "+u.Status, u.Raw)
+			continue
+		}
 		if _, known := conversation.StatusOf(strings.ToLower(u.Status)); !known || u.GroupID != "" {
 			s.count(e, c.PhoneNumberID, "status:"+clip(u.Status))
 			s.keepExample(e, c, fieldStatus, u.Status, u.Raw)
@@ -295,6 +308,13 @@ func (s *sorted) change(e journal.Entry, c whatsapp.Change, place *int) {
 		u.At = since(u.At, u.AtFallback, e)
 		s.statuses = append(s.statuses, told{StatusUpdate: u, number: c.PhoneNumberID})
 	}
+}
+
+// own tells whether the phone is that of the number.
+func (s *sorted) own(number, phone string) bool {
+	return phone != "" && anyNumber(s.m, func(n municipality.Number) bool {
+		return n.PhoneNumberID == number && strings.TrimPrefix(n.E164, "+") == phone
+	})
 }
 
 func (s *sorted) count(e journal.Entry, number, name string) {
@@ -377,7 +397,7 @@ func (s *sorted) people() []contact.Person {
 func (s *sorted) preferred(contacts []int64) []broadcast.Preference {
 	var out []broadcast.Preference
 	for i, w := range s.wishes {
-		if w.Category == "marketing_messages" && (w.Value == "stop" || w.Value == "resume") {
+		if (w.Category == "" || w.Category == "marketing_messages") && (w.Value == "stop" || w.Value == "resume") {
 			out = append(out, broadcast.Preference{Contact: contacts[len(s.messages)+i], Stop: w.Value == "stop", At: w.At, Detail: clip(w.Detail), Number: w.number})
 		}
 	}

@@ -2,7 +2,11 @@
 
 package whatsapp
 
-import "github.com/tidwall/gjson"
+import (
+	"cmp"
+
+	"github.com/tidwall/gjson"
+)
 
 // ContactCard is a contact that was sent, or is to be, in a message. Its JSON
 // is Meta's. https://developers.facebook.com/documentation/business-messaging/whatsapp/messages/contacts-messages
@@ -74,7 +78,12 @@ func (m *Message) readContacts(v gjson.Result) bool {
 		cards, ok = []gjson.Result{v}, true
 	}
 	for _, card := range cards {
-		m.Contacts = append(m.Contacts, readCard(card))
+		if card.IsObject() {
+			m.Contacts = append(m.Contacts, readCard(card))
+		}
+	}
+	if len(m.Contacts) == 0 {
+		m.Kind = KindUnsupported // nobody is on them
 	}
 	return ok
 }
@@ -82,7 +91,7 @@ func (m *Message) readContacts(v gjson.Result) bool {
 func readCard(v gjson.Result) ContactCard {
 	card := ContactCard{
 		Name: CardName{
-			Formatted: text(v.Get("name.formatted_name")),
+			Formatted: cmp.Or(text(v.Get("name.formatted_name")), text(v.Get("name"))),
 			First:     text(v.Get("name.first_name")),
 			Last:      text(v.Get("name.last_name")),
 		},

@@ -3,8 +3,10 @@
 package whatsapp
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tidwall/gjson"
@@ -146,6 +148,12 @@ const (
 	SystemChangedIdentity = "customer_identity_changed"
 )
 
+// presentNames are those of system messages that have come under another one.
+var presentNames = map[string]string{
+	"customer_changed_number": SystemChangedNumber,
+	"user_identity_changed":   SystemChangedIdentity,
+}
+
 func (r *reader) message(v gjson.Result, known people, single bool) {
 	var m Message
 	var at, from, user gjson.Result
@@ -154,7 +162,7 @@ func (r *reader) message(v gjson.Result, known people, single bool) {
 		case "id":
 			m.ID = text(v)
 		case "type":
-			m.Type = text(v)
+			m.Type = strings.ToLower(text(v))
 		case "timestamp":
 			at = v
 		case "from":
@@ -274,6 +282,9 @@ func (m *Message) content(v gjson.Result) (ok bool) {
 		m.Kind = KindUnsupported
 		return true
 	}
+	if list := content.Array(); content.IsArray() && len(list) == 1 && m.Type != "contacts" {
+		content = list[0] // one, with an array around it
+	}
 	return read.into(m, content)
 }
 
@@ -384,9 +395,10 @@ func (m *Message) readLocation(v gjson.Result) bool {
 
 // readReaction takes a missing emoji for a removal, as an empty one is.
 func (m *Message) readReaction(v gjson.Result) bool {
-	m.Reaction = &Reaction{MessageID: text(v.Get("message_id")), Emoji: text(v.Get("emoji"))}
+	emoji := v.Get("emoji")
+	m.Reaction = &Reaction{MessageID: text(v.Get("message_id")), Emoji: text(emoji)}
 	m.Text = m.Reaction.Emoji
-	return m.Reaction.MessageID != ""
+	return m.Reaction.MessageID != "" && !emoji.IsObject() && !emoji.IsArray()
 }
 
 func (m *Message) readInteractive(v gjson.Result) bool {
@@ -408,7 +420,7 @@ func (m *Message) readInteractive(v gjson.Result) bool {
 		return true
 	}
 	m.Reply.read(choice)
-	m.Text = m.Reply.Title
+	m.Text = cmp.Or(m.Reply.Title, m.Reply.ID)
 	return choice.IsObject()
 }
 
@@ -450,8 +462,11 @@ func embedded(v gjson.Result) json.RawMessage {
 
 func (m *Message) readButton(v gjson.Result) bool {
 	m.Reply = &InteractiveReply{Type: "button", ID: text(v.Get("payload")), Title: text(v.Get("text"))}
-	m.Text = m.Reply.Title
-	return v.IsObject()
+	if v.Type == gjson.String { // without the object around it
+		m.Reply.Title = text(v)
+	}
+	m.Text = cmp.Or(m.Reply.Title, m.Reply.ID)
+	return m.Text != "" || v.IsObject()
 }
 
 func (m *Message) readOrder(v gjson.Result) bool {
@@ -495,9 +510,7 @@ func (m *Message) readSystem(v gjson.Result) bool {
 	if s.IdentityHash == "" {
 		s.IdentityHash = m.From.IdentityHash
 	}
-	if s.Type == "customer_changed_number" {
-		s.Type = SystemChangedNumber
-	}
+	s.Type = cmp.Or(presentNames[s.Type], s.Type)
 	m.System = s
 	m.Text = s.Body
 	return v.IsObject()
@@ -506,7 +519,7 @@ func (m *Message) readSystem(v gjson.Result) bool {
 // readEdit takes the content of the message within for its own.
 func (m *Message) readEdit(v gjson.Result) bool {
 	inner := v.Get("message")
-	edited := Message{Type: text(inner.Get("type"))}
+	edited := Message{Type: cmp.Or(strings.ToLower(text(inner.Get("type"))), presentType(inner))}
 	ok := edited.content(inner)
 	m.TargetID = text(v.Get("original_message_id"))
 	m.Unclear = edited.Kind == KindUnsupported

@@ -17,6 +17,7 @@ const (
 	FieldTemplateQuality    = "message_template_quality_update"
 	FieldTemplateComponents = "message_template_components_update"
 	FieldTemplateCategory   = "template_category_update"
+	FieldTemplateDetection  = "template_correct_category_detection"
 	FieldNumberQuality      = "phone_number_quality_update"
 	FieldNumberName         = "phone_number_name_update"
 	FieldCapability         = "business_capability_update"
@@ -25,6 +26,9 @@ const (
 	FieldAccountAlerts      = "account_alerts"
 	FieldUsername           = "business_username_update"
 	FieldSecurity           = "security"
+	FieldFlows              = "flows"
+	FieldPayments           = "payment_configuration_update"
+	FieldSettings           = "account_settings_update"
 	FieldEchoes             = "smb_message_echoes"
 )
 
@@ -69,6 +73,7 @@ var newsOf = map[string]func(n *News, v gjson.Result){
 	FieldTemplateQuality:    (*News).templateQuality,
 	FieldTemplateComponents: (*News).templateComponents,
 	FieldTemplateCategory:   (*News).templateCategory,
+	FieldTemplateDetection:  (*News).templateDetection,
 	FieldNumberQuality:      (*News).numberQuality,
 	FieldNumberName:         (*News).numberName,
 	FieldCapability:         (*News).capability,
@@ -77,6 +82,13 @@ var newsOf = map[string]func(n *News, v gjson.Result){
 	FieldAccountAlerts:      (*News).alert,
 	FieldUsername:           (*News).username,
 	FieldSecurity:           (*News).security,
+	FieldFlows: func(n *News, v gjson.Result) {
+		n.Event, n.Facts["description"] = text(v.Get("event")), text(v.Get("message"))
+	},
+	FieldPayments: func(n *News, v gjson.Result) {
+		n.Event, n.Facts["name"] = text(v.Get("status")), text(v.Get("configuration_name"))
+	},
+	FieldSettings: func(n *News, v gjson.Result) { n.Event = text(v.Get("type")) },
 }
 
 func (n *News) template(v gjson.Result) *TemplateNews {
@@ -93,7 +105,7 @@ var templateStatuses = map[string]string{"FLAGGED": "", "REINSTATED": "APPROVED"
 
 func (n *News) templateStatus(v gjson.Result) {
 	t := n.template(v)
-	n.Event = text(v.Get("event"))
+	n.Event = capitals(v.Get("event"))
 	status, other := templateStatuses[n.Event]
 	if t.Status = n.Event; other {
 		t.Status = status
@@ -101,7 +113,7 @@ func (n *News) templateStatus(v gjson.Result) {
 	if n.Event == "FLAGGED" { // it is still sent, and will be stopped if citizens go on blocking and reporting it
 		t.Quality = "RED"
 	}
-	t.Category = text(v.Get("message_template_category"))
+	t.Category = capitals(v.Get("message_template_category"))
 	n.Facts["reason"] = cmp.Or(text(v.Get("rejection_info.reason")), text(v.Get("reason")))
 	if n.Facts["reason"] == "NONE" {
 		n.Facts["reason"] = ""
@@ -113,7 +125,7 @@ func (n *News) templateStatus(v gjson.Result) {
 
 func (n *News) templateQuality(v gjson.Result) {
 	t := n.template(v)
-	t.Quality = text(v.Get("new_quality_score"))
+	t.Quality = capitals(v.Get("new_quality_score"))
 	n.Event = t.Quality
 	n.Facts["from"], n.Facts["to"] = text(v.Get("previous_quality_score")), t.Quality
 }
@@ -140,9 +152,18 @@ func (n *News) templateCategory(v gjson.Result) {
 		n.Facts["date"] = date(v.Get("category_update_timestamp"))
 		return
 	}
-	n.Event, t.Category = "done", text(v.Get("new_category"))
+	n.Event, t.Category = "done", capitals(v.Get("new_category"))
 	n.Facts["from"], n.Facts["to"] = text(v.Get("previous_category")), t.Category
 }
+
+// templateDetection tells under which category Meta would have put what went out under another.
+func (n *News) templateDetection(v gjson.Result) {
+	n.template(v)
+	n.Facts["from"], n.Facts["to"] = capitals(v.Get("category")), capitals(v.Get("correct_category"))
+}
+
+// capitals is one of Meta's words, which are in capitals, however it came.
+func capitals(v gjson.Result) string { return strings.ToUpper(text(v)) }
 
 func (n *News) number(v gjson.Result) {
 	n.Subject = digits(text(v.Get("display_phone_number")))
@@ -177,9 +198,9 @@ func (n *News) capability(v gjson.Result) {
 func (n *News) limit(values ...gjson.Result) {
 	for _, v := range values {
 		people, isNumber := whole(v)
-		switch word := text(v); {
-		case strings.HasPrefix(word, "TIER_"):
-			n.Limit = word
+		switch tier := capitals(v); {
+		case isTier(tier):
+			n.Limit = tier
 		case isNumber && people < 0:
 			n.Limit = "TIER_UNLIMITED"
 		case isNumber && people > 0:
@@ -190,6 +211,12 @@ func (n *News) limit(values ...gjson.Result) {
 		n.Facts["limit"] = n.Limit
 		return
 	}
+}
+
+// isTier tells a limit from the words for there being none yet, such as TIER_NOT_SET.
+func isTier(word string) bool {
+	size, ok := strings.CutPrefix(word, "TIER_")
+	return ok && (size == "UNLIMITED" || size != "" && size[0] >= '0' && size[0] <= '9')
 }
 
 func (n *News) account(v gjson.Result) {

@@ -4,6 +4,7 @@ package whatsapp
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/tidwall/gjson"
@@ -26,6 +27,7 @@ type StatusUpdate struct {
 	Pricing      *Pricing
 	Errors       []Error // why it failed
 	GroupID      string  // set for groups, whose updates are not a citizen's
+	Subject      string  // what it is about where that is no message, such as "payment"
 	Raw          json.RawMessage
 }
 
@@ -71,6 +73,10 @@ func (r *reader) status(v gjson.Result, known people) {
 			s.Errors = readErrors(v)
 		case "recipient_type":
 			group = v
+		case "type":
+			if kind := strings.ToLower(text(v)); kind != "message" {
+				s.Subject = kind
+			}
 		case "recipient_participant_id":
 			participant = v
 		case "recipient_participant_user_id":
@@ -85,7 +91,7 @@ func (r *reader) status(v gjson.Result, known people) {
 		r.change.bad(BadStatus, "A status update does not say which status.", v)
 		return
 	}
-	if text(group) == "group" {
+	if text(group) == "group" || participant.Exists() || participantUser.Exists() {
 		s.GroupID = text(recipient)
 		recipient = participant
 		if s.RecipientUserID == "" {

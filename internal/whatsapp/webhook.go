@@ -13,6 +13,7 @@ package whatsapp
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -31,7 +32,7 @@ type Webhook struct {
 // Change is one entry[].changes[] of a webhook: one field of one WhatsApp
 // Business Account, mostly "messages".
 type Change struct {
-	EntryID      string    // the WABA
+	EntryID      string    // the WABA; of news about partners, whose entries are of the portfolio, the one they name
 	EntryTime    time.Time // zero when absent, which is usual for messages
 	Field        string    // "messages", "account_update", …; unknown ones are kept
 	Index        int       // place of the change in the payload, from 0
@@ -42,6 +43,7 @@ type Change struct {
 	Bad          []BadItem       // what could not be understood
 	Raw          json.RawMessage // the change as it came
 	DisplayPhone string          // digits of the business number, "" if absent
+	Unread       []string        // lists of the field "messages" that nothing here reads, by their keys
 
 	// PhoneNumberID is the business number the change is about, by which it
 	// must be routed; "" where Meta sends no metadata (account fields).
@@ -73,7 +75,7 @@ const (
 // "stop" and Category "marketing_messages" it is a legal opt-out.
 type Preference struct {
 	Phone, UserID           string // at least one is there
-	Category, Value, Detail string
+	Category, Value, Detail string // the first two in small letters
 	At                      time.Time
 	AtFallback              bool // no usable time: take that of receipt
 	Raw                     json.RawMessage
@@ -110,12 +112,16 @@ func ParseWebhook(body []byte) (*Webhook, error) {
 	if !root.IsObject() {
 		return nil, notWebhook("the body is not a JSON object")
 	}
+	deep := nestsDeeper(s, maxDepth)
+	w := &Webhook{}
+	if root.Get("value").IsObject() && !root.Get("entry").Exists() { // one change alone, as Meta's app dashboard shows its samples
+		w.add(readChange(root, deep))
+		return w, nil
+	}
 	entries, ok := listed(root.Get("entry"), "changes")
 	if !ok {
 		return nil, notWebhook("the body has no array of entries")
 	}
-	deep := nestsDeeper(s, maxDepth)
-	w := &Webhook{}
 	for _, entry := range entries {
 		w.addEntry(entry, deep)
 	}
@@ -151,7 +157,7 @@ func (w *Webhook) addEntry(entry gjson.Result, deep bool) {
 	}
 	for _, change := range changes {
 		c := readChange(change, deep)
-		c.EntryID, c.EntryTime = id, at
+		c.EntryID, c.EntryTime = cmp.Or(text(change.Get("value.waba_info.waba_id")), id), at
 		w.add(c)
 	}
 }
@@ -178,7 +184,7 @@ func readChange(change gjson.Result, deep bool) Change {
 	case "messages", "":
 		r.messages(value)
 	case "user_preferences":
-		r.preferences(value)
+		r.preferences(value.Get("user_preferences"))
 	}
 	return c
 }
@@ -194,28 +200,33 @@ type reader struct {
 }
 
 func (r *reader) messages(value gjson.Result) {
-	var messages, statuses, contacts, failures gjson.Result
+	var messages, statuses []gjson.Result
+	var contacts, failures gjson.Result
 	each(value, func(key string, v gjson.Result) {
 		switch key {
-		case "messages":
-			messages = v
+		case "messages": // a key that comes twice brings both lists
+			messages = append(messages, r.list(key, v)...)
 		case "statuses":
-			statuses = v
+			statuses = append(statuses, r.list(key, v)...)
 		case "contacts":
 			contacts = v
 		case "errors":
 			failures = v
+		case "user_preferences":
+			r.preferences(v)
+		default:
+			if len(v.Array()) > 0 && v.IsArray() {
+				r.change.Unread = append(r.change.Unread, strings.ReplaceAll(key, "\x00", ""))
+			}
 		}
 	})
 	people := readPeople(contacts)
-	list := r.list("messages", messages)
-	r.change.Messages = make([]Message, 0, len(list))
-	for _, v := range list {
-		r.message(v, people, len(list) == 1)
+	r.change.Messages = make([]Message, 0, len(messages))
+	for _, v := range messages {
+		r.message(v, people, len(messages) == 1)
 	}
-	list = r.list("statuses", statuses)
-	r.change.Statuses = make([]StatusUpdate, 0, len(list))
-	for _, v := range list {
+	r.change.Statuses = make([]StatusUpdate, 0, len(statuses))
+	for _, v := range statuses {
 		r.status(v, people)
 	}
 	r.change.Errors = readErrors(failures)
@@ -255,11 +266,11 @@ func (r *reader) list(name string, v gjson.Result) []gjson.Result {
 	return usable
 }
 
-func (r *reader) preferences(value gjson.Result) {
-	for _, v := range r.list("user_preferences", value.Get("user_preferences")) {
+func (r *reader) preferences(list gjson.Result) {
+	for _, v := range r.list("user_preferences", list) {
 		p := Preference{
-			Category: text(v.Get("category")),
-			Value:    text(v.Get("value")),
+			Category: strings.ToLower(text(v.Get("category"))),
+			Value:    strings.ToLower(text(v.Get("value"))),
 			Detail:   text(v.Get("detail")),
 			Raw:      raw(v),
 		}
