@@ -35,6 +35,7 @@ type Choice struct {
 	ID          string  `json:"id" example:"join:EMERGENZE"`
 	Title       string  `json:"title" example:"Emergenze"`
 	Description *string `json:"description"`
+	Section     *string `json:"section" doc:"The title over a list's row, where a list of ours has several parts"`
 }
 
 // Form holds the answers to a form of WhatsApp's.

@@ -42,6 +42,7 @@ type NewRow struct {
 	ID          string   `json:"id" example:"sportello:anagrafe" doc:"Comes back in content.choice, up to 200 characters"`
 	Title       string   `json:"title" example:"Anagrafe" doc:"Up to 24 characters"`
 	Description string   `json:"description,omitempty" doc:"Up to 72 characters"`
+	Section     string   `json:"section,omitempty" example:"Documenti" doc:"The title over this row and those beside it of the same, up to 24 characters; of all rows or of none"`
 }
 
 // NewLink is a button that opens a web address.
@@ -162,7 +163,7 @@ func (n NewInteractive) offer() (*conversation.Interactive, error) {
 			return nil, conversation.ErrListButton
 		}
 		for _, r := range l.Rows {
-			out.Choices = append(out.Choices, conversation.Choice{ID: r.ID, Title: r.Title, Description: r.Description})
+			out.Choices = append(out.Choices, conversation.Choice{ID: r.ID, Title: r.Title, Description: r.Description, Section: r.Section})
 		}
 	}
 	if l := n.Link; l != nil {
@@ -209,7 +210,7 @@ type Interactive struct {
 func newInteractive(i conversation.Interactive) Interactive {
 	out := Interactive{Kind: string(i.Kind()), Header: known(i.Header), Footer: known(i.Footer), Button: known(i.Button), URL: known(i.URL), Choices: []Choice{}}
 	for _, c := range i.Choices {
-		out.Choices = append(out.Choices, Choice{ID: c.ID, Title: c.Title, Description: known(c.Description)})
+		out.Choices = append(out.Choices, Choice{ID: c.ID, Title: c.Title, Description: known(c.Description), Section: known(c.Section)})
 	}
 	return out
 }

@@ -188,6 +188,13 @@ func TestWhatCitizensTap(t *testing.T) {
 		list := w.send(`{"interactive":{"text":"Quale sportello?","list":{"button":"Scegli","rows":` + string(raw) + `}}}`)
 		want(t, w.accepted(list.Get("id").Str), map[string]string{"interactive.type": "list", "interactive.action.button": "Scegli",
 			"interactive.action.sections.0.rows.#": "10", "interactive.action.sections.0.rows.9.description": "Piano terra"})
+		if list.Get("content.interactive.choices.0.section").Type != gjson.Null {
+			t.Errorf("a row without a section is under %q", list.Get("content.interactive.choices.0.section").Str)
+		}
+		parted := w.send(`{"interactive":{"text":"Quale sportello?","list":{"button":"Scegli","rows":[{"id":"a","title":"Anagrafe","section":"Piano terra"},{"id":"b","title":"Tributi","section":"Piano terra"},{"id":"c","title":"Scuola","section":"Primo piano"}]}}}`)
+		want(t, parted.Get("content.interactive"), map[string]string{"choices.1.section": "Piano terra", "choices.2.section": "Primo piano"})
+		want(t, w.accepted(parted.Get("id").Str), map[string]string{"interactive.action.sections.#": "2", "interactive.action.sections.0.title": "Piano terra",
+			"interactive.action.sections.0.rows.1.title": "Tributi", "interactive.action.sections.1.title": "Primo piano", "interactive.action.sections.1.rows.#": "1"})
 		link := w.send(`{"interactive":{"header":"Modulo","text":"Lo compili qui","link":{"label":"Apri","url":"https://comune.example/modulo"}}}`)
 		want(t, w.accepted(link.Get("id").Str), map[string]string{"interactive.type": "cta_url", "interactive.header.text": "Modulo",
 			"interactive.action.parameters.url": "https://comune.example/modulo"})
@@ -238,25 +245,27 @@ func TestWhatCitizensCantBeShown(t *testing.T) {
 			return string(raw)
 		}
 		for body, code := range map[string]string{
-			`{"interactive":{"text":"Quale?","buttons":` + buttons("1", "2", "3", "4") + `}}`:                                          "interactive_buttons",
-			`{"interactive":{"text":"Quale?","buttons":` + buttons("Sì", "Sì") + `}}`:                                                  "interactive_buttons",
-			`{"interactive":{"text":"Quale?","buttons":` + buttons(long(21)) + `}}`:                                                    "interactive_buttons",
-			`{"interactive":{"text":"Quale?","buttons":[{"id":"a","title":"Sì"},{"id":"a","title":"No"}]}}`:                            "interactive_ids",
-			`{"interactive":{"text":"` + long(1025) + `","buttons":` + buttons("Sì") + `}}`:                                            "interactive_text",
-			`{"interactive":{"text":" ","buttons":` + buttons("Sì") + `}}`:                                                             "interactive_text",
-			`{"interactive":{"text":"Quale?","header":"` + long(61) + `","buttons":` + buttons("Sì") + `}}`:                            "interactive_around",
-			`{"interactive":{"text":"Quale?","footer":"` + long(61) + `","buttons":` + buttons("Sì") + `}}`:                            "interactive_around",
-			`{"interactive":{"text":"Quale?"}}`:                                                                                        "interactive_form",
-			`{"interactive":{"text":"Quale?","buttons":` + buttons("Sì") + `,"link":{"label":"Apri","url":"https://a.example"}}}`:      "interactive_form",
-			`{"interactive":{"text":"Quale?","list":{"button":"Scegli","rows":[]}}}`:                                                   "interactive_list",
-			`{"interactive":{"text":"Quale?","list":{"button":"Scegli","rows":` + buttons(strings.Split("abcdefghijk", "")...) + `}}}`: "interactive_list",
-			`{"interactive":{"text":"Quale?","list":{"button":"` + long(21) + `","rows":` + buttons("a") + `}}}`:                       "interactive_list_button",
-			`{"interactive":{"text":"Apra","link":{"label":"Apri","url":"javascript:alert(1)"}}}`:                                      "interactive_link",
-			`{"interactive":{"text":"Apra","link":{"label":"","url":"https://a.example"}}}`:                                            "interactive_link",
-			`{"interactive":{"text":"Quale?","header":"Titolo","media_id":"` + photo + `","buttons":` + buttons("Sì") + `}}`:           "interactive_shape",
-			`{"interactive":{"text":"Quale?","media_id":"99","buttons":` + buttons("Sì") + `}}`:                                        "media_unknown",
-			`{"location_request":{"text":""}}`:                                                                                         "interactive_text",
-			`{"text":"Ciao","contact_request":{"text":"Ci lascia il numero?"}}`:                                                        "message_form",
+			`{"interactive":{"text":"Quale?","buttons":` + buttons("1", "2", "3", "4") + `}}`:                                                        "interactive_buttons",
+			`{"interactive":{"text":"Quale?","buttons":` + buttons("Sì", "Sì") + `}}`:                                                                "interactive_buttons",
+			`{"interactive":{"text":"Quale?","buttons":` + buttons(long(21)) + `}}`:                                                                  "interactive_buttons",
+			`{"interactive":{"text":"Quale?","buttons":[{"id":"a","title":"Sì"},{"id":"a","title":"No"}]}}`:                                          "interactive_ids",
+			`{"interactive":{"text":"` + long(1025) + `","buttons":` + buttons("Sì") + `}}`:                                                          "interactive_text",
+			`{"interactive":{"text":" ","buttons":` + buttons("Sì") + `}}`:                                                                           "interactive_text",
+			`{"interactive":{"text":"Quale?","header":"` + long(61) + `","buttons":` + buttons("Sì") + `}}`:                                          "interactive_around",
+			`{"interactive":{"text":"Quale?","footer":"` + long(61) + `","buttons":` + buttons("Sì") + `}}`:                                          "interactive_around",
+			`{"interactive":{"text":"Quale?"}}`:                                                                                                      "interactive_form",
+			`{"interactive":{"text":"Quale?","buttons":` + buttons("Sì") + `,"link":{"label":"Apri","url":"https://a.example"}}}`:                    "interactive_form",
+			`{"interactive":{"text":"Quale?","list":{"button":"Scegli","rows":[]}}}`:                                                                 "interactive_list",
+			`{"interactive":{"text":"Quale?","list":{"button":"Scegli","rows":` + buttons(strings.Split("abcdefghijk", "")...) + `}}}`:               "interactive_list",
+			`{"interactive":{"text":"Quale?","list":{"button":"Scegli","rows":[{"id":"a","title":"A","section":"Uffici"},{"id":"b","title":"B"}]}}}`: "interactive_sections",
+			`{"interactive":{"text":"Quale?","list":{"button":"Scegli","rows":[{"id":"a","title":"A","section":"` + long(25) + `"}]}}}`:              "interactive_sections",
+			`{"interactive":{"text":"Quale?","list":{"button":"` + long(21) + `","rows":` + buttons("a") + `}}}`:                                     "interactive_list_button",
+			`{"interactive":{"text":"Apra","link":{"label":"Apri","url":"javascript:alert(1)"}}}`:                                                    "interactive_link",
+			`{"interactive":{"text":"Apra","link":{"label":"","url":"https://a.example"}}}`:                                                          "interactive_link",
+			`{"interactive":{"text":"Quale?","header":"Titolo","media_id":"` + photo + `","buttons":` + buttons("Sì") + `}}`:                         "interactive_shape",
+			`{"interactive":{"text":"Quale?","media_id":"99","buttons":` + buttons("Sì") + `}}`:                                                      "media_unknown",
+			`{"location_request":{"text":""}}`:                                  "interactive_text",
+			`{"text":"Ciao","contact_request":{"text":"Ci lascia il numero?"}}`: "message_form",
 			`{"contacts":[]}`: "contact_cards",
 			`{"contacts":[{"name":{"formatted_name":"Ufficio"}}]}`:                                                                  "contact_cards",
 			`{"template":{"name":"con_foto","language":"it"}}`:                                                                      "template_header_image",

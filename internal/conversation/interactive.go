@@ -67,6 +67,7 @@ var (
 	ErrAround     = fault.New(fault.Invalid, "error.interactive_around", "max", whatsapp.MaxHeader)
 	ErrButtons    = fault.New(fault.Invalid, "error.interactive_buttons", "most", whatsapp.MaxButtons, "max", whatsapp.MaxButtonTitle)
 	ErrList       = fault.New(fault.Invalid, "error.interactive_list", "most", whatsapp.MaxListRows, "title", whatsapp.MaxRowTitle, "description", whatsapp.MaxRowDetail)
+	ErrSections   = fault.New(fault.Invalid, "error.interactive_sections", "max", whatsapp.MaxRowTitle)
 	ErrListButton = fault.New(fault.Invalid, "error.interactive_list_button", "max", whatsapp.MaxButtonTitle)
 	ErrLink       = fault.New(fault.Invalid, "error.interactive_link", "max", whatsapp.MaxButtonTitle)
 	ErrInShape    = fault.New(fault.Invalid, "error.interactive_shape")
@@ -78,7 +79,7 @@ func (i Interactive) storable() *Interactive {
 	trimmed := func(s string) string { return strings.TrimSpace(db.Text(s)) }
 	out := &Interactive{Header: trimmed(i.Header), Footer: trimmed(i.Footer), Button: trimmed(i.Button), URL: trimmed(i.URL), Asks: i.Asks}
 	for _, c := range i.Choices {
-		out.Choices = append(out.Choices, Choice{ID: db.Text(c.ID), Title: trimmed(c.Title), Description: trimmed(c.Description)})
+		out.Choices = append(out.Choices, Choice{ID: db.Text(c.ID), Title: trimmed(c.Title), Description: trimmed(c.Description), Section: trimmed(c.Section)})
 	}
 	return out
 }
@@ -110,7 +111,7 @@ func (i Interactive) check(text string, file bool) error {
 func (i Interactive) checkButtons(file bool) error {
 	titles := map[string]bool{}
 	for _, c := range i.Choices {
-		if !visible(c.Title) || longer(c.Title, whatsapp.MaxButtonTitle) || c.Description != "" || titles[c.Title] {
+		if !visible(c.Title) || longer(c.Title, whatsapp.MaxButtonTitle) || c.Description != "" || c.Section != "" || titles[c.Title] {
 			return ErrButtons
 		}
 		titles[c.Title] = true
@@ -128,6 +129,9 @@ func (i Interactive) checkList(file bool) error {
 	for _, c := range i.Choices {
 		if !visible(c.Title) || longer(c.Title, whatsapp.MaxRowTitle) || longer(c.Description, whatsapp.MaxRowDetail) {
 			return ErrList
+		}
+		if longer(c.Section, whatsapp.MaxRowTitle) || visible(c.Section) != visible(i.Choices[0].Section) {
+			return ErrSections
 		}
 	}
 	switch {
@@ -182,7 +186,7 @@ func webAddress(s string) bool {
 func (i Interactive) Wire(text string) whatsapp.Interactive {
 	out := whatsapp.Interactive{Kind: wireKinds[i.Kind()], Header: i.Header, Body: text, Footer: i.Footer, Button: i.Button, URL: i.URL}
 	for _, c := range i.Choices {
-		out.Choices = append(out.Choices, whatsapp.Choice{ID: c.ID, Title: c.Title, Description: c.Description})
+		out.Choices = append(out.Choices, whatsapp.Choice{ID: c.ID, Title: c.Title, Description: c.Description, Section: c.Section})
 	}
 	return out
 }

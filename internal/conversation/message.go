@@ -178,6 +178,7 @@ type Choice struct {
 	ID          string `json:"id"`
 	Title       string `json:"title"`
 	Description string `json:"description,omitempty"`
+	Section     string `json:"section,omitempty"` // of a list's row: the title over it and those beside it of the same
 }
 
 // ErrNoMessage is the failure for a message this municipality does not have.

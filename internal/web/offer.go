@@ -3,6 +3,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"net/http"
@@ -76,6 +77,9 @@ func (s *Server) sendOffer(r *http.Request, v *visit, conversationID int64, key 
 		if strings.TrimSpace(offer.Button) == "" {
 			return conversation.ErrListButton
 		}
+		if form.Has("sections") {
+			offer.Choices = inSections(form["choice"], form["description"], form["section"])
+		}
 	case page.TapLink:
 		offer.Button, offer.URL = form.Get("button"), form.Get("url")
 		if strings.TrimSpace(offer.URL) == "" {
@@ -103,6 +107,18 @@ func choicesOf(titles, descriptions []string) (out []conversation.Choice) {
 		}
 	}
 	return out
+}
+
+// inSections are choices, each under the last title that was written before it.
+func inSections(titles, descriptions, sections []string) []conversation.Choice {
+	choices := choicesOf(titles, descriptions)
+	for i := range choices {
+		row, _ := strconv.Atoi(strings.TrimPrefix(choices[i].ID, choiceID))
+		for _, title := range sections[:min(row, len(sections))] {
+			choices[i].Section = cmp.Or(strings.TrimSpace(title), choices[i].Section)
+		}
+	}
+	return choices
 }
 
 // sendCard queues the contact card of an office.

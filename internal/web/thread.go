@@ -453,7 +453,7 @@ func messageOf(v *visit, c conversation.Conversation, m conversation.Message, qu
 func offerOf(i conversation.Interactive) *page.Taps {
 	out := &page.Taps{Kind: offerKinds[i.Kind()], Header: i.Header, Footer: i.Footer, Button: i.Button, Address: i.URL}
 	for _, c := range i.Choices {
-		out.Choices = append(out.Choices, page.Tap{Title: c.Title, Description: c.Description})
+		out.Choices = append(out.Choices, page.Tap{Title: c.Title, Description: c.Description, Section: c.Section})
 	}
 	return out
 }

@@ -42,6 +42,7 @@ type Choice struct {
 	ID          string
 	Title       string
 	Description string // of a list row
+	Section     string // the title that a list row stands under with those beside it of the same; of all rows or of none
 }
 
 type object = map[string]any
@@ -78,7 +79,7 @@ func (i Interactive) action() object {
 	case InteractiveButtons:
 		return object{"buttons": i.buttons()}
 	case InteractiveList:
-		return object{"button": i.Button, "sections": []any{object{"rows": i.rows()}}}
+		return object{"button": i.Button, "sections": i.sections()}
 	case InteractiveLink:
 		return object{"name": "cta_url", "parameters": object{"display_text": i.Button, "url": i.URL}}
 	case InteractiveLocation:
@@ -97,16 +98,29 @@ func (i Interactive) buttons() []any {
 	return buttons
 }
 
-func (i Interactive) rows() []any {
-	rows := make([]any, len(i.Choices))
-	for n, c := range i.Choices {
-		row := object{"id": c.ID, "title": c.Title}
-		if c.Description != "" {
-			row["description"] = c.Description
+// sections are the rows of a list, those that stand beside each other under one title together.
+func (i Interactive) sections() []any {
+	var sections []any
+	for from := 0; from < len(i.Choices); {
+		title, rows := i.Choices[from].Section, []any(nil)
+		for ; from < len(i.Choices) && i.Choices[from].Section == title; from++ {
+			rows = append(rows, i.Choices[from].row())
 		}
-		rows[n] = row
+		section := object{"rows": rows}
+		if title != "" {
+			section["title"] = title
+		}
+		sections = append(sections, section)
 	}
-	return rows
+	return sections
+}
+
+func (c Choice) row() object {
+	row := object{"id": c.ID, "title": c.Title}
+	if c.Description != "" {
+		row["description"] = c.Description
+	}
+	return row
 }
 
 // checkInteractive holds an interactive object against Meta's limits. Types

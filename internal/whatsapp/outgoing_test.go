@@ -232,6 +232,9 @@ func TestInteractiveLimits(t *testing.T) {
 		{"row title of 25", list(Choice{ID: "1", Title: long(25)}), inRows + ".title"},
 		{"row description of 73", list(Choice{ID: "1", Title: "a", Description: long(73)}), inRows + ".description"},
 		{"row id of 201", list(Choice{ID: long(201), Title: "a"}), inRows + ".id"},
+		{"rows in two sections", list(Choice{ID: "1", Title: "a", Section: long(24)}, Choice{ID: "2", Title: "b", Section: "Uffici"}), ""},
+		{"section title of 25", list(Choice{ID: "1", Title: "a", Section: long(25)}), "interactive.action.sections.title"},
+		{"a section without title", list(Choice{ID: "1", Title: "a", Section: "Uffici"}, Choice{ID: "2", Title: "b"}), "interactive.action.sections.title"},
 		{"same row ids", list(Choice{ID: "1", Title: "a"}, Choice{ID: "1", Title: "b"}), inRows},
 		{"list body of 4,096", func() (json.RawMessage, error) {
 			return json.Marshal(Interactive{Kind: InteractiveList, Body: long(4096), Button: "Mostra", Choices: choices(1)})

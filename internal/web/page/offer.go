@@ -40,8 +40,19 @@ type Taps struct {
 	Address string // of a link
 }
 
-// Tap is a button, or a row of a list.
-type Tap struct{ Title, Description string }
+// Tap is a button, or a row of a list; a row may stand under the title of a section.
+type Tap struct{ Title, Description, Section string }
+
+// parts are the rows of a list, those that stand beside each other under one title together.
+func (o Taps) parts() (parts [][]Tap) {
+	for i, c := range o.Choices {
+		if i == 0 || c.Section != o.Choices[i-1].Section {
+			parts = append(parts, nil)
+		}
+		parts[len(parts)-1] = append(parts[len(parts)-1], c)
+	}
+	return parts
+}
 
 func templateTaps(labels []string) Taps {
 	o := Taps{Kind: TapTemplate}
