@@ -12,7 +12,7 @@ import (
 	"github.com/filodiretto/filodiretto/internal/db"
 )
 
-const withLists = testFile + `
+var withLists = testFile + `
 lists:
   - {keyword: EMERGENZE, name: Emergenze, kind: emergency}
 `

@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -23,6 +22,7 @@ import (
 	"github.com/filodiretto/filodiretto/internal/conversation"
 	"github.com/filodiretto/filodiretto/internal/db"
 	"github.com/filodiretto/filodiretto/internal/municipality"
+	"github.com/filodiretto/filodiretto/internal/programtest"
 	"github.com/filodiretto/filodiretto/internal/secret"
 )
 
@@ -43,7 +43,7 @@ func (s *show) begin(args ...string) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.port = freePair(s.t)
+	s.port = programtest.FreePorts(s.t, 2)
 	s.process = exec.Command(program, append([]string{"demo"}, args...)...)
 	s.process.Dir = s.folder
 	s.process.Env = append(os.Environ(), fmt.Sprintf("FILODIRETTO_LISTEN=127.0.0.1:%d", s.port), "LANG=C", "LC_ALL=C")
@@ -94,26 +94,6 @@ func (s *show) end() {
 			s.t.Errorf("the demo complained: %s", line)
 		}
 	}
-}
-
-// freePair finds a port that is free, as is the one after it.
-func freePair(t *testing.T) int {
-	t.Helper()
-	for range 100 {
-		first, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		port := first.Addr().(*net.TCPAddr).Port
-		second, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+1))
-		_ = first.Close()
-		if err == nil {
-			_ = second.Close()
-			return port
-		}
-	}
-	t.Fatal("no two free ports, one after the other")
-	return 0
 }
 
 // picture is what is on the desks of a demo.
@@ -354,7 +334,7 @@ func TestDemoLeavesRealDesksAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.Command(program, "demo", "--reset", "--data", folder, "--listen", fmt.Sprintf("127.0.0.1:%d", freePair(t))).CombinedOutput()
+	out, err := exec.Command(program, "demo", "--reset", "--data", folder, "--listen", fmt.Sprintf("127.0.0.1:%d", programtest.FreePorts(t, 2))).CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "no demo") {
 		t.Errorf("the demo ran in a real desk's folder: %v: %s", err, out)
 	}

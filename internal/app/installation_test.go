@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -20,7 +19,9 @@ import (
 	"time"
 
 	"github.com/filodiretto/filodiretto/internal/db"
+	"github.com/filodiretto/filodiretto/internal/programtest"
 	"github.com/filodiretto/filodiretto/internal/simulator"
+	"github.com/filodiretto/filodiretto/internal/towntest"
 )
 
 // TestMain removes the program that the tests have built.
@@ -39,12 +40,7 @@ var binary = sync.OnceValues(func() (file string, err error) {
 	if folder, err = os.MkdirTemp("", "filodiretto-bin-"); err != nil {
 		return "", err
 	}
-	file = filepath.Join(folder, "filodiretto")
-	out, err := exec.Command("go", "build", "-o", file, "../../cmd/filodiretto").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("build: %w\n%s", err, out)
-	}
-	return file, nil
+	return programtest.Build(folder)
 })
 
 // installation is the program as an office runs it, beside a simulator, with one municipality and a
@@ -68,27 +64,8 @@ type installation struct {
 	log       *os.File
 }
 
-const testFile = `
-slug: prova
-name: Comune di Prova
-locale: it
-whatsapp:
-  display_number: "+39 0541 123456"
-  phone_number_id: "100000000000001"
-  waba_id: "200000000000001"
-  access_token: "simulator"
-  app_secret: "simulator"
-  verify_token: "simulator"
-access: open
-automation: none
-offices:
-  - {id: urp, name: URP}
-calendars:
-  whatsapp:
-    weekly:
-      - {days: [mon, tue, wed, thu, fri], open: "09:00", close: "13:00"}
-policy: {version: "1", text: "Informativa di prova."}
-`
+// testFile is the municipality of an installation.
+var testFile = towntest.Simulated
 
 func install(t *testing.T, address string) *installation {
 	t.Helper()
@@ -144,15 +121,8 @@ func (in *installation) twin() *installation {
 
 // listenSomewhere finds a free port; the process keeps it over restarts.
 func (in *installation) listenSomewhere() {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		in.t.Fatal(err)
-	}
-	in.listen = l.Addr().String()
+	in.listen = fmt.Sprintf("127.0.0.1:%d", programtest.FreePorts(in.t, 1))
 	in.url = "http://" + in.listen
-	if err := l.Close(); err != nil {
-		in.t.Fatal(err)
-	}
 }
 
 func (in *installation) cmd(ctx context.Context, args ...string) *exec.Cmd {

@@ -25,27 +25,9 @@ import (
 	"github.com/filodiretto/filodiretto/internal/staff"
 )
 
-const neighbourFile = `
-slug: vicino
-name: Comune Vicino
-locale: it
-whatsapp:
-  display_number: "+39 0573 222222"
-  phone_number_id: "100000000000002"
-  waba_id: "200000000000002"
-  access_token: "vicino"
-  app_secret: "vicino"
-  verify_token: "vicino"
-access: open
-automation: none
-offices:
-  - {id: urp, name: URP}
-calendars:
-  whatsapp:
-    weekly:
-      - {days: [mon], open: "09:00", close: "13:00"}
-policy: {version: "1", text: "Informativa di prova."}
-`
+// neighbourFile is testFile for the municipality next door, with an account of its own.
+var neighbourFile = strings.NewReplacer("slug: prova", "slug: vicino", "Comune di Prova", "Comune Vicino", "0541 123456", "0573 222222",
+	"100000000000001", "100000000000002", "200000000000001", "200000000000002", `"simulator"`, `"vicino"`).Replace(testFile)
 
 // Every kind of background job is tried with one municipality's name and another's ids: it does nothing.
 // A new kind of job without a trial fails.

@@ -23,7 +23,7 @@ import (
 
 // rimini is the file with Rimini's two lists; changes are pairs of what to put where.
 func rimini(changes ...string) string {
-	return strings.NewReplacer(changes...).Replace(strings.Replace(file, `policy: {version: "1", text: "Informativa."}`, `policy: {version: "7", url: "https://comune.example.it/privacy"}
+	return strings.NewReplacer(changes...).Replace(strings.Replace(file, `policy: {version: "1", text: "Informativa di prova."}`, `policy: {version: "7", url: "https://comune.example.it/privacy"}
 lists:
   - {keyword: EMERGENZE, name: Emergenze, kind: emergency}
   - {keyword: PUBBLICAUTILITA, name: Pubblica utilità, kind: notice}

@@ -22,7 +22,6 @@ import (
 // What a citizen sends by the simulator is a file of each class as WhatsApp has them.
 func TestFilesOfEveryClassComeAndGo(t *testing.T) {
 	account := whatsapp.Account{PhoneNumberID: "100000000000001", WABAID: "200000000000001", Token: "simulator"}
-	text := strings.NewReplacer(`"1001"`, `"100000000000001"`, `"2001"`, `"200000000000001"`, `"token"`, `"simulator"`).Replace(towntest.File)
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		sim, err := simulator.New(simulator.Options{})
 		if err != nil {
@@ -30,7 +29,7 @@ func TestFilesOfEveryClassComeAndGo(t *testing.T) {
 		}
 		server := httptest.NewServer(sim.Handler())
 		t.Cleanup(server.Close)
-		k := newDesk(t, d, text, server.URL)
+		k := newDesk(t, d, towntest.Simulated, server.URL)
 		write(t, server.URL, "/simulator/citizens", `{"phone":"393331234567","name":"Anna"}`)
 
 		for class, want := range map[string]media.File{

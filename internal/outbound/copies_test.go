@@ -19,6 +19,7 @@ import (
 	"github.com/filodiretto/filodiretto/internal/dbtest"
 	"github.com/filodiretto/filodiretto/internal/municipality"
 	"github.com/filodiretto/filodiretto/internal/staff"
+	"github.com/filodiretto/filodiretto/internal/towntest"
 	"github.com/filodiretto/filodiretto/internal/whatsapp"
 )
 
@@ -31,7 +32,7 @@ lists:
 func released(t *testing.T, d *db.DB, n int, free string) (o *office, b broadcast.Broadcast) {
 	t.Helper()
 	o = setUp(t, d)
-	o.apply(file + lists)
+	o.apply(towntest.Simulated + lists)
 	o.listTemplate("Il Comune informa: {{1}}. Grazie.")
 	actor := staff.Actor{Kind: staff.OperatorKind, ID: 1, Name: "Anna", Role: staff.Supervisor, Municipality: o.m.ID}
 	o.update(func(ctx context.Context, tx *db.Tx) (err error) {
@@ -62,19 +63,6 @@ func released(t *testing.T, d *db.DB, n int, free string) (o *office, b broadcas
 	})
 	o.conduct()
 	return o, b
-}
-
-// apply changes the municipality's file.
-func (o *office) apply(text string) {
-	o.t.Helper()
-	parsed, err := municipality.ParseFile("prova.yaml", []byte(text), func(string) (string, bool) { return "", false })
-	if err != nil {
-		o.t.Fatal(err)
-	}
-	o.update(func(ctx context.Context, tx *db.Tx) (err error) {
-		o.m, _, err = municipality.Apply(ctx, tx, o.key, parsed)
-		return err
-	})
 }
 
 // listTemplate makes Meta's listing the one template with this body; without a body there is none.
@@ -201,7 +189,7 @@ func TestAFreeCopyThatComesTooLateGoesAsTemplate(t *testing.T) {
 func TestARetiredNumbersCopiesGoFromAnother(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		o, b := released(t, d, 5, "")
-		o.apply(strings.ReplaceAll(file, number, "100000000000002") + lists)
+		o.apply(strings.ReplaceAll(towntest.Simulated, number, "100000000000002") + lists)
 		o.start(d)
 		o.until(b.ID, func(broadcast.Broadcast, broadcast.Outcomes) bool {
 			o.conduct()

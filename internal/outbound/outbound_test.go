@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -34,30 +33,7 @@ import (
 	"github.com/filodiretto/filodiretto/internal/whatsapp"
 )
 
-const (
-	number = "100000000000001" // the simulator's own
-	file   = `
-slug: prova
-name: Comune di Prova
-locale: it
-whatsapp:
-  display_number: "+39 0541 123456"
-  phone_number_id: "100000000000001"
-  waba_id: "200000000000001"
-  access_token: "simulator"
-  app_secret: "simulator"
-  verify_token: "simulator"
-access: open
-automation: none
-offices:
-  - {id: urp, name: URP}
-calendars:
-  whatsapp:
-    weekly:
-      - {days: [mon], open: "09:00", close: "13:00"}
-policy: {version: "1", text: "Informativa."}
-`
-)
+const number = "100000000000001" // the simulator's own
 
 // office can send: it has conversations with citizens who wrote to the simulator just now.
 type office struct {
@@ -83,25 +59,20 @@ func setUp(t *testing.T, d *db.DB) *office {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, err := secret.Load(filepath.Join(t.TempDir(), "key"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	files, err := media.NewStore(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := &office{t: t, d: d, key: key, graph: httptest.NewServer(sim.Handler()), files: files}
+	o := &office{t: t, d: d, key: towntest.Key(t), graph: httptest.NewServer(sim.Handler()), files: files}
 	t.Cleanup(func() { o.graph.Close(); _ = sim.Close() })
-	parsed, err := municipality.ParseFile("prova.yaml", []byte(file), func(string) (string, bool) { return "", false })
-	if err != nil {
-		t.Fatal(err)
-	}
-	o.update(func(ctx context.Context, tx *db.Tx) (err error) {
-		o.m, _, err = municipality.Apply(ctx, tx, key, parsed)
-		return err
-	})
+	o.apply(towntest.Simulated)
 	return o
+}
+
+// apply brings the municipality to what a file says.
+func (o *office) apply(text string) {
+	o.t.Helper()
+	o.m = towntest.Apply(o.t, o.d, o.key, text)
 }
 
 // start runs a sender over d, which may be a second instance's handle, until stop.
@@ -554,14 +525,7 @@ func TestARetiredNumbersQueueFails(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		o := setUp(t, d)
 		m := o.reply(o.citizen("393331234567"), "mai partita")
-		parsed, err := municipality.ParseFile("prova.yaml", []byte(strings.ReplaceAll(file, number, "100000000000002")), func(string) (string, bool) { return "", false })
-		if err != nil {
-			t.Fatal(err)
-		}
-		o.update(func(ctx context.Context, tx *db.Tx) error {
-			_, _, err := municipality.Apply(ctx, tx, o.key, parsed)
-			return err
-		})
+		o.apply(strings.ReplaceAll(towntest.Simulated, number, "100000000000002"))
 		o.start(d)
 		o.becomes(m, conversation.Failed)
 		if sent := o.sends(); len(sent) != 0 {

@@ -6,6 +6,7 @@ package towntest
 import (
 	"context"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/filodiretto/filodiretto/internal/db"
@@ -33,8 +34,12 @@ calendars:
   whatsapp:
     weekly:
       - {days: [mon], open: "09:00", close: "13:00"}
-policy: {version: "1", text: "Informativa."}
+policy: {version: "1", text: "Informativa di prova."}
 `
+
+// Simulated is the town of File on the account that every simulator starts with.
+var Simulated = strings.NewReplacer(`"1001"`, `"100000000000001"`, `"2001"`, `"200000000000001"`,
+	`"token"`, `"simulator"`, `"secret"`, `"simulator"`, `"verify"`, `"simulator"`).Replace(File)
 
 // Key is a new key, as an installation makes one.
 func Key(t testing.TB) *secret.Key {

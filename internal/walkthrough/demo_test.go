@@ -5,7 +5,6 @@ package walkthrough
 import (
 	"bufio"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"github.com/filodiretto/filodiretto/internal/browsertest"
+	"github.com/filodiretto/filodiretto/internal/programtest"
 )
 
 // demo is a running `filodiretto demo`, as make run starts it.
@@ -27,13 +27,11 @@ type demo struct {
 // startDemo builds the program and starts its demo in an empty folder. It ends with the test.
 func startDemo(t *testing.T) *demo {
 	t.Helper()
-	program := filepath.Join(t.TempDir(), "filodiretto")
-	build := exec.Command("go", "build", "-o", program, "../../cmd/filodiretto")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build the program: %v\n%s", err, out)
+	program, err := programtest.Build(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
 	}
-
-	port := twoFreePorts(t)
+	port := programtest.FreePorts(t, 2)
 	d := &demo{
 		desk:   fmt.Sprintf("http://127.0.0.1:%d/desk/rimini", port),
 		phones: fmt.Sprintf("http://127.0.0.1:%d/", port+1),
@@ -102,24 +100,4 @@ func (d *demo) number(t *testing.T, p *browsertest.Page, name string) string {
 	t.Helper()
 	p.WaitText("#number", name)
 	return browsertest.Eval[string](p, `[...document.querySelectorAll("#number option")].find(o => o.textContent.includes("`+name+`")).value`)
-}
-
-// twoFreePorts is a port that is free, as is the one after it.
-func twoFreePorts(t *testing.T) int {
-	t.Helper()
-	for range 100 {
-		first, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		port := first.Addr().(*net.TCPAddr).Port
-		second, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+1))
-		_ = first.Close()
-		if err == nil {
-			_ = second.Close()
-			return port
-		}
-	}
-	t.Fatal("no two free ports")
-	return 0
 }
