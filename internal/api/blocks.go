@@ -97,11 +97,7 @@ func (s *server) listBlocks(ctx context.Context, in *Paging) (*someBlocks, error
 	if err != nil {
 		return nil, err
 	}
-	next := ""
-	if len(found) > in.Limit {
-		found = found[:in.Limit]
-		next = afterBlock(found[in.Limit-1])
-	}
+	found, next := cut(found, in.Limit, afterBlock)
 	var items []Block
 	for _, b := range found {
 		items = append(items, Block{Contact: newPerson(b.Contact), Number: b.Number, Since: &b.At})

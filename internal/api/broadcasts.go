@@ -77,41 +77,6 @@ type Reach struct {
 	P99     *float64 `json:"p99" doc:"Until 99 of 100 had it"`
 }
 
-// Recipient is a citizen and what became of their message.
-type Recipient struct {
-	Contact     Person            `json:"contact"`
-	MessageID   string            `json:"message_id" example:"3797402938376193"`
-	Status      string            `json:"status" enum:"queued,sending,uncertain,accepted,held,sent,failed,delivered,read,played,cancelled,skipped"`
-	Error       nullable[Failure] `json:"error"`
-	Skipped     *string           `json:"skipped" example:"left" doc:"Why nothing was sent: left, for who is no recipient any more; twice, if two contacts turned out to be one; blocked, for who is on the block list of the number"`
-	At          time.Time         `json:"at" example:"2026-03-02T09:42:00Z" doc:"When the message was prepared"`
-	SentAt      *time.Time        `json:"sent_at" example:"2026-03-02T09:42:01Z"`
-	DeliveredAt *time.Time        `json:"delivered_at" example:"2026-03-02T09:42:02Z"`
-	ReadAt      *time.Time        `json:"read_at" example:"2026-03-02T09:45:00Z"`
-	Resent      nullable[Resent]  `json:"resent" doc:"The copy that a person sent because the first stayed uncertain"`
-}
-
-// Resent is a message sent again.
-type Resent struct {
-	MessageID string            `json:"message_id" example:"3797402938376194"`
-	Status    string            `json:"status" enum:"queued,sending,uncertain,accepted,held,sent,failed,delivered,read,played,cancelled,skipped"`
-	Error     nullable[Failure] `json:"error"`
-}
-
-// NewBroadcast is a message to send to all who are on a list.
-type NewBroadcast struct {
-	_         struct{}    `additionalProperties:"false"`
-	Lists     []string    `json:"lists" minItems:"1" maxItems:"100" nullable:"false" example:"[\"PUBBLICAUTILITA\"]" doc:"Keywords: it goes to the subscribers of any of them, each once"`
-	Districts []string    `json:"districts,omitempty" maxItems:"100" nullable:"false" doc:"Keywords: of these, only those who said that one of them is theirs"`
-	Exclude   []string    `json:"exclude,omitempty" maxItems:"100" nullable:"false" doc:"Keywords of lists: not to those who are on one of them"`
-	Template  NewTemplate `json:"template" doc:"An approved template"`
-	Free      string      `json:"free,omitempty" doc:"A text that goes instead, as a service message, to those who wrote in the last 24 hours; without it all get the template"`
-	Schedule  *time.Time  `json:"schedule,omitempty" example:"2026-03-02T09:42:00Z" doc:"When to begin, within a year; without it at once"`
-	Exercise  bool        `json:"exercise,omitempty" doc:"A try: its text must say ESERCITAZIONE, and it overtakes nothing"`
-	Follows   string      `json:"follows,omitempty" example:"3797402938376181" doc:"Id of the broadcast that this one updates or ends"`
-	Ends      bool        `json:"ends,omitempty" doc:"It is the all-clear of the one it follows"`
-}
-
 type (
 	oneBroadcast     struct{ Body Broadcast }
 	createdBroadcast struct {
@@ -128,20 +93,9 @@ type broadcastID struct {
 	ID string `path:"id" example:"3797402938376199"`
 }
 
-type createBroadcast struct {
-	Keyed
-	Body NewBroadcast
-}
-
 type changeBroadcast struct {
 	ID string `path:"id" example:"3797402938376199"`
 	Keyed
-}
-
-type listRecipients struct {
-	ID      string `path:"id" example:"3797402938376199"`
-	Outcome string `query:"outcome" enum:"not_reached,queued,sending,uncertain,accepted,held,sent,failed,delivered,read,cancelled,skipped" doc:"Only those who count among it; not_reached are those to tell otherwise, by phone or at the counter: who is not known to have it, nor a second copy, but for those skipped for another reason than blocked"`
-	Paging
 }
 
 var errApproval = fault.New(fault.Forbidden, "api.approval_by_a_person")
@@ -173,72 +127,6 @@ func (s *server) broadcastRoutes(api huma.API) {
 	register(s, api, huma.Operation{OperationID: "cancelBroadcast", Method: http.MethodPost, Path: "/broadcasts/{id}/cancel", Tags: tags,
 		Summary: "Cancel a broadcast", Description: "For good. What is on its way to Meta goes on; the rest is never sent."},
 		changing, s.cancelBroadcast)
-}
-
-func createOperation() huma.Operation {
-	template := map[string]any{"name": "allerta_meteo", "language": "it", "parameters": []string{"arancione", "domani alle 12"}}
-	examples := map[string]*huma.Example{
-		"now":    {Summary: "To a list, at once", Value: map[string]any{"lists": []string{"PUBBLICAUTILITA"}, "template": template}},
-		"later":  {Summary: "To a district, tomorrow morning", Value: map[string]any{"lists": []string{"PUBBLICAUTILITA"}, "districts": []string{"MARINA"}, "template": template, "schedule": "2026-03-03T07:00:00Z"}},
-		"update": {Summary: "An update to an earlier one", Value: map[string]any{"lists": []string{"EMERGENZE"}, "template": template, "follows": "3797402938376181"}},
-	}
-	return huma.Operation{
-		OperationID: "createBroadcast", Method: http.MethodPost, Path: "/broadcasts", Tags: []string{"broadcasts"}, DefaultStatus: http.StatusCreated,
-		Summary: "Send a message to all who are on a list",
-		Description: "Each citizen gets one message of their own. It begins at once or when scheduled; if one of its lists is for emergencies, it first waits for a person's approval (`awaiting_approval`). " +
-			"Where a parameter or the free text says `{name}`, each citizen reads their own name. " +
-			"Send an `Idempotency-Key`: it is what keeps a repeated request from sending twice.",
-		RequestBody: &huma.RequestBody{Content: map[string]*huma.MediaType{"application/json": {Examples: examples}}},
-	}
-}
-
-func (s *server) createBroadcast(ctx context.Context, in *createBroadcast) (*createdBroadcast, error) {
-	m, err := s.broadcaster(ctx)
-	if err != nil {
-		return nil, err
-	}
-	out, err := once(ctx, s, http.StatusCreated, func(ctx context.Context, tx *db.Tx) (Broadcast, error) {
-		plan, err := in.Body.plan(ctx, tx)
-		if err != nil {
-			return Broadcast{}, err
-		}
-		actor := callOf(ctx).actor
-		b, err := broadcast.Create(ctx, tx, actor, m, plan)
-		if err != nil {
-			return Broadcast{}, err
-		}
-		if b, err = broadcast.Submit(ctx, tx, actor, m, b.ID); err != nil {
-			return Broadcast{}, err
-		}
-		return newBroadcast(b, callOf(ctx).language), nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return &createdBroadcast{Location: Prefix + "/broadcasts/" + out.ID, Body: out}, nil
-}
-
-// plan is what is to be sent; whether it can be is for package broadcast to say.
-func (n NewBroadcast) plan(ctx context.Context, tx *db.Tx) (broadcast.Plan, error) {
-	filling, err := n.Template.filling(ctx, tx)
-	if err != nil {
-		return broadcast.Plan{}, err
-	}
-	plan := broadcast.Plan{
-		Audience: broadcast.Audience{Lists: n.Lists, Districts: n.Districts, Exclude: n.Exclude},
-		Message: broadcast.Message{Template: conversation.Template{Name: db.Text(n.Template.Name), Language: db.Text(n.Template.Language),
-			MediaID: filling.MediaID, Place: filling.Place, Payloads: filling.Payloads}, Parameters: filling.Parameters, Free: n.Free},
-		Schedule: utc(n.Schedule), Exercise: n.Exercise, Ends: n.Ends,
-	}
-	if n.Follows == "" {
-		return plan, nil
-	}
-	id, ok := db.ParseID(n.Follows)
-	if !ok {
-		return plan, broadcast.ErrFollows
-	}
-	plan.Follows = id
-	return plan, nil
 }
 
 func (s *server) listBroadcasts(ctx context.Context, in *listBroadcasts) (*someBroadcasts, error) {
@@ -367,35 +255,6 @@ func (s *server) change(ctx context.Context, id string, take step) (*oneBroadcas
 	return &oneBroadcast{out}, nil
 }
 
-func (s *server) listRecipients(ctx context.Context, in *listRecipients) (*someRecipients, error) {
-	after, err := readCursor(in.Cursor, inRecipients)
-	if err != nil {
-		return nil, err
-	}
-	m, err := s.broadcaster(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var found []broadcast.Recipient
-	var next int64
-	err = s.DB.View(ctx, func(ctx context.Context, tx *db.Tx) error {
-		b, err := findBroadcast(ctx, tx, m.ID, in.ID)
-		if err != nil {
-			return err
-		}
-		found, next, err = broadcast.Recipients(ctx, tx, m.ID, b.ID, broadcast.Part(in.Outcome), after.ID, in.Limit)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	var items []Recipient
-	for _, r := range found {
-		items = append(items, newRecipient(r, callOf(ctx).language))
-	}
-	return &someRecipients{newPage(items, afterID(inRecipients, next))}, nil
-}
-
 func newBroadcast(b broadcast.Broadcast, l locale.Language) Broadcast {
 	out := Broadcast{ID: db.FormatID(b.ID), State: string(b.State), Emergency: b.Emergency, Exercise: b.Exercise,
 		Lists: listed(b.Lists), Districts: listed(b.Districts), Exclude: listed(b.Exclude),
@@ -442,18 +301,4 @@ func listed(list []string) []string {
 		return []string{}
 	}
 	return list
-}
-
-func newRecipient(r broadcast.Recipient, l locale.Language) Recipient {
-	m := newMessage(r.Message, l)
-	out := Recipient{Contact: newPerson(r.Contact), MessageID: m.ID, Status: m.Status, Error: m.Error, At: m.At,
-		SentAt: utc(r.Message.SentAt), DeliveredAt: utc(r.Message.DeliveredAt), ReadAt: utc(r.Message.ReadAt)}
-	if r.Message.Status == conversation.Skipped {
-		out.Skipped = known(r.Message.ErrorDetail)
-	}
-	if r.Resent != nil {
-		again := newMessage(*r.Resent, l)
-		out.Resent = some(Resent{MessageID: again.ID, Status: again.Status, Error: again.Error})
-	}
-	return out
 }

@@ -133,3 +133,11 @@ func afterID(in listing, id int64) string {
 	}
 	return position{In: in, ID: id}.cursor()
 }
+
+// cut is what of found, one more than a page holds at most, is shown, and the cursor after that; "" where it is all.
+func cut[T any](found []T, limit int, after func(T) string) (shown []T, next string) {
+	if len(found) <= limit {
+		return found, ""
+	}
+	return found[:limit], after(found[limit-1])
+}

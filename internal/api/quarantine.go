@@ -99,11 +99,7 @@ func (s *server) listQuarantine(ctx context.Context, in *listQuarantine) (*someI
 	if err != nil {
 		return nil, err
 	}
-	next := ""
-	if len(found) > in.Limit {
-		found = found[:in.Limit]
-		next = afterID(inQuarantine, found[in.Limit-1].ID)
-	}
+	found, next := cut(found, in.Limit, func(i journal.Item) string { return afterID(inQuarantine, i.ID) })
 	var items []QuarantineItem
 	for _, i := range found {
 		items = append(items, newQuarantineItem(i))

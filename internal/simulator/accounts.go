@@ -4,13 +4,9 @@ package simulator
 
 import (
 	"cmp"
-	"context"
-	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 )
@@ -77,113 +73,6 @@ type accountState struct {
 	CallLimit      *int                  `json:"call_limit,omitempty"` // an hour; nil: Meta's, 0: none
 }
 
-// number is a phone number of a business.
-type number struct {
-	id      string
-	account *account
-
-	mu     sync.Mutex
-	state  numberState
-	bucket bucket
-}
-
-type numberState struct {
-	Display       string                    `json:"display"`
-	Name          string                    `json:"name"`
-	Digits        string                    `json:"digits"`
-	Status        string                    `json:"status"`
-	Verification  string                    `json:"verification"`
-	Throughput    string                    `json:"throughput"`
-	Quality       string                    `json:"quality"`
-	PIN           string                    `json:"pin,omitempty"`
-	Code          string                    `json:"code,omitempty"`
-	OverrideURL   string                    `json:"override_url,omitempty"`
-	Registrations []int64                   `json:"registrations,omitempty"` // unix seconds, last 72 hours
-	Profile       map[string]any            `json:"profile,omitempty"`
-	Settings      map[string]any            `json:"settings,omitempty"`
-	Automation    map[string]any            `json:"automation,omitempty"`
-	Blocked       map[string]blockedCitizen `json:"blocked,omitempty"` // by citizen code
-	Links         []link                    `json:"links,omitempty"`   // message_qrdls
-	Picture       string                    `json:"picture,omitempty"` // file id of the profile's
-	Username      string                    `json:"username,omitempty"`
-	FreeMonth     string                    `json:"free_month,omitempty"`
-	FreeUsed      int                       `json:"free_used,omitempty"`
-	NameStatus    string                    `json:"name_status,omitempty"`
-	Allowed       []string                  `json:"allowed,omitempty"` // digits a test number may write to
-	Test          bool                      `json:"test,omitempty"`
-}
-
-// directory holds accounts, numbers and tokens; they are few and change rarely.
-type directory struct {
-	mu       sync.RWMutex
-	accounts map[string]*account
-	numbers  map[string]*number
-	tokens   map[string][]*account
-}
-
-func newDirectory() *directory {
-	return &directory{accounts: map[string]*account{}, numbers: map[string]*number{}, tokens: map[string][]*account{}}
-}
-
-func (d *directory) account(id string) *account {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	return d.accounts[id]
-}
-
-func (d *directory) number(id string) *number {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	return d.numbers[id]
-}
-
-// byDigits finds a number by what a phone dials.
-func (d *directory) byDigits(digits string) *number {
-	for _, n := range d.allNumbers() {
-		if n.digits() == digits {
-			return n
-		}
-	}
-	return nil
-}
-
-func (d *directory) allAccounts() []*account {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	return slices.SortedFunc(maps.Values(d.accounts), func(a, b *account) int { return cmp.Compare(a.id, b.id) })
-}
-
-func (d *directory) allNumbers() []*number {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	return slices.SortedFunc(maps.Values(d.numbers), func(a, b *number) int { return cmp.Compare(a.id, b.id) })
-}
-
-// grants says which accounts a token may use; none for an unknown token.
-func (d *directory) grants(token string) []*account {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	return d.tokens[token]
-}
-
-func (d *directory) addToken(token string, a *account) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if token != "" && !slices.Contains(d.tokens[token], a) {
-		d.tokens[token] = append(slices.Clone(d.tokens[token]), a)
-	}
-}
-
-func (d *directory) addNumber(n *number) {
-	d.mu.Lock()
-	d.numbers[n.id] = n
-	d.mu.Unlock()
-	a := n.account
-	a.mu.Lock()
-	a.numbers = append(a.numbers, n)
-	a.mu.Unlock()
-}
-
 // addAccount makes the account and its number, or brings those that exist up to date.
 func (s *Server) addAccount(spec Account) (*number, error) {
 	if spec.WABA == "" {
@@ -233,7 +122,7 @@ func (s *Server) ensureNumber(a *account, id, digits string) *number {
 	if n := s.dir.number(id); n != nil {
 		return n
 	}
-	n := &number{id: id, account: a, state: numberState{Digits: digits, Status: "CONNECTED", Verification: "VERIFIED", Throughput: "STANDARD", Quality: "GREEN"}}
+	n := &number{id: id, account: a, state: numberState{Digits: digits, Status: "CONNECTED", Verification: "VERIFIED", Throughput: standard, Quality: "GREEN"}}
 	s.dir.addNumber(n)
 	return n
 }
@@ -252,27 +141,6 @@ func (a *account) apply(spec Account) {
 	}
 }
 
-func (n *number) apply(spec Account, digits string) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.state.Digits = digits
-	n.state.Display = spec.DisplayNumber
-	n.state.Name = cmp.Or(spec.VerifiedName, n.state.Name)
-	n.state.Throughput = cmp.Or(spec.Throughput, n.state.Throughput)
-}
-
-func (n *number) digits() string {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.state.Digits
-}
-
-func (n *number) snapshot() numberState {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.state
-}
-
 func (a *account) snapshot() accountState {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -281,51 +149,13 @@ func (a *account) snapshot() accountState {
 
 func (a *account) hasNumber(n *number) bool { return n != nil && n.account == a }
 
-// take counts a message against the number's rate. Incoming messages count too but are never refused,
-// so they pass force: citizens who write eat into what the business may send, as Meta does.
-func (n *number) take(now time.Time, force bool) bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	rate := throughputs[n.state.Throughput]
-	return rate == 0 || n.bucket.take(now, rate, force)
-}
-
-// throughputs are messages a second, in and out together; UNLIMITED (0) is ours, for benchmarks.
-var throughputs = map[string]float64{"STANDARD": 80, "HIGH": 1000, "UNLIMITED": 0}
-
-// bucket lets a second's worth through at once and then rate a second.
-type bucket struct {
-	tokens float64
-	last   time.Time
-}
-
-func (b *bucket) take(now time.Time, rate float64, force bool) bool {
-	if b.last.IsZero() {
-		b.tokens = rate
-	} else if now.After(b.last) {
-		b.tokens = min(rate, b.tokens+rate*now.Sub(b.last).Seconds())
-	}
-	b.last = now
-	if b.tokens < 1 && !force {
-		return false
-	}
-	b.tokens = max(b.tokens-1, -rate)
-	return true
-}
-
-// ---- control: POST and GET /simulator/accounts, PUT /simulator/numbers/{id}, PUT /simulator/webhook
-
+// postAccount is POST /simulator/accounts: an account with a number, or a change of them.
 func (s *Server) postAccount(r *http.Request) (int, any, error) {
 	var spec Account
 	if err := readControl(r, &spec); err != nil {
 		return 0, nil, err
 	}
-	if spec.Throughput != "" {
-		if _, ok := throughputs[spec.Throughput]; !ok {
-			return 0, nil, badRequest("throughput must be STANDARD, HIGH or UNLIMITED, not %q", spec.Throughput)
-		}
-	}
-	if err := checkTier(spec.Limit); err != nil {
+	if err := cmp.Or(checkThroughput(cmp.Or(spec.Throughput, standard)), checkTier(spec.Limit)); err != nil {
 		return 0, nil, err
 	}
 	n, err := s.addAccount(spec)
@@ -352,88 +182,6 @@ func (s *Server) accountView(n *number) map[string]any {
 	}
 }
 
-func (s *Server) putNumber(r *http.Request) (int, any, error) {
-	n := s.dir.number(r.PathValue("number"))
-	if n == nil {
-		return 0, nil, notFound("number %s is not known", r.PathValue("number"))
-	}
-	var change struct {
-		Throughput *string   `json:"throughput"`
-		Status     *string   `json:"status"`
-		Quality    *string   `json:"quality_rating"`
-		Allowed    *[]string `json:"allowed_recipients"` // makes it a test number, which writes to these only
-		Test       *bool     `json:"test_number"`
-		Limit      *string   `json:"messaging_limit"` // of the whole account, as it is Meta's of the portfolio
-		CallLimit  *int      `json:"call_limit"`      // management calls an hour, also of the whole account; 0: none, negative: Meta's
-	}
-	if err := readControl(r, &change); err != nil {
-		return 0, nil, err
-	}
-	if change.Throughput != nil {
-		if _, ok := throughputs[*change.Throughput]; !ok {
-			return 0, nil, badRequest("throughput must be STANDARD, HIGH or UNLIMITED, not %q", *change.Throughput)
-		}
-	}
-	if change.Limit != nil {
-		if err := checkTier(*change.Limit); err != nil {
-			return 0, nil, err
-		}
-		n.account.mu.Lock()
-		n.account.state.MessagingLimit = *change.Limit
-		n.account.mu.Unlock()
-	}
-	if change.CallLimit != nil {
-		n.account.limitCalls(*change.CallLimit)
-	}
-	if change.Allowed != nil && len(*change.Allowed) > maxAllowed {
-		return 0, nil, badRequest("a test number may write to %d people at most", maxAllowed)
-	}
-	n.mu.Lock()
-	n.allow(change.Allowed, change.Test)
-	setIf(&n.state.Throughput, change.Throughput)
-	setIf(&n.state.Status, change.Status)
-	setIf(&n.state.Quality, change.Quality)
-	n.mu.Unlock()
-	s.saver.touch()
-	return http.StatusOK, s.accountView(n), nil
-}
-
-// maxAllowed are the people a test number may write to.
-const maxAllowed = 5
-
-// allow makes the number a test number, or one like any other; n must be locked.
-func (n *number) allow(phones *[]string, test *bool) {
-	if phones != nil {
-		n.state.Test, n.state.Allowed = true, nil
-		for _, phone := range *phones {
-			n.state.Allowed = append(n.state.Allowed, onlyDigits(phone))
-		}
-	}
-	setIf(&n.state.Test, test)
-}
-
-// checkAllowed refuses whom a test number may not write to.
-func (n *number) checkAllowed(to recipient) *graphError {
-	st, phone := n.snapshot(), to.citizen.snapshot().Phone
-	if !st.Test || slices.Contains(st.Allowed, phone) {
-		return nil
-	}
-	return refuse(131030, "Recipient phone number not in allowed list: add it to the recipients of the test number.")
-}
-
-func checkTier(tier string) error {
-	if _, ok := tierSize(tier); !ok {
-		return badRequest("messaging_limit must be one of %s, or a size of your own like TIER_3, not %q", strings.Join(messagingLimits, ", "), tier)
-	}
-	return nil
-}
-
-func setIf[T any](target *T, value *T) {
-	if value != nil {
-		*target = *value
-	}
-}
-
 // accountNamed is the account of a control call: the default one unless another is told.
 func (s *Server) accountNamed(waba string) (*account, error) {
 	a := s.dir.account(cmp.Or(waba, DefaultAccount().WABA))
@@ -443,73 +191,19 @@ func (s *Server) accountNamed(waba string) (*account, error) {
 	return a, nil
 }
 
-func (s *Server) putWebhook(r *http.Request) (int, any, error) {
-	var hook struct {
-		WABA        string  `json:"waba_id"`
-		URL         *string `json:"url"`
-		Version     *string `json:"version"` // of the Graph API that webhooks are written by, like v23.0
-		AppSecret   *string `json:"app_secret"`
-		VerifyToken *string `json:"verify_token"`
-	}
-	if err := readControl(r, &hook); err != nil {
-		return 0, nil, err
-	}
-	a, err := s.accountNamed(hook.WABA)
-	if err != nil {
-		return 0, nil, err
-	}
-	if hook.URL != nil && *hook.URL != "" {
-		if err := checkCallback(*hook.URL); err != nil {
-			return 0, nil, badRequest("%v", err)
-		}
-	}
-	if hook.Version != nil && !versionSegment.MatchString(*hook.Version) {
-		return 0, nil, badRequest("version must be like v23.0, not %q", *hook.Version)
-	}
-	a.mu.Lock()
-	a.state.Verified = false
-	setIf(&a.state.CallbackURL, hook.URL)
-	setIf(&a.state.WebhookVersion, hook.Version)
-	setIf(&a.state.AppSecret, hook.AppSecret)
-	setIf(&a.state.VerifyToken, hook.VerifyToken)
-	a.mu.Unlock()
-	s.saver.touch()
-	return http.StatusOK, s.verifyWebhook(r.Context(), a), nil
-}
+// appID is the one app everything here belongs to.
+const (
+	appID      = "300000000000001"
+	businessID = "400000000000001"
+)
 
-// verifyWebhook asks the callback once and says how it went. A desk that is not up yet is asked again before
-// the first delivery, so the order in which the two are started does not matter.
-func (s *Server) verifyWebhook(ctx context.Context, a *account) map[string]any {
+// accountFields is a WABA with every field that can be asked for.
+func (s *Server) accountFields(a *account) map[string]any {
 	st := a.snapshot()
-	view := map[string]any{"waba_id": a.id, "url": st.CallbackURL, "verified": false}
-	if st.CallbackURL == "" {
-		return view
+	return map[string]any{
+		"id": a.id, "name": st.Name, "currency": "EUR", "timezone_id": "71", "country": "IT", "status": "ACTIVE",
+		"message_template_namespace": "sim_" + a.id, "account_review_status": cmp.Or(st.Review, "APPROVED"), "business_verification_status": "verified",
+		"ownership_type": "SELF", "owner_business_info": map[string]any{"id": businessID, "name": st.Name},
+		"whatsapp_business_manager_messaging_limit": cmp.Or(st.MessagingLimit, unlimited), "health_status": a.health(s.clock.Now()),
 	}
-	err := s.verifyCallback(ctx, st.CallbackURL, st.VerifyToken)
-	a.mu.Lock()
-	a.state.Verified = err == nil
-	a.mu.Unlock()
-	view["verified"] = err == nil
-	if err != nil {
-		view["error"] = err.Error()
-	}
-	a.hooks.retryNow()
-	return view
-}
-
-func numberDigits(display string) (string, error) {
-	digits := onlyDigits(display)
-	if !strings.HasPrefix(strings.TrimSpace(display), "+") || len(digits) < 5 || len(digits) > 15 {
-		return "", errors.New("display_number must be international, like \"+39 0541 123456\"")
-	}
-	return digits, nil
-}
-
-func onlyDigits(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r >= '0' && r <= '9' {
-			return r
-		}
-		return -1
-	}, s)
 }

@@ -223,3 +223,43 @@ func (s *span) UnmarshalJSON(raw []byte) error {
 	*s = span(seconds * float64(time.Second))
 	return nil
 }
+
+// pause waits on the real clock; false when ctx ended first.
+func pause(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// longestSettling bounds how long a clock that stands still waits for callbacks before it moves.
+const longestSettling = 30 * time.Second
+
+// settled returns what waits until all webhooks have been posted, where the clock stands still: then it is certain what
+// comes before what. A clock that goes does not wait.
+func (s *Server) settled(ctx context.Context) func() {
+	deadline := time.Now().Add(longestSettling)
+	return func() {
+		for s.clock.frozen.Load() != nil && time.Now().Before(deadline) && !s.allIdle() {
+			if !pause(ctx, 500*time.Microsecond) {
+				return
+			}
+		}
+	}
+}
+
+func (s *Server) allIdle() bool {
+	for _, a := range s.dir.allAccounts() {
+		if !a.hooks.idle() {
+			return false
+		}
+	}
+	return true
+}

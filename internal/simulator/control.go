@@ -133,12 +133,6 @@ func (a *account) forgetTraffic() {
 	}
 }
 
-func (d *directory) clear() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.accounts, d.numbers, d.tokens = map[string]*account{}, map[string]*number{}, map[string][]*account{}
-}
-
 // postClock sets the virtual clock, lets it stand still or go, and advances it: what was due in between happens now, in order.
 func (s *Server) postClock(r *http.Request) (int, any, error) {
 	var in struct {
@@ -168,4 +162,10 @@ func (s *Server) postClock(r *http.Request) (int, any, error) {
 
 func (s *Server) getClock(*http.Request) (int, any, error) {
 	return http.StatusOK, map[string]any{"now": s.clock.Now().UTC(), "frozen": !s.clock.frozenAt().IsZero(), "advanced": span(s.clock.offset.Load())}, nil
+}
+
+func setIf[T any](target *T, value *T) {
+	if value != nil {
+		*target = *value
+	}
 }

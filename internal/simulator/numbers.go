@@ -4,29 +4,87 @@ package simulator
 
 import (
 	"cmp"
-	"encoding/hex"
 	"encoding/json"
+	"errors"
+	"net/http"
 	"net/url"
 	"slices"
+	"strings"
+	"sync"
 )
 
-func hexOf(s string) string { return hex.EncodeToString([]byte(s)) }
+// number is a phone number of a business.
+type number struct {
+	id      string
+	account *account
 
-// appID is the one app everything here belongs to.
-const (
-	appID      = "300000000000001"
-	businessID = "400000000000001"
-)
+	mu     sync.Mutex
+	state  numberState
+	bucket bucket
+}
 
-// accountFields is a WABA with every field that can be asked for.
-func (s *Server) accountFields(a *account) map[string]any {
-	st := a.snapshot()
-	return map[string]any{
-		"id": a.id, "name": st.Name, "currency": "EUR", "timezone_id": "71", "country": "IT", "status": "ACTIVE",
-		"message_template_namespace": "sim_" + a.id, "account_review_status": cmp.Or(st.Review, "APPROVED"), "business_verification_status": "verified",
-		"ownership_type": "SELF", "owner_business_info": map[string]any{"id": businessID, "name": st.Name},
-		"whatsapp_business_manager_messaging_limit": cmp.Or(st.MessagingLimit, unlimited), "health_status": a.health(s.clock.Now()),
+type numberState struct {
+	Display       string                    `json:"display"`
+	Name          string                    `json:"name"`
+	Digits        string                    `json:"digits"`
+	Status        string                    `json:"status"`
+	Verification  string                    `json:"verification"`
+	Throughput    string                    `json:"throughput"`
+	Quality       string                    `json:"quality"`
+	PIN           string                    `json:"pin,omitempty"`
+	Code          string                    `json:"code,omitempty"`
+	OverrideURL   string                    `json:"override_url,omitempty"`
+	Registrations []int64                   `json:"registrations,omitempty"` // unix seconds, last 72 hours
+	Profile       map[string]any            `json:"profile,omitempty"`
+	Settings      map[string]any            `json:"settings,omitempty"`
+	Automation    map[string]any            `json:"automation,omitempty"`
+	Blocked       map[string]blockedCitizen `json:"blocked,omitempty"` // by citizen code
+	Links         []link                    `json:"links,omitempty"`   // message_qrdls
+	Picture       string                    `json:"picture,omitempty"` // file id of the profile's
+	Username      string                    `json:"username,omitempty"`
+	FreeMonth     string                    `json:"free_month,omitempty"`
+	FreeUsed      int                       `json:"free_used,omitempty"`
+	NameStatus    string                    `json:"name_status,omitempty"`
+	Allowed       []string                  `json:"allowed,omitempty"` // digits a test number may write to
+	Test          bool                      `json:"test,omitempty"`
+}
+
+func (n *number) apply(spec Account, digits string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.state.Digits = digits
+	n.state.Display = spec.DisplayNumber
+	n.state.Name = cmp.Or(spec.VerifiedName, n.state.Name)
+	n.state.Throughput = cmp.Or(spec.Throughput, n.state.Throughput)
+}
+
+func (n *number) digits() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.state.Digits
+}
+
+func (n *number) snapshot() numberState {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.state
+}
+
+func numberDigits(display string) (string, error) {
+	digits := onlyDigits(display)
+	if !strings.HasPrefix(strings.TrimSpace(display), "+") || len(digits) < 5 || len(digits) > 15 {
+		return "", errors.New("display_number must be international, like \"+39 0541 123456\"")
 	}
+	return digits, nil
+}
+
+func onlyDigits(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' {
+			return r
+		}
+		return -1
+	}, s)
 }
 
 // numberFields is a number with every field that can be asked for.
@@ -98,4 +156,86 @@ func (s *Server) changeNumber(g *graphRequest, n *number) (any, *graphError) {
 	n.account.hooks.retryNow()
 	s.saver.touch()
 	return success, nil
+}
+
+// numberChange is what a test may change of a number; what it does not tell stays.
+type numberChange struct {
+	Throughput *string   `json:"throughput"`
+	Status     *string   `json:"status"`
+	Quality    *string   `json:"quality_rating"`
+	Allowed    *[]string `json:"allowed_recipients"` // makes it a test number, which writes to these only
+	Test       *bool     `json:"test_number"`
+	Limit      *string   `json:"messaging_limit"` // of the whole account, as it is Meta's of the portfolio
+	CallLimit  *int      `json:"call_limit"`      // management calls an hour, also of the whole account; 0: none, negative: Meta's
+}
+
+func (c numberChange) check() error {
+	if c.Throughput != nil {
+		if err := checkThroughput(*c.Throughput); err != nil {
+			return err
+		}
+	}
+	if c.Limit != nil {
+		if err := checkTier(*c.Limit); err != nil {
+			return err
+		}
+	}
+	if c.Allowed != nil && len(*c.Allowed) > maxAllowed {
+		return badRequest("a test number may write to %d people at most", maxAllowed)
+	}
+	return nil
+}
+
+// putNumber is PUT /simulator/numbers/{number}.
+func (s *Server) putNumber(r *http.Request) (int, any, error) {
+	n := s.dir.number(r.PathValue("number"))
+	if n == nil {
+		return 0, nil, notFound("number %s is not known", r.PathValue("number"))
+	}
+	var change numberChange
+	if err := readControl(r, &change); err != nil {
+		return 0, nil, err
+	}
+	if err := change.check(); err != nil {
+		return 0, nil, err
+	}
+	if change.Limit != nil {
+		n.account.mu.Lock()
+		n.account.state.MessagingLimit = *change.Limit
+		n.account.mu.Unlock()
+	}
+	if change.CallLimit != nil {
+		n.account.limitCalls(*change.CallLimit)
+	}
+	n.mu.Lock()
+	n.allow(change.Allowed, change.Test)
+	setIf(&n.state.Throughput, change.Throughput)
+	setIf(&n.state.Status, change.Status)
+	setIf(&n.state.Quality, change.Quality)
+	n.mu.Unlock()
+	s.saver.touch()
+	return http.StatusOK, s.accountView(n), nil
+}
+
+// maxAllowed are the people a test number may write to.
+const maxAllowed = 5
+
+// allow makes the number a test number, or one like any other; n must be locked.
+func (n *number) allow(phones *[]string, test *bool) {
+	if phones != nil {
+		n.state.Test, n.state.Allowed = true, nil
+		for _, phone := range *phones {
+			n.state.Allowed = append(n.state.Allowed, onlyDigits(phone))
+		}
+	}
+	setIf(&n.state.Test, test)
+}
+
+// checkAllowed refuses whom a test number may not write to.
+func (n *number) checkAllowed(to recipient) *graphError {
+	st, phone := n.snapshot(), to.citizen.snapshot().Phone
+	if !st.Test || slices.Contains(st.Allowed, phone) {
+		return nil
+	}
+	return refuse(131030, "Recipient phone number not in allowed list: add it to the recipients of the test number.")
 }

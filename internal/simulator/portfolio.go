@@ -133,3 +133,10 @@ func (s *Server) checkReach(n *number, m *message) *graphError {
 	}
 	return over
 }
+
+func checkTier(tier string) error {
+	if _, ok := tierSize(tier); !ok {
+		return badRequest("messaging_limit must be one of %s, or a size of your own like TIER_3, not %q", strings.Join(messagingLimits, ", "), tier)
+	}
+	return nil
+}

@@ -4,6 +4,7 @@ package simulator
 
 import (
 	"cmp"
+	"encoding/hex"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -185,3 +186,5 @@ func readUpload(w http.ResponseWriter, r *http.Request) ([]byte, *graphError) {
 	}
 	return body, nil
 }
+
+func hexOf(s string) string { return hex.EncodeToString([]byte(s)) }

@@ -5,16 +5,10 @@ package simulator
 import (
 	"cmp"
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"net/url"
 	"slices"
 	"sync"
 	"time"
@@ -119,21 +113,6 @@ func (h *hooks) run(ctx context.Context) {
 	}
 }
 
-// pause waits on the real clock; false when ctx ended first.
-func pause(ctx context.Context, d time.Duration) bool {
-	if d <= 0 {
-		return ctx.Err() == nil
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
-}
-
 // postNext takes a free slot, then what is pending: while all slots are busy, updates gather into larger batches.
 func (h *hooks) postNext(ctx context.Context) bool {
 	select {
@@ -204,31 +183,6 @@ func (h *hooks) idle() bool {
 	return h.busy == 0 && len(h.ready) == 0 && (len(h.pending) == 0 || h.target(h.pending[0].Number) == "")
 }
 
-// longestSettling bounds how long a clock that stands still waits for callbacks before it moves.
-const longestSettling = 30 * time.Second
-
-// settled returns what waits until all webhooks have been posted, where the clock stands still: then it is certain what
-// comes before what. A clock that goes does not wait.
-func (s *Server) settled(ctx context.Context) func() {
-	deadline := time.Now().Add(longestSettling)
-	return func() {
-		for s.clock.frozen.Load() != nil && time.Now().Before(deadline) && !s.allIdle() {
-			if !pause(ctx, 500*time.Microsecond) {
-				return
-			}
-		}
-	}
-}
-
-func (s *Server) allIdle() bool {
-	for _, a := range s.dir.allAccounts() {
-		if !a.hooks.idle() {
-			return false
-		}
-	}
-	return true
-}
-
 // take makes one delivery of pending updates for the same callback; nil when there is nothing to post or nowhere to post it.
 func (h *hooks) take() *delivery {
 	limit := h.s.faults.batchLimit(h.s.opts.WebhookBatch)
@@ -268,26 +222,6 @@ func (h *hooks) newDelivery(batch []update) *delivery {
 	}
 	h.open[d.ID] = d
 	return d
-}
-
-// target is the callback: of the number, else of the account, else of the app.
-func (h *hooks) target(numberID string) string {
-	if n := h.s.dir.number(numberID); n != nil {
-		if own := n.override(); own != "" {
-			return own
-		}
-	}
-	st := h.a.snapshot()
-	if st.OverrideURL != "" {
-		return st.OverrideURL
-	}
-	return st.CallbackURL
-}
-
-func (n *number) override() string {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.state.OverrideURL
 }
 
 // try posts d, with the copies the faults ask for, and settles or plans the next try.
@@ -418,89 +352,6 @@ func (h *hooks) post(ctx context.Context, d *delivery) error {
 	e := &exchange{at: h.s.clock.Now(), webhook: true, again: d.Tries > 0, method: http.MethodPost, url: target, headers: header, body: d.Body}
 	if err := h.s.postExchange(ctx, e); err != nil {
 		return fmt.Errorf("post webhook: %w", err)
-	}
-	return nil
-}
-
-// sign is the value of X-Hub-Signature-256 for body.
-func sign(secret string, body []byte) string {
-	mac := hmac.New(sha256.New, []byte(secret))
-	mac.Write(body)
-	return "sha256=" + hex.EncodeToString(mac.Sum(nil))
-}
-
-// ensureVerified repeats a verification that failed when the callback was set, so that a desk started later
-// still sees the GET before the first POST. A callback that answers wrongly gets its webhooks all the same and
-// is asked again a minute later.
-func (h *hooks) ensureVerified(ctx context.Context, st accountState, target string) error {
-	if st.Verified || target != st.CallbackURL || !h.mayAsk() {
-		return nil
-	}
-	err := h.s.verifyCallback(ctx, target, st.VerifyToken)
-	if errors.Is(err, errCallbackDown) {
-		return err
-	}
-	h.mu.Lock()
-	h.asked = time.Now()
-	h.mu.Unlock()
-	h.a.mu.Lock()
-	h.a.state.Verified = err == nil && h.a.state.CallbackURL == target
-	h.a.mu.Unlock()
-	return nil
-}
-
-func (h *hooks) mayAsk() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return time.Since(h.asked) > time.Minute
-}
-
-var errCallbackDown = errors.New("callback cannot be reached")
-
-// verifyCallback does Meta's verification GET: the callback must answer 200 with the challenge as its whole body.
-func (s *Server) verifyCallback(ctx context.Context, callback, token string) error {
-	u, err := url.Parse(callback)
-	if err != nil {
-		return fmt.Errorf("verify callback %q: %w", callback, err)
-	}
-	challenge := s.dice.id("challenge")[:10]
-	q := u.Query()
-	q.Set("hub.mode", "subscribe")
-	q.Set("hub.challenge", challenge)
-	q.Set("hub.verify_token", token)
-	u.RawQuery = q.Encode()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
-	if err != nil {
-		return fmt.Errorf("verify callback %q: %w", callback, err)
-	}
-	resp, err := s.callbacks.Do(req)
-	if err != nil {
-		if address, ok := errors.AsType[*url.Error](err); ok {
-			err = address.Err // the address has the verify token in it
-		}
-		return fmt.Errorf("verify callback: %w: %w", errCallbackDown, err)
-	}
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, 1024))
-	if err != nil {
-		return fmt.Errorf("verify callback: read the answer: %w", err)
-	}
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("verify callback: HTTP Status Code = %d; HTTP Message = %s", resp.StatusCode, http.StatusText(resp.StatusCode))
-	}
-	if subtle.ConstantTimeCompare(answer, []byte(challenge)) != 1 {
-		return errors.New("verify callback: the answer is not the challenge")
-	}
-	return nil
-}
-
-func checkCallback(callback string) error {
-	u, err := url.Parse(callback)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return fmt.Errorf("url %q must be an http or https address", callback)
-	}
-	if len(callback) > 200 {
-		return errors.New("url may have 200 characters at most")
 	}
 	return nil
 }
