@@ -210,7 +210,7 @@ var corrections = []correction{
 
 	// Numbers.
 	{schemaAt("PhoneNumberInfo/properties"), has(object{"status": str, "platform_type": str, "throughput": throughput, "whatsapp_business_manager_messaging_limit": limits,
-		"account_mode": str, "is_pin_enabled": boolean, "webhook_configuration": object{"type": "object"}, "health_status": health, "conversational_automation": automation}),
+		"account_mode": str, "is_pin_enabled": boolean, "webhook_configuration": object{"type": "object"}, "health_status": health, "conversational_automation": automation, "last_onboarded_time": str}),
 		"a number tells more of itself", "business-phone-numbers/phone-numbers; support/health-status"},
 	{schemaAt("PhoneNumberInfo/properties/code_verification_status/enum"), also("NOT_VERIFIED"), "it is called so", "business-phone-numbers/phone-numbers"},
 	{schemaAt("PhoneNumberInfo/properties/quality_rating/enum"), also("UNKNOWN"), "a new number has none yet", "business-phone-numbers/phone-numbers"},

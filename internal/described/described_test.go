@@ -4,7 +4,11 @@ package described
 
 import (
 	"bytes"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"maps"
 	"net/http"
@@ -133,6 +137,8 @@ var undescribed = map[string]string{
 	"get attachments/":                           "the address of a file is whole in the answer to GET /{Media-ID}; described is only that it is fetched",
 	"get debug_token":                            "belongs to the Graph API as a whole",
 	"get app":                                    "the same",
+	"get {User-ID}":                              "the same",
+	"get {User-ID}/businesses":                   "the same",
 	"post {Application-ID}/uploads":              "the same: resumable uploads (graph-api/guides/upload)",
 	"post upload:":                               "the same",
 	"get {Phone-Number-ID}/username":             "newer than the description (business-usernames)",
@@ -398,8 +404,30 @@ func (w *wire) askTheRest() {
 	w.graph("GET", waba+"/message_templates?name=avviso", nil)
 	w.graph("DELETE", waba+"/message_templates?name=film", nil)
 	w.graph("GET", "debug_token?input_token="+token, nil)
+	w.graph("GET", "me", nil)
+	w.graph("GET", "me/businesses", nil)
+	w.graph("GET", "me/assigned_whatsapp_business_accounts", nil)
+	w.graph("GET", "400000000000001", nil)
+	w.graph("GET", "400000000000001/owned_whatsapp_business_accounts", nil)
+	w.graph("GET", "400000000000001/client_whatsapp_business_accounts", nil)
+	w.form(number+"/whatsapp_business_encryption", "business_public_key", w.publicKey())
+	w.graph("GET", number+"/whatsapp_business_encryption", nil)
 	w.graph("DELETE", waba+"/subscribed_apps", nil)
 	w.graph("POST", waba+"/subscribed_apps", nil)
+}
+
+// publicKey is one such as forms are encrypted with.
+func (w *wire) publicKey() string {
+	w.t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	der, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
 }
 
 // historyEntry is the id of a message in the history.

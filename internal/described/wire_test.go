@@ -66,7 +66,8 @@ func newWire(t *testing.T) *wire {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(sim.Handler())
-	w := &wire{t: t, url: server.URL, sim: sim, desk: newDesk(t), nodes: map[string]string{waba: "WABA-ID", number: "Phone-Number-ID", app: "Application-ID"},
+	w := &wire{t: t, url: server.URL, sim: sim, desk: newDesk(t), nodes: map[string]string{waba: "WABA-ID", number: "Phone-Number-ID", app: "Application-ID",
+		"400000000000001": "Business-ID", "me": "User-ID"},
 		acc: whatsapp.Account{PhoneNumberID: number, WABAID: waba, Token: token}}
 	w.client = whatsapp.NewClient(whatsapp.ClientOptions{GraphURL: server.URL, HTTP: &http.Client{Transport: w}})
 	t.Cleanup(func() {
@@ -139,13 +140,29 @@ func (w *wire) graph(method, path string, body any) object {
 		}
 		content = bytes.NewReader(raw)
 	}
+	return w.ask(method, path, "application/json", content)
+}
+
+// form posts a form in parts.
+func (w *wire) form(path, name, value string) object {
+	w.t.Helper()
+	var body bytes.Buffer
+	parts := multipart.NewWriter(&body)
+	if err := errors.Join(parts.WriteField(name, value), parts.Close()); err != nil {
+		w.t.Fatal(err)
+	}
+	return w.ask(http.MethodPost, path, parts.FormDataContentType(), &body)
+}
+
+func (w *wire) ask(method, path, contentType string, content io.Reader) object {
+	w.t.Helper()
 	req, err := http.NewRequestWithContext(w.t.Context(), method, w.url+"/v26.0/"+path, content)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	req.Header.Set("Authorization", "Bearer "+token)
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
+	if content != nil {
+		req.Header.Set("Content-Type", contentType)
 	}
 	_, raw := w.do(w, req)
 	var out object

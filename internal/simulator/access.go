@@ -14,7 +14,12 @@ import (
 const (
 	scopeManage = "whatsapp_business_management"
 	scopeSend   = "whatsapp_business_messaging"
+
+	scopeBusiness = "business_management"
 )
+
+// tokensSince is when all tokens here are of: 1 January 2026.
+const tokensSince = 1767225600
 
 // tokenState is what has become of a token, beside its accounts.
 type tokenState struct {
@@ -116,19 +121,6 @@ func (g *graphRequest) permit() *graphError {
 	return refuse(200, "You do not have the necessary permission: %s is missing.", scope)
 }
 
-// appToken is GET /oauth/access_token: the app's token for its id and secret.
-func (s *Server) appToken(r *http.Request) (any, *graphError) {
-	q := r.URL.Query()
-	token := q.Get("client_id") + "|" + q.Get("client_secret")
-	switch {
-	case q.Get("grant_type") != "client_credentials":
-		return nil, refuse(100, "Param grant_type must be client_credentials.")
-	case len(s.appGrants(token)) == 0:
-		return nil, &graphError{Code: 1, Title: "Error validating application. Cannot get application info due to a system error."}
-	}
-	return map[string]any{"access_token": token, "token_type": "bearer"}, nil
-}
-
 // debugToken says what a token may do, for checks before the start.
 func (s *Server) debugToken(g *graphRequest) (any, *graphError) {
 	if g.Method != http.MethodGet {
@@ -136,9 +128,13 @@ func (s *Server) debugToken(g *graphRequest) (any, *graphError) {
 	}
 	about := &graphRequest{}
 	if err := s.admit(about, g.query.Get("input_token")); err != nil {
-		return map[string]any{"data": map[string]any{"is_valid": false, "error": map[string]any{"code": 190, "message": err.title()}, "scopes": []string{}}}, nil
+		failure := map[string]any{"code": 190, "message": err.title()}
+		if err.Subcode != 0 {
+			failure["subcode"] = err.Subcode
+		}
+		return map[string]any{"data": map[string]any{"is_valid": false, "error": failure, "scopes": []string{}}}, nil
 	}
-	scopes := []string{scopeManage, scopeSend}
+	scopes := []string{scopeManage, scopeSend, scopeBusiness}
 	if about.scopes != nil {
 		scopes = about.scopes
 	}
@@ -148,12 +144,18 @@ func (s *Server) debugToken(g *graphRequest) (any, *graphError) {
 	}
 	granular := []any{}
 	for _, scope := range scopes {
-		granular = append(granular, map[string]any{"scope": scope, "target_ids": ids})
+		targets := ids
+		if scope == scopeBusiness {
+			targets = []string{businessID}
+		}
+		granular = append(granular, map[string]any{"scope": scope, "target_ids": targets})
 	}
-	kind := "SYSTEM_USER"
-	if about.asApp {
-		kind = "APP"
+	data := map[string]any{"app_id": appID, "type": "SYSTEM_USER", "application": "Simulator", "is_valid": true, "user_id": systemUserID,
+		"issued_at": tokensSince, "expires_at": 0, "data_access_expires_at": 0, "scopes": scopes, "granular_scopes": granular}
+	if about.asApp { // it is nobody's
+		data["type"], data["scopes"] = "APP", []string{}
+		delete(data, "user_id")
+		delete(data, "granular_scopes")
 	}
-	return map[string]any{"data": map[string]any{"app_id": appID, "type": kind, "application": "Simulator", "is_valid": true,
-		"expires_at": 0, "scopes": scopes, "granular_scopes": granular}}, nil
+	return map[string]any{"data": data}, nil
 }

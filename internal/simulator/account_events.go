@@ -270,6 +270,9 @@ func (s *Server) decideName(a *account, n *number, e *accountEvent) error {
 	}
 	n.state.NameStatus = map[string]string{"APPROVED": "APPROVED", "REJECTED": "DECLINED"}[decision]
 	n.state.NameStatus = cmp.Or(n.state.NameStatus, "PENDING_REVIEW")
+	if n.state.NewName == name && n.state.NameStatus != "PENDING_REVIEW" {
+		n.state.NewName, n.state.NewNameStatus = "", ""
+	}
 	n.mu.Unlock()
 	value := map[string]any{"display_phone_number": n.digits(), "decision": decision, "requested_verified_name": name, "rejection_reason": nil}
 	if decision == "REJECTED" {

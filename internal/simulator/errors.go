@@ -27,6 +27,7 @@ type knownError struct {
 // knownErrors are Meta's codes with the HTTP status of a synchronous answer.
 var knownErrors = map[int]knownError{
 	0:       {http.StatusUnauthorized, "AuthException"},
+	101:     {http.StatusBadRequest, "Error validating application"},
 	1:       {http.StatusBadRequest, "API Unknown"},
 	2:       {http.StatusServiceUnavailable, "API Service"},
 	3:       {http.StatusInternalServerError, "API Method"},
@@ -101,6 +102,27 @@ func refuse(code int, details string, args ...any) *graphError {
 	return &graphError{Code: code, Details: details}
 }
 
+// userTitles are the mistakes of management calls, which Meta tells by their subcode and in words for people.
+var userTitles = map[int]string{
+	2388019: "Message template limit exceeded",
+	2388024: "Content in this language already exists",
+	2388040: "Character limit exceeded",
+	2388043: "Message template components are missing expected fields",
+	2388047: "Header format is incorrect",
+	2388072: "Body format is incorrect",
+	2388073: "Footer format is incorrect",
+	2388293: "Parameters words ratio exceeds limit",
+	2388299: "Leading or trailing params not allowed",
+	2593002: "Message template not found",
+}
+
+// mistaken makes the error of a management call: code 100 with a subcode, and words for people in the place of details.
+func mistaken(subcode int, words string, args ...any) *graphError {
+	e := refuse(100, words, args...)
+	e.Subcode = subcode
+	return e
+}
+
 // unknownObject is Meta's answer for an id that does not exist or that the token may not see: the two look alike on purpose.
 func unknownObject(method, id string) *graphError {
 	return &graphError{Code: 100, Subcode: 33, Kind: "GraphMethodException", Title: fmt.Sprintf(
@@ -132,7 +154,7 @@ func (e *graphError) title() string {
 }
 
 func (e *graphError) message() string {
-	if e.Subcode == 33 || e.Code == 190 || e.Code == 0 {
+	if e.Subcode == 33 || e.Kind != "" || e.Code == 190 || e.Code == 101 || e.Subcode == 36009 || e.Code == 0 || userTitles[e.Subcode] != "" {
 		return e.title()
 	}
 	return fmt.Sprintf("(#%d) %s", e.Code, e.title())
@@ -152,12 +174,15 @@ type errorBody struct {
 }
 
 type errorFields struct {
-	Message   string     `json:"message"`
-	Type      string     `json:"type"`
-	Code      int        `json:"code"`
-	Subcode   int        `json:"error_subcode,omitempty"`
-	ErrorData *errorData `json:"error_data,omitempty"`
-	TraceID   string     `json:"fbtrace_id"`
+	Message     string     `json:"message"`
+	Type        string     `json:"type"`
+	Code        int        `json:"code"`
+	Subcode     int        `json:"error_subcode,omitempty"`
+	IsTransient *bool      `json:"is_transient,omitempty"`
+	UserTitle   string     `json:"error_user_title,omitempty"`
+	UserMessage string     `json:"error_user_msg,omitempty"`
+	ErrorData   *errorData `json:"error_data,omitempty"`
+	TraceID     string     `json:"fbtrace_id"`
 }
 
 type errorData struct {
@@ -170,7 +195,9 @@ func (e *graphError) body(trace string) errorBody {
 	if f.Type == "" {
 		f.Type = "OAuthException"
 	}
-	if e.Details != "" {
+	if title := userTitles[e.Subcode]; title != "" {
+		f.IsTransient, f.UserTitle, f.UserMessage = new(false), title, e.Details
+	} else if e.Details != "" {
 		f.ErrorData = &errorData{MessagingProduct: "whatsapp", Details: e.Details}
 	}
 	body := errorBody{Error: f, BlockUsers: e.partly}

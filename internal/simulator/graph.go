@@ -148,7 +148,7 @@ func (s *Server) breakAnswer(w http.ResponseWriter, r *http.Request, b *Breach, 
 // graphAnswer finds what the request is about and who may ask.
 func (s *Server) graphAnswer(w http.ResponseWriter, r *http.Request, body []byte) (any, *graphError) {
 	if strings.HasSuffix(r.URL.Path, "/oauth/access_token") {
-		return s.appToken(r)
+		return s.oauth(r, body)
 	}
 	g, err := s.parseGraph(r, body)
 	if err != nil {
@@ -160,11 +160,17 @@ func (s *Server) graphAnswer(w http.ResponseWriter, r *http.Request, body []byte
 	if g.object == "debug_token" {
 		return s.debugToken(g)
 	}
+	if g.object == "me" {
+		return s.userNode(g)
+	}
 	if err := g.permit(); err != nil {
 		return nil, err
 	}
 	if err := s.spend(w, g); err != nil {
 		return nil, err
+	}
+	if g.object == businessID {
+		return s.businessNode(g)
 	}
 	if n := s.dir.number(g.object); n != nil && g.sees(n.account) {
 		return s.numberNode(g, n)
@@ -202,6 +208,9 @@ func (s *Server) parseGraph(r *http.Request, body []byte) (*graphRequest, *graph
 	}
 	if wrong != nil {
 		return nil, wrong
+	}
+	if err := g.checkProof(token, g.query.Get("appsecret_proof")); err != nil {
+		return nil, err
 	}
 	if len(segments) > 0 {
 		g.object = segments[0]
@@ -255,7 +264,7 @@ func (s *Server) templateNode(g *graphRequest, a *account) (any, *graphError) {
 		if !ok {
 			return nil, unknownObject(g.Method, g.object)
 		}
-		return project(t.node(health), g.query.Get("fields"), []string{"name", "parameter_format", "components", "language", "status", "category"}), nil
+		return projected("MessageTemplate", t.node(health), g, []string{"name", "parameter_format", "components", "language", "status", "category"})
 	case http.MethodPost:
 		return s.editTemplate(a, g.object, g.body)
 	}
@@ -265,7 +274,11 @@ func (s *Server) templateNode(g *graphRequest, a *account) (any, *graphError) {
 func (s *Server) accountNode(g *graphRequest, a *account) (any, *graphError) {
 	switch g.Method + " " + g.edge {
 	case "GET ":
-		return project(s.accountFields(a), g.query.Get("fields"), []string{"name", "timezone_id", "message_template_namespace"}), nil
+		node, err := s.expandedAccount(g, a, g.query.Get("fields"))
+		if err != nil {
+			return nil, err
+		}
+		return projected("WhatsAppBusinessAccount", node, g, accountUsual)
 	case "GET message_templates":
 		return s.listTemplates(a, g.query, s.baseURL(g.Request)+g.URL.Path)
 	case "POST message_templates":
@@ -299,7 +312,7 @@ func (s *Server) numberNode(g *graphRequest, n *number) (any, *graphError) {
 	case "POST media":
 		return s.upload(n, g.Request)
 	case "GET ":
-		return project(s.numberFields(n), g.query.Get("fields"), []string{"verified_name", "code_verification_status", "display_phone_number", "quality_rating", "platform_type", "throughput", "last_onboarded_time"}), nil
+		return projected("WhatsAppBusinessPhoneNumber", s.numberFields(n), g, []string{"verified_name", "code_verification_status", "display_phone_number", "quality_rating", "platform_type", "throughput", "last_onboarded_time"})
 	case "POST ":
 		return s.changeNumber(g, n)
 	case "POST request_code":
@@ -314,6 +327,10 @@ func (s *Server) numberNode(g *graphRequest, n *number) (any, *graphError) {
 		return s.profileWithPicture(g, n), nil
 	case "POST whatsapp_business_profile":
 		return s.setProfile(n, g.body)
+	case "GET whatsapp_business_encryption":
+		return n.encryption(), nil
+	case "POST whatsapp_business_encryption":
+		return s.setEncryption(n, g.body)
 	case "GET settings":
 		return n.settings(), nil
 	case "POST settings":
@@ -357,35 +374,42 @@ func project(node map[string]any, fields string, usual []string) map[string]any 
 	return out
 }
 
-// fieldNames splits "a,b{c,d},e" at the outer commas and drops the subfields.
+// fieldNames splits "a,b{c,d},e.limit(2)" at the outer commas and drops subfields and what follows a dot.
 func fieldNames(fields string) []string {
 	var names []string
 	for _, field := range splitOutside(fields) {
-		name, _, _ := strings.Cut(field, "{")
-		names = append(names, strings.TrimSpace(name))
+		names = append(names, fieldName(field))
 	}
 	return names
+}
+
+func fieldName(field string) string {
+	if i := strings.IndexAny(field, "{."); i >= 0 {
+		field = field[:i]
+	}
+	return strings.TrimSpace(field)
 }
 
 // subfields are what stands in the braces of a field: "c,d" of b in "a,b{c,d}"; asked says whether the field is there.
 func subfields(fields, of string) (inner string, asked bool) {
 	for _, field := range splitOutside(fields) {
-		if name, inner, _ := strings.Cut(field, "{"); strings.TrimSpace(name) == of {
+		if fieldName(field) == of {
+			_, inner, _ := strings.Cut(field, "{")
 			return strings.TrimSuffix(strings.TrimSpace(inner), "}"), true
 		}
 	}
 	return "", false
 }
 
-// splitOutside splits at the commas that are in no braces.
+// splitOutside splits at the commas that are in no braces and no parentheses.
 func splitOutside(fields string) []string {
 	var parts []string
 	depth, start := 0, 0
 	for i, r := range fields + "," {
 		switch {
-		case r == '{':
+		case r == '{' || r == '(':
 			depth++
-		case r == '}':
+		case r == '}' || r == ')':
 			depth--
 		case r == ',' && depth == 0:
 			parts = append(parts, fields[start:i])

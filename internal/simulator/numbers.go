@@ -45,7 +45,11 @@ type numberState struct {
 	FreeMonth     string                    `json:"free_month,omitempty"`
 	FreeUsed      int                       `json:"free_used,omitempty"`
 	NameStatus    string                    `json:"name_status,omitempty"`
-	Allowed       []string                  `json:"allowed,omitempty"` // digits a test number may write to
+	NewName       string                    `json:"new_name,omitempty"` // asked for, and what became of it
+	NewNameStatus string                    `json:"new_name_status,omitempty"`
+	PublicKey     string                    `json:"public_key,omitempty"` // of whatsapp_business_encryption
+	Onboarded     string                    `json:"onboarded,omitempty"`  // when it was registered last, as Graph writes times
+	Allowed       []string                  `json:"allowed,omitempty"`    // digits a test number may write to
 	Test          bool                      `json:"test,omitempty"`
 }
 
@@ -103,7 +107,12 @@ func (s *Server) numberFields(n *number) map[string]any {
 		"code_verification_status": st.Verification, "name_status": cmp.Or(st.NameStatus, "APPROVED"), "platform_type": "CLOUD_API",
 		"throughput": map[string]any{"level": cmp.Or(map[string]string{"UNLIMITED": "HIGH"}[st.Throughput], st.Throughput)},
 		"whatsapp_business_manager_messaging_limit": cmp.Or(acc.MessagingLimit, unlimited), "account_mode": st.mode(), "is_official_business_account": false,
+		"messaging_limit_tier": cmp.Or(acc.MessagingLimit, unlimited), "last_onboarded_time": cmp.Or(st.Onboarded, "2026-01-01T00:00:00+0000"),
+		"is_on_biz_app": false, "is_preverified_number": false, "country_dial_code": countryCode(st.Digits),
 		"is_pin_enabled": st.PIN != "", "webhook_configuration": hooks, "health_status": n.health(st.Status, s.clock.Now()),
+	}
+	if st.NewName != "" {
+		fields["new_display_name"], fields["new_name_status"] = st.NewName, st.NewNameStatus
 	}
 	if st.Automation != nil {
 		fields["conversational_automation"] = st.Automation
@@ -125,10 +134,11 @@ func (s *Server) listNumbers(a *account, q url.Values, self string) (any, *graph
 
 var success = map[string]any{"success": true}
 
-// changeNumber is POST /{phone_number_id}: the pin, or the callback of this number alone.
+// changeNumber is POST /{phone_number_id}: the pin, the display name, or the callback of this number alone.
 func (s *Server) changeNumber(g *graphRequest, n *number) (any, *graphError) {
 	var in struct {
 		PIN  flexString `json:"pin"`
+		Name string     `json:"new_display_name"`
 		Hook *struct {
 			URL         string `json:"override_callback_uri"`
 			VerifyToken string `json:"verify_token"`
@@ -153,6 +163,9 @@ func (s *Server) changeNumber(g *graphRequest, n *number) (any, *graphError) {
 		n.state.OverrideURL = in.Hook.URL
 	}
 	n.mu.Unlock()
+	if in.Name != "" {
+		s.reviewName(n, in.Name)
+	}
 	n.account.hooks.retryNow()
 	s.saver.touch()
 	return success, nil

@@ -21,13 +21,14 @@ var ofGraph = []string{"access_token", "appsecret_proof"}
 // parameters from a JSON body, a form and the query alike. What stands in the body wins.
 func (g *graphRequest) takeParameters() (token string, wrong *graphError) {
 	token = bearer(g.Request)
-	if g.Method == http.MethodGet || isUpload(g.Request) || strings.HasPrefix(g.Header.Get("Content-Type"), "multipart/") {
+	parted := strings.HasPrefix(g.Header.Get("Content-Type"), "multipart/")
+	if g.Method == http.MethodGet || isUpload(g.Request) || parted && strings.HasSuffix(strings.TrimSuffix(g.URL.Path, "/"), "/media") {
 		return token, nil
 	}
 	given := g.parameters(g.query)
 	switch {
-	case isForm(g.Header):
-		form, err := url.ParseQuery(string(g.body))
+	case isForm(g.Header) || parted:
+		form, err := g.form(parted)
 		if err != nil {
 			return token, refuse(100, "The form cannot be read.")
 		}
@@ -48,10 +49,21 @@ func (g *graphRequest) takeParameters() (token string, wrong *graphError) {
 			delete(given, name)
 		}
 	}
-	if len(given) > 0 || isForm(g.Header) && len(g.body) > 0 {
+	if len(given) > 0 || parted || isForm(g.Header) && len(g.body) > 0 {
 		g.body = marshal(given)
 	}
 	return token, nil
+}
+
+// form are the values of a form, of which one in parts may have files too, which nothing but an upload reads.
+func (g *graphRequest) form(parted bool) (url.Values, error) {
+	if !parted {
+		return url.ParseQuery(string(g.body))
+	}
+	if err := g.ParseMultipartForm(maxGraphBody); err != nil {
+		return nil, err
+	}
+	return url.Values(g.MultipartForm.Value), g.MultipartForm.RemoveAll()
 }
 
 // parameters are values as the handlers read them: what is JSON of more than one value stays so, names with brackets
@@ -146,13 +158,18 @@ func isForm(h http.Header) bool {
 // withoutToken is a body as it may be kept.
 func withoutToken(h http.Header, body []byte) []byte {
 	if !isForm(h) {
-		return tokenInJSON.ReplaceAll(body, []byte(`"access_token":"…"`))
+		if bytes.Contains(body, []byte(`"client_secret"`)) { // the code of a signup, which stands for a token
+			body = codeInJSON.ReplaceAll(body, []byte(`"code":"…"`))
+		}
+		return tokenInJSON.ReplaceAll(body, []byte(`"$1":"…"`))
 	}
 	return []byte(queryWithoutTokens(string(body)))
 }
 
-// tokenInJSON is a token beside the other parameters of a JSON body.
-var tokenInJSON = regexp.MustCompile(`"access_token"\s*:\s*"(?:[^"\\]|\\.)*"`)
+var codeInJSON = regexp.MustCompile(`"code"\s*:\s*"(?:[^"\\]|\\.)*"`)
+
+// tokenInJSON is a token or a secret beside the other parameters of a JSON body.
+var tokenInJSON = regexp.MustCompile(`"(access_token|client_secret|fb_exchange_token|input_token)"\s*:\s*"(?:[^"\\]|\\.)*"`)
 
 // bearer is the token of the request; Meta also takes it as a parameter.
 func bearer(r *http.Request) string {

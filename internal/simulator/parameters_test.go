@@ -200,6 +200,10 @@ func TestUploadsInAnyOrder(t *testing.T) {
 func TestTokensInFormsAreNotKept(t *testing.T) {
 	s := start(t, simulator.Options{Delays: quick()})
 	s.foreign(foreign{path: "/v26.0/" + number + "/messages", contentType: asForm, tokenless: true, body: parameters("access_token", "segretissimo", "messaging_product", "whatsapp")})
+	secrets := parameters("client_id", appNumber, "client_secret", "segretissimo", "code", "segretissimo", "fb_exchange_token", "segretissimo")
+	s.foreign(foreign{path: "/oauth/access_token", contentType: asForm, tokenless: true, body: secrets})
+	s.foreign(foreign{path: "/oauth/access_token", query: secrets, tokenless: true})
+	s.foreign(foreign{path: "/oauth/access_token", contentType: asJSON, tokenless: true, body: `{"client_secret":"segretissimo","code":"segretissimo","fb_exchange_token":"segretissimo"}`})
 	for _, path := range []string{"/simulator/requests", "/simulator/traffic"} {
 		if _, kept := s.raw("GET", path, nil); strings.Contains(string(kept), "segretissimo") {
 			t.Errorf("%s keeps the token: %s", path, kept)

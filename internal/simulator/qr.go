@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -23,25 +24,21 @@ type link struct {
 	Prefilled string `json:"prefilled_message"`
 }
 
-func (l link) node() map[string]any {
-	return map[string]any{"code": l.Code, "prefilled_message": l.Prefilled, "deep_link_url": "https://wa.me/message/" + l.Code}
-}
-
 // links is /{phone_number_id}/message_qrdls and one of them below it.
 func (s *Server) links(g *graphRequest, n *number) (any, *graphError) {
 	switch {
 	case g.Method == http.MethodPost:
-		return s.putLink(n, g.rest, g.body)
+		return s.putLink(n, g.rest, g.body, s.baseURL(g.Request))
 	case g.Method == http.MethodGet:
-		return n.listLinks(g.rest, g.query, s.baseURL(g.Request)+g.URL.Path)
+		return n.listLinks(g.rest, g.query, s.baseURL(g.Request), g.URL.Path)
 	case g.Method == http.MethodDelete && g.rest != "":
 		return s.deleteLink(n, g.rest)
 	}
 	return nil, unsupported(g)
 }
 
-// putLink makes a link, or changes the text of the one whose code is told, in the address or in the body. Its picture is not drawn here: the address is real.
-func (s *Server) putLink(n *number, code string, body []byte) (any, *graphError) {
+// putLink makes a link, or changes the text of the one whose code is told, in the address or in the body.
+func (s *Server) putLink(n *number, code string, body []byte, base string) (any, *graphError) {
 	var in struct {
 		link
 		Image string `json:"generate_qr_image"`
@@ -49,7 +46,7 @@ func (s *Server) putLink(n *number, code string, body []byte) (any, *graphError)
 	if err := json.Unmarshal(body, &in); err != nil {
 		return nil, badJSON(err)
 	}
-	in.Code = cmp.Or(code, in.Code)
+	in.Code, in.Image = cmp.Or(code, in.Code), strings.ToUpper(in.Image)
 	switch length := utf8.RuneCountInString(in.Prefilled); {
 	case length == 0 || length > maxLinkMessage:
 		return nil, refuse(100, "Param prefilled_message must have 1 to %d characters.", maxLinkMessage)
@@ -72,20 +69,20 @@ func (s *Server) putLink(n *number, code string, body []byte) (any, *graphError)
 		n.state.Links = append(slices.Clip(n.state.Links), in.link)
 	}
 	s.saver.touch()
-	return in.node(), nil
+	return in.node(base, in.Image), nil
 }
 
-func (n *number) listLinks(code string, q url.Values, self string) (any, *graphError) {
+func (n *number) listLinks(code string, q url.Values, base, path string) (any, *graphError) {
 	var items []listed
 	for _, l := range n.snapshot().Links {
 		if code == "" || l.Code == code {
-			items = append(items, listed{key: l.Code, node: l.node()})
+			items = append(items, listed{key: l.Code, node: l.node(base, pictureFormat(q.Get("fields")))})
 		}
 	}
 	if code != "" && len(items) == 0 {
 		return nil, refuse(100, "There is no code %s.", code)
 	}
-	page, err := paginate(items, q, self, []string{"code", "prefilled_message", "deep_link_url"})
+	page, err := paginate(items, q, base+path, []string{"code", "prefilled_message", "deep_link_url"})
 	if code != "" { // a list of one has no pages
 		delete(page, "paging")
 	}

@@ -105,6 +105,7 @@ func (s *Server) register(n *number, body []byte) (any, *graphError) {
 		return nil, err
 	}
 	n.state.PIN, n.state.Status = string(in.PIN), "CONNECTED"
+	n.state.Onboarded = s.clock.Now().UTC().Format("2006-01-02T15:04:05-0700")
 	s.saver.touch()
 	return success, nil
 }

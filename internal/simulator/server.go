@@ -297,6 +297,7 @@ func (s *Server) routes() http.Handler {
 		return 0, nil, notFound("there is no %s %s here", r.Method, r.URL.Path)
 	}))
 	mux.HandleFunc("GET "+downloadPath, s.watch(s.downloadRecorded))
+	mux.HandleFunc("GET "+picturePath+"{file}", s.getPicture)
 	mux.Handle("GET /phone/", phoneAssets())
 	mux.HandleFunc("GET /{$}", page("phone.html"))
 	mux.HandleFunc("GET /traffic", page("traffic.html"))

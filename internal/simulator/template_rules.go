@@ -80,7 +80,7 @@ func (t *template) checkPart(part *templateComponent) *graphError {
 		return t.checkVariables(part, 0)
 	case "FOOTER":
 		if len(part.vars) > 0 {
-			return refuse(2388073, "A footer has no variables.")
+			return mistaken(2388073, "A footer has no variables.")
 		}
 		return limitField(part.Text, 60)
 	case "BUTTONS":
@@ -91,7 +91,7 @@ func (t *template) checkPart(part *templateComponent) *graphError {
 
 func limitField(text string, longest int) *graphError {
 	if n := utf8.RuneCountInString(text); n == 0 || n > longest {
-		return refuse(2388040, "The field must have 1 to %d characters.", longest)
+		return mistaken(2388040, "The field must have 1 to %d characters.", longest)
 	}
 	return nil
 }
@@ -111,7 +111,7 @@ func (t *template) checkHeader(part *templateComponent) *graphError {
 	case "LOCATION":
 		return nil
 	}
-	return refuse(2388047, "Header format must be TEXT, IMAGE, VIDEO, DOCUMENT or LOCATION.")
+	return mistaken(2388047, "Header format must be TEXT, IMAGE, VIDEO, DOCUMENT or LOCATION.")
 }
 
 // checkVariables holds the variables of a text against the format, their place and their examples; most is 0 for any number.
@@ -122,20 +122,20 @@ func (t *template) checkVariables(part *templateComponent, most int) *graphError
 	text := strings.TrimSpace(part.Text)
 	switch {
 	case most > 0 && len(part.vars) > most:
-		return refuse(2388047, "A header has one variable at most.")
+		return mistaken(2388047, "A header has one variable at most.")
 	case part.Type == "BODY" && (strings.HasPrefix(text, "{{") || strings.HasSuffix(text, "}}")):
-		return refuse(2388299, "Variables can't be at the start or end of the template.")
+		return mistaken(2388299, "Variables can't be at the start or end of the template.")
 	case sideBySide.MatchString(text):
-		return refuse(2388299, "Variables can't be next to each other.")
+		return mistaken(2388299, "Variables can't be next to each other.")
 	case part.Type == "BODY" && len(strings.Fields(variable.ReplaceAllString(text, ""))) < 2*len(part.vars):
-		return refuse(2388293, "There are too many variables for the length of the text.")
+		return mistaken(2388293, "There are too many variables for the length of the text.")
 	}
 	for i, name := range part.vars {
 		if t.named() && !namedVariable.MatchString(name) {
-			return refuse(2388072, "Variable {{%s}} must have lowercase letters, digits and underscores.", name)
+			return mistaken(2388072, "Variable {{%s}} must have lowercase letters, digits and underscores.", name)
 		}
 		if !t.named() && (!positional.MatchString(name) || name != strconv.Itoa(i+1)) {
-			return refuse(2388072, "Variables must be {{1}}, {{2}} and so on, in order.")
+			return mistaken(2388072, "Variables must be {{1}}, {{2}} and so on, in order.")
 		}
 	}
 	return t.checkExamples(part)
@@ -150,7 +150,7 @@ func (t *template) checkExamples(part *templateComponent) *graphError {
 		BodyName   []namedExample `json:"body_text_named_params"`
 	}
 	if len(part.Example) == 0 || json.Unmarshal(part.Example, &sample) != nil {
-		return refuse(2388043, "Every variable needs an example.")
+		return mistaken(2388043, "Every variable needs an example.")
 	}
 	texts, byName := sample.HeaderText, sample.HeaderName
 	if part.Type == "BODY" {
@@ -171,7 +171,7 @@ func (t *template) checkExamples(part *templateComponent) *graphError {
 		}
 	}
 	if len(texts) != len(part.vars) || slices.Contains(texts, "") {
-		return refuse(2388043, "Every variable needs an example, and nothing else has one.")
+		return mistaken(2388043, "Every variable needs an example, and nothing else has one.")
 	}
 	return nil
 }

@@ -83,9 +83,9 @@ func (s *Server) storeTemplate(a *account, t *template) *graphError {
 	case len(a.state.Creations) >= 100:
 		return refuse(80007, "More than 100 templates were created in an hour.")
 	case a.findTemplate(t.Name, t.Language) != nil:
-		return &graphError{Code: 100, Subcode: 2388024, Details: "Content in this language already exists: there is already a template named " + t.Name + " in " + t.Language + "."}
+		return mistaken(2388024, "There is already a template named %s in %s.", t.Name, t.Language)
 	case len(a.templates) >= 250:
-		return refuse(2388019, "The account has reached its limit of 250 templates.")
+		return mistaken(2388019, "The account has reached its limit of 250 templates.")
 	}
 	a.state.Creations = append(a.state.Creations, now.Unix())
 	a.templates[t.ID] = t
@@ -181,7 +181,7 @@ func (s *Server) deleteTemplates(a *account, q url.Values) (any, *graphError) {
 		}
 	}
 	if len(gone) == 0 {
-		return nil, &graphError{Code: 100, Subcode: 2593002, Details: "The template was not found."}
+		return nil, mistaken(2593002, "The template was not found.")
 	}
 	for _, t := range gone {
 		if t.Status == "DISABLED" {

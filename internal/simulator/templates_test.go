@@ -196,8 +196,17 @@ func TestTemplateRules(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			if _, answer := s.call("POST", templatesPath, test.send); code(answer) != test.code {
-				t.Errorf("answered %v, want code %d", answer, test.code)
+			_, answer := s.call("POST", templatesPath, test.send)
+			failure, _ := answer["error"].(object)
+			if test.code < 2388000 {
+				if code(answer) != test.code {
+					t.Errorf("answered %v, want code %d", answer, test.code)
+				}
+				return
+			}
+			if code(answer) != 100 || failure["error_subcode"] != float64(test.code) || failure["message"] != "Invalid parameter" ||
+				failure["error_user_title"] == nil || failure["error_user_msg"] == nil || failure["is_transient"] != false {
+				t.Errorf("answered %v, want subcode %d", answer, test.code)
 			}
 		})
 	}

@@ -224,7 +224,7 @@ func shownHeaders(h http.Header) []headerLine {
 }
 
 // tokenParameters are those of a query that are secret.
-var tokenParameters = []string{"access_token", "input_token", "client_secret", "hub.verify_token"}
+var tokenParameters = []string{"access_token", "input_token", "client_secret", "code", "fb_exchange_token", "hub.verify_token"}
 
 // withoutTokens is an address with its secrets taken out.
 func withoutTokens(address string) string {
