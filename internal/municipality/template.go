@@ -49,6 +49,18 @@ func (t Template) Supported() bool {
 
 const quickReply = "QUICK_REPLY"
 
+// Replies are the labels of the buttons that answer. Where nothing else is set a tap gives back the label, which so arrives
+// as if the citizen had written it.
+func (t Template) Replies() (labels []string) {
+	all := t.ButtonLabels()
+	for i, kind := range t.ButtonKinds() {
+		if kind == quickReply {
+			labels = append(labels, all[i])
+		}
+	}
+	return labels
+}
+
 // headers are the formats of header that can be sent, with what is said where it is not filled as it must be.
 var headers = map[string]*fault.Error{
 	"":         fault.New(fault.Invalid, "error.template_header_none"),

@@ -172,7 +172,7 @@ func broadcastOf(ctx context.Context, tx *db.Tx, v *visit, b broadcast.Broadcast
 	}
 	out := page.Broadcast{
 		BroadcastRow: rowOfBroadcast(v, b, b.Reach.Outcomes),
-		Free:         conversation.Personal(b.Free, "", b.Template.Language), Template: b.Template.Name, Category: b.Category,
+		Free:         conversation.Personal(b.Free, "", b.Template.Language), Template: b.Template.Name, Buttons: b.Template.Buttons, Category: b.Category,
 		CreatedAt: b.CreatedAt, SubmittedAt: orZero(b.SubmittedAt), Approver: b.Approver, ApprovedAt: orZero(b.ApprovedAt), Glass: b.Glass,
 		StartedAt: orZero(b.StartedAt), CompletedAt: orZero(b.CompletedAt), PausedBy: b.PausedBy, WaitsLimit: b.Waits == "limit",
 		P50: seconds(b.Reach.P50), P90: seconds(b.Reach.P90), P99: seconds(b.Reach.P99),

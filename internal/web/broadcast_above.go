@@ -95,15 +95,17 @@ func fileAbove(ctx context.Context, tx *db.Tx, v *visit, h page.HeaderFormat, me
 		Width: f.Width, Height: f.Height, Thumbnail: f.Thumbnail, MIME: f.MIME}, nil
 }
 
-// sampleAbove is what people see above the text of a broadcast.
-func sampleAbove(ctx context.Context, tx *db.Tx, v *visit, t conversation.Template) (*page.SampleAbove, error) {
+// sampleAround is what people see around the text of a broadcast.
+func sampleAround(ctx context.Context, tx *db.Tx, v *visit, t conversation.Template) (page.Sample, error) {
 	var out page.SampleAbove
+	var around page.Sample
 	if numbers := v.municipality.Numbers; len(numbers) > 0 { // all their accounts have the same template
 		known, err := municipality.TemplateOf(ctx, tx, v.municipality.ID, numbers[0].WABAID, t.Name, t.Language)
 		if err != nil {
-			return nil, err
+			return around, err
 		}
 		out.Header = page.HeaderFormat(known.HeaderFormat())
+		around.Buttons, around.Replies = known.ButtonLabels(), known.Replies()
 	}
 	if p := t.Place; p != nil {
 		out.Place = &page.Spot{Name: p.Name, Address: p.Address}
@@ -111,7 +113,8 @@ func sampleAbove(ctx context.Context, tx *db.Tx, v *visit, t conversation.Templa
 	}
 	var err error
 	out.File, err = fileAbove(ctx, tx, v, out.Header, t.MediaID)
-	return &out, err
+	around.Above = &out
+	return around, err
 }
 
 // forgetUpload removes what a form brought to disk.

@@ -502,16 +502,17 @@ func previewOf(ctx context.Context, tx *db.Tx, v *visit, p broadcast.Plan) (page
 	if !v.actor.May(staff.ManageBroadcasts) {
 		return shown, nil
 	}
-	above, err := sampleAbove(ctx, tx, v, p.Template)
+	around, err := sampleAround(ctx, tx, v, p.Template)
 	if err != nil {
 		return shown, err
 	}
 	samples, err := broadcast.Sample(ctx, tx, v.actor, v.municipality, p, sampled)
 	for _, s := range samples {
-		sample := page.Sample{Text: s.Text, Free: s.Free}
+		sample := page.Sample{Free: s.Free}
 		if !s.Free {
-			sample.Above = above
+			sample = around
 		}
+		sample.Text = s.Text
 		if s.Contact.ID != 0 {
 			sample.Name = nameOf(s.Contact)
 		}

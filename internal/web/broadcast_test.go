@@ -89,6 +89,26 @@ func TestTemplatesOfLowQuality(t *testing.T) {
 	})
 }
 
+// Under a template stand its buttons, as on the phone, and what arrives when one of them is tapped.
+func TestTheButtonsOfATemplate(t *testing.T) {
+	each(t, func(d *desk) {
+		with := d.template(d.rimini, "avviso", "UTILITY", "Informiamo: {{1}}.")
+		with.Components = []byte(`[{"type":"BODY","text":"Informiamo: {{1}}."},{"type":"BUTTONS","buttons":[{"type":"URL","text":"Apri il sito","url":"https://comune.example"},{"type":"QUICK_REPLY","text":"Ho letto"}]}]`)
+		d.lists(d.rimini, with)
+		citizen := d.writes(d.rimini, "Maria Bianchi", "393471234567", "Buongiorno")
+		d.subscribe(d.rimini, broadcast.Change{Contact: d.knows(d.rimini, "Maria Bianchi", "393471234567"), Join: []string{"PUBBLICAUTILITA"}})
+		b := d.signedIn(d.rimini, d.hire(d.rimini, "Paola Due", staff.Supervisor))
+		b.get(conversationPath(citizen, "/templates")).want(http.StatusOK).contains("Apri il sito", "Chi tocca «Ho letto» risponde con quelle parole: la risposta arriva in questa conversazione")
+		written := url.Values{"list": {"PUBBLICAUTILITA"}, "template": {"avviso/it"}, "shown": {"avviso/it"}, "variable.1": {"via Roma è chiusa"}, "when": {"now"}}
+		b.post("/broadcasts/preview", written, byScript).want(http.StatusOK).contains("via Roma è chiusa", "Apri il sito", "Chi tocca «Ho letto» risponde con quelle parole: ogni risposta arriva in Posta")
+
+		without := d.template(d.rimini, "avviso", "UTILITY", "Informiamo: {{1}}.")
+		d.lists(d.rimini, without)
+		b.get(conversationPath(citizen, "/templates")).want(http.StatusOK).lacks("Chi tocca")
+		b.post("/broadcasts/preview", written, byScript).want(http.StatusOK).contains("via Roma è chiusa").lacks("Chi tocca")
+	})
+}
+
 // colleague writes what others act on.
 func colleague(m *municipality.Municipality) staff.Actor {
 	return staff.Actor{Kind: staff.OperatorKind, ID: 77, Name: "Chiara Zanni", Role: staff.Supervisor, Municipality: m.ID}

@@ -272,7 +272,7 @@ func (s *Server) templates(w http.ResponseWriter, r *http.Request, v *visit) err
 
 func templateChoice(t municipality.Template) page.TemplateChoice {
 	c := page.TemplateChoice{Name: t.Name, Language: t.Language, Category: t.Category, Low: t.LowQuality(), Body: t.Unfilled().Body, Whole: t.Preview(),
-		Header: page.HeaderFormat(t.HeaderFormat()), Buttons: t.ButtonLabels()}
+		Header: page.HeaderFormat(t.HeaderFormat()), Buttons: t.ButtonLabels(), Replies: t.Replies()}
 	for _, variable := range t.Variables() {
 		c.Variables = append(c.Variables, page.Variable{Key: variable.Name, Name: variable.Name})
 	}

@@ -108,12 +108,24 @@ type BroadcastPreview struct {
 	Emergency bool
 }
 
+// replies are the labels of the buttons that answer, under a template that anybody gets.
+func (p BroadcastPreview) replies() []string {
+	for _, s := range p.Samples {
+		if len(s.Replies) > 0 {
+			return s.Replies
+		}
+	}
+	return nil
+}
+
 // Sample is what a real recipient will read.
 type Sample struct {
-	Name  string // "" in front of no one in particular
-	Text  string
-	Free  bool // the plain text, as their window is open
-	Above *SampleAbove
+	Name    string // "" in front of no one in particular
+	Text    string
+	Free    bool // the plain text, as their window is open
+	Above   *SampleAbove
+	Buttons []string // under it
+	Replies []string // those of them that answer
 }
 
 // SampleAbove is what stands above a template: a file, or a place.

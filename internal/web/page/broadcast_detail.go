@@ -14,6 +14,7 @@ type Broadcast struct {
 	BroadcastRow
 	Free        string
 	Template    string
+	Buttons     []string // under it
 	Category    string
 	CreatedAt   time.Time
 	WrittenAt   time.Time
@@ -90,7 +91,7 @@ func whatHappened(ctx context.Context, b Broadcast) string {
 
 // asWritten is what a broadcast says, in front of no one in particular.
 func asWritten(ctx context.Context, b Broadcast) []Sample {
-	samples := []Sample{{Text: b.Text}}
+	samples := []Sample{{Text: b.Text, Buttons: b.Buttons}}
 	if b.Free != "" {
 		samples = append(samples, Sample{Name: t(ctx, "desk.broadcast.free_whom"), Text: b.Free})
 	}

@@ -384,6 +384,7 @@ type TemplateChoice struct {
 	Whole     string // header, body and footer, with the places to fill
 	Header    HeaderFormat
 	Buttons   []string
+	Replies   []string // those of the buttons that answer
 	Variables []Variable
 }
 
