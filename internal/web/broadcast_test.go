@@ -98,9 +98,12 @@ func TestTheButtonsOfATemplate(t *testing.T) {
 		citizen := d.writes(d.rimini, "Maria Bianchi", "393471234567", "Buongiorno")
 		d.subscribe(d.rimini, broadcast.Change{Contact: d.knows(d.rimini, "Maria Bianchi", "393471234567"), Join: []string{"PUBBLICAUTILITA"}})
 		b := d.signedIn(d.rimini, d.hire(d.rimini, "Paola Due", staff.Supervisor))
-		b.get(conversationPath(citizen, "/templates")).want(http.StatusOK).contains("Apri il sito", "Chi tocca «Ho letto» risponde con quelle parole: la risposta arriva in questa conversazione")
+		b.get(conversationPath(citizen, "/templates")).want(http.StatusOK).contains("Informiamo: [Testo 1].", "Apri il sito", "Chi tocca «Ho letto» risponde con quelle parole: la risposta arriva in questa conversazione")
 		written := url.Values{"list": {"PUBBLICAUTILITA"}, "template": {"avviso/it"}, "shown": {"avviso/it"}, "variable.1": {"via Roma è chiusa"}, "when": {"now"}}
 		b.post("/broadcasts/preview", written, byScript).want(http.StatusOK).contains("via Roma è chiusa", "Apri il sito", "Chi tocca «Ho letto» risponde con quelle parole: ogni risposta arriva in Posta")
+
+		written.Set("shown", "")
+		b.post("/broadcasts/preview", written, byScript).want(http.StatusOK).contains("Informiamo: [Testo 1].").lacks("{{")
 
 		without := d.template(d.rimini, "avviso", "UTILITY", "Informiamo: {{1}}.")
 		d.lists(d.rimini, without)

@@ -56,6 +56,29 @@ func TestAListInGroups(t *testing.T) {
 	}
 }
 
+// A dialog opened from a menu gives the focus back to the menu, which has closed meanwhile: what was chosen in it is hidden.
+func TestTheFocusComesBackToTheMenu(t *testing.T) {
+	d := newDesk(t, dbtest.SQLite(t))
+	d.hire(d.rimini, "Luca Neri", staff.Operator)
+	id := d.writes(d.rimini, "Maria Bianchi", "393471234567", "Buongiorno")
+	p := d.enter("luca")
+	p.Go(d.server.URL + "/desk/rimini" + conversationPath(id, ""))
+	p.WaitFor("#text")
+	const menu = "details.menu-up.only-reply > summary"
+	browsertest.Eval[bool](p, `(document.querySelector("`+menu+`").focus(), true)`)
+	p.Press(kb.Enter)
+	p.WaitFor(`[hx-get$="/place"]`)
+	p.Press(kb.Tab)
+	p.Press(kb.Enter)
+	p.WaitFor("#dialog form")
+	p.Press(kb.Escape)
+	p.WaitGone("#dialog")
+	p.Until("give the focus back to the menu", `document.activeElement.matches("`+menu+`")`)
+	if p.Count("details.menu[open]") > 0 {
+		t.Error("the menu is still open")
+	}
+}
+
 const sectionFields = `[...document.querySelectorAll("#dialog [name=section]")].filter(e => e.checkVisibility({contentVisibilityAuto: true})).length`
 
 func TestTheGroupsOfAList(t *testing.T) {

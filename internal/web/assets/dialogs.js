@@ -32,7 +32,7 @@ export function startDialogs() {
   })
   document.addEventListener("input", (e) => {
     if (e.target.matches("[data-picks-other]")) pickOther(e.target)
-    if (e.target.matches("[data-variable]")) fillPreview(e.target.form)
+    if (e.target.matches("[data-gap]")) fillPreview(e.target.form)
   })
   dialog.addEventListener("keydown", (e) => {
     if (e.target.matches("input, textarea, select") || e.ctrlKey || e.metaKey || e.altKey) return
@@ -52,8 +52,8 @@ function pickOther(text) {
 function fillPreview(form) {
   const body = form.querySelector("[data-body]")
   let text = body.dataset.body
-  for (const input of form.querySelectorAll("[data-variable]")) {
-    if (input.value) text = text.replaceAll(`{{${input.dataset.variable}}}`, input.value)
+  for (const input of form.querySelectorAll("[data-gap]")) {
+    if (input.value) text = text.replaceAll(input.dataset.gap, () => input.value)
   }
   body.textContent = text
 }

@@ -5,10 +5,13 @@ export function startMenus() {
   document.addEventListener("click", (e) => {
     for (const menu of document.querySelectorAll("details.menu[open]")) {
       const chosen = e.target.closest(".menu-list button, .menu-list a")
-      if (!menu.contains(e.target) || chosen) menu.open = false
+      if (menu.contains(e.target) && !chosen) continue
+      // What is chosen is about to be hidden: a dialog that it opens could not give the focus back to it.
+      if (menu.contains(document.activeElement)) menu.querySelector("summary").focus()
+      menu.open = false
     }
     const toggle = e.target.closest("[data-toggle]")
-    if (toggle) showDrawer(document.getElementById(toggle.dataset.toggle), toggle)
+    if (toggle) showDrawer(document.getElementById(toggle.dataset.toggle), toggle.closest("details.menu")?.querySelector("summary") ?? toggle)
   })
   document.addEventListener("keydown", (e) => {
     if (e.key !== "Escape") return

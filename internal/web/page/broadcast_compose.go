@@ -201,7 +201,7 @@ func estimated(ctx context.Context, d time.Duration) string {
 func offerLabel(ctx context.Context, o Offer, several bool) string {
 	label := capital(readable(o.Name)) + " · " + t(ctx, categoryKey(o.Category))
 	if several {
-		label += " · " + o.Language
+		label += " · " + languageName(ctx, o.Language)
 	}
 	if o.Low {
 		label += " · " + t(ctx, "desk.template.low")
@@ -232,6 +232,14 @@ func capital(s string) string {
 
 func blankLabel(ctx context.Context, b Blank) string {
 	return variableLabel(ctx, Variable{Name: b.Name})
+}
+
+func blankGaps(ctx context.Context, text string, blanks []Blank) string {
+	var variables []Variable
+	for _, b := range blanks {
+		variables = append(variables, Variable{Name: b.Name})
+	}
+	return gaps(ctx, text, variables)
 }
 
 func blankID(b Blank) string { return "blank-" + b.Name }
