@@ -169,7 +169,10 @@ func (s *Server) upload(n *number, r *http.Request) (any, *graphError) {
 	if err != nil {
 		return nil, refuse(100, "The upload must be multipart/form-data.")
 	}
-	values := map[string]string{}
+	values := map[string]string{} // the query may have them too; the form goes before it
+	for _, name := range []string{"messaging_product", "type"} {
+		values[name] = r.URL.Query().Get(name)
+	}
 	var data []byte
 	var name, partType string
 	for {

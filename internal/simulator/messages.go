@@ -144,6 +144,7 @@ func (s *Server) postMessages(n *number, body []byte) (any, *graphError) {
 	if err := json.Unmarshal(body, &req); err != nil {
 		return nil, badJSON(err)
 	}
+	req.unwrap()
 	if req.MessagingProduct != "whatsapp" {
 		return nil, refuse(100, "The parameter messaging_product is required and must be whatsapp.")
 	}
@@ -154,6 +155,20 @@ func (s *Server) postMessages(n *number, body []byte) (any, *graphError) {
 		return s.markRead(n, &req)
 	}
 	return s.send(n, &req)
+}
+
+// unwrap takes contents out of the texts in which some clients write them, also within JSON.
+func (req *sendRequest) unwrap() {
+	for _, content := range []*json.RawMessage{&req.Text, &req.Image, &req.Video, &req.Audio, &req.Document, &req.Sticker,
+		&req.Location, &req.Contacts, &req.Reaction, &req.Interactive, &req.Template} {
+		var text string
+		if json.Unmarshal(*content, &text) != nil {
+			continue
+		}
+		if inside, ok := parameter(text).(json.RawMessage); ok {
+			*content = inside
+		}
+	}
 }
 
 func (s *Server) send(n *number, req *sendRequest) (any, *graphError) {

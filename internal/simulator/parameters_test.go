@@ -91,6 +91,7 @@ func TestForeignClients(t *testing.T) {
 		"nested in the query":        {path: messages, query: parameters("messaging_product", "whatsapp", "to", maria, "type", "text", "text[body]", "x")},
 		"token in JSON":              {path: messages, contentType: asJSON, tokenless: true, body: `{"access_token":"simulator","messaging_product":"whatsapp","to":"+393471234567","text":{"body":"x"}}`},
 		"token in JSON with a query": {path: messages, query: "messaging_product=whatsapp", contentType: asJSON, tokenless: true, body: `{"access_token":"simulator","to":"+393471234567","text":{"body":"x"}}`},
+		"contents as texts in JSON":  {path: messages, contentType: asJSON, body: `{"messaging_product":"whatsapp","to":"+393471234567","type":"contacts","contacts":"[{\"name\":{\"formatted_name\":\"URP\",\"first_name\":\"URP\"},\"phones\":[{\"phone\":\"+390541\"}]}]"}`},
 		"no type":                    {path: messages, contentType: asJSON, body: `{"messaging_product":"whatsapp","to":"+393471234567","text":{"body":"x"}}`},
 		"no type of content":         {path: messages, body: `{"messaging_product":"whatsapp","to":"+393471234567","type":"text","text":{"body":"x"}}`},
 		"slash at the end":           {path: messages + "/", contentType: asJSON, body: `{"messaging_product":"whatsapp","to":"+393471234567","type":"text","text":{"body":"x"}}`},
@@ -175,6 +176,7 @@ func TestUploadsInAnyOrder(t *testing.T) {
 		"file within": {"type", "file", "messaging_product"},
 		"no type":     {"file", "messaging_product"},
 		"more":        {"messaging_product", "unheard_of", "file"},
+		"in query":    {"file"},
 	} {
 		var body bytes.Buffer
 		w := multipart.NewWriter(&body)
@@ -190,7 +192,7 @@ func TestUploadsInAnyOrder(t *testing.T) {
 			_, _ = file.Write(picture)
 		}
 		_ = w.Close()
-		if status, answer := s.foreign(foreign{path: "/v26.0/" + number + "/media", contentType: w.FormDataContentType(), body: body.String()}); status != http.StatusOK || answer["id"] == nil {
+		if status, answer := s.foreign(foreign{path: "/v26.0/" + number + "/media", query: map[string]string{"in query": "messaging_product=whatsapp"}[name], contentType: w.FormDataContentType(), body: body.String()}); status != http.StatusOK || answer["id"] == nil {
 			t.Errorf("%s: %d %v", name, status, answer)
 		}
 	}
