@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -56,10 +57,14 @@ func readControl(r *http.Request, v any) error {
 	dec := json.NewDecoder(r.Body)
 	dec.DisallowUnknownFields()
 	err := dec.Decode(v)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return badRequest("body: %v", err)
+	_, wrongType := errors.AsType[*json.UnmarshalTypeError](err)
+	switch {
+	case err == nil, errors.Is(err, io.EOF):
+		return nil
+	case wrongType, strings.HasPrefix(err.Error(), "json: unknown field "):
+		return badRequest("%s", badJSON(err).Details)
 	}
-	return nil
+	return badRequest("body: %v", err)
 }
 
 func writeJSON(w http.ResponseWriter, status int, v any) {
