@@ -66,17 +66,22 @@ func numberIn(v *visit, id string) (municipality.Number, error) {
 
 func addressee(p person) whatsapp.Person { return whatsapp.Person{Phone: p.Phone, UserID: p.UserID} }
 
+// whomAndWhere are the citizen that a form is about, and the number: the one they know, unless the form names another.
+func (s *Server) whomAndWhere(w http.ResponseWriter, r *http.Request, v *visit) (p person, n municipality.Number, err error) {
+	if err = readForm(w, r); err != nil {
+		return p, n, err
+	}
+	if p, err = s.loadPerson(r, v); err != nil {
+		return p, n, err
+	}
+	n, err = numberIn(v, cmp.Or(r.PostFormValue("number"), numberFor(v.municipality, p)))
+	return p, n, err
+}
+
 // block puts a citizen on a number's block list. What is written beside the reason becomes a note to the conversation:
 // the trail keeps no texts.
 func (s *Server) block(w http.ResponseWriter, r *http.Request, v *visit) error {
-	if err := readForm(w, r); err != nil {
-		return err
-	}
-	p, err := s.loadPerson(r, v)
-	if err != nil {
-		return err
-	}
-	number, err := numberIn(v, cmp.Or(r.PostFormValue("number"), numberFor(v.municipality, p)))
+	p, number, err := s.whomAndWhere(w, r, v)
 	if err != nil {
 		return err
 	}
@@ -110,14 +115,7 @@ func noteBlock(ctx context.Context, tx *db.Tx, v *visit, p person, number, note 
 
 // unblock takes a citizen off a number's block list, from their file or from the list of who is blocked.
 func (s *Server) unblock(w http.ResponseWriter, r *http.Request, v *visit) error {
-	if err := readForm(w, r); err != nil {
-		return err
-	}
-	p, err := s.loadPerson(r, v)
-	if err != nil {
-		return err
-	}
-	number, err := numberIn(v, cmp.Or(r.PostFormValue("number"), numberFor(v.municipality, p)))
+	p, number, err := s.whomAndWhere(w, r, v)
 	if err != nil {
 		return err
 	}

@@ -9,13 +9,11 @@ import (
 	"net/url"
 	"slices"
 
-	"github.com/filodiretto/filodiretto/internal/contact"
 	"github.com/filodiretto/filodiretto/internal/conversation"
 	"github.com/filodiretto/filodiretto/internal/db"
 	"github.com/filodiretto/filodiretto/internal/locale"
 	"github.com/filodiretto/filodiretto/internal/media"
 	"github.com/filodiretto/filodiretto/internal/web/page"
-	"github.com/filodiretto/filodiretto/internal/whatsapp"
 )
 
 // oddities add to a message what not every message has: where it came from, what it asks about, what went wrong.
@@ -168,26 +166,4 @@ func indented(raw json.RawMessage) string {
 		return ""
 	}
 	return shortened(b.String(), maxExcerpt)
-}
-
-// systemEvent is what WhatsApp tells of a citizen, among what happened rather than what was written.
-func systemEvent(v *visit, m conversation.Message) page.Message {
-	text := m.Text
-	switch m.Detail.System {
-	case whatsapp.SystemChangedNumber:
-		text = v.language.T("desk.system.number_hidden")
-		if m.Detail.Phone != "" {
-			text = v.language.T("desk.system.number", "phone", contact.DisplayPhone(m.Detail.Phone))
-		}
-	case whatsapp.SystemChangedUserID:
-		text = v.language.T("desk.system.user_id")
-	case whatsapp.SystemChangedIdentity:
-		text = v.language.T("desk.system.identity")
-	case string(whatsapp.KindRequestWelcome):
-		text = v.language.T("desk.system.welcome")
-	}
-	if text == "" {
-		text = v.language.T("desk.system.other")
-	}
-	return page.Message{ID: "s" + db.FormatID(m.ID), Side: page.Event, At: m.At, Text: text}
 }

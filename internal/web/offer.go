@@ -138,3 +138,19 @@ func (s *Server) sendOne(r *http.Request, v *visit, conversationID int64, out co
 		return err
 	})
 }
+
+func offerOf(i conversation.Interactive) *page.Taps {
+	out := &page.Taps{Kind: offerKinds[i.Kind()], Header: i.Header, Footer: i.Footer, Button: i.Button, Address: i.URL}
+	for _, c := range i.Choices {
+		out.Choices = append(out.Choices, page.Tap{Title: c.Title, Description: c.Description, Section: c.Section})
+	}
+	return out
+}
+
+var offerKinds = map[conversation.InteractiveKind]page.TapKind{
+	conversation.InteractiveButtons: page.TapButtons,
+	conversation.InteractiveList:    page.TapList,
+	conversation.InteractiveLink:    page.TapLink,
+	conversation.InteractivePlace:   page.TapPlace,
+	conversation.InteractivePhone:   page.TapPhone,
+}

@@ -5,6 +5,7 @@ package web
 import (
 	"net/http"
 
+	"github.com/filodiretto/filodiretto/internal/broadcast"
 	"github.com/filodiretto/filodiretto/internal/fault"
 	"github.com/filodiretto/filodiretto/internal/staff"
 )
@@ -115,14 +116,14 @@ func (s *Server) broadcastRoutes(member membersOnly) {
 	member("GET "+one+"/edit", staff.ManageBroadcasts, s.editBroadcast)
 	member("POST "+one+"/edit", staff.ManageBroadcasts, s.rewriteBroadcast)
 	member("GET "+one+"/confirm/{act}", staff.ManageBroadcasts, s.confirmBroadcast)
-	member("POST "+one+"/submit", staff.ManageBroadcasts, s.broadcastAct(submitBroadcast))
-	member("POST "+one+"/approve", staff.ApproveBroadcasts, s.broadcastAct(approveBroadcast))
+	member("POST "+one+"/submit", staff.ManageBroadcasts, broadcastAct(s, broadcast.Submit))
+	member("POST "+one+"/approve", staff.ApproveBroadcasts, broadcastAct(s, broadcast.Approve))
 	member("POST "+one+"/glass", staff.ApproveBroadcasts, s.breakGlass)
-	member("POST "+one+"/return", staff.ManageBroadcasts, s.broadcastAct(returnBroadcast))
-	member("POST "+one+"/pause", staff.ManageBroadcasts, s.broadcastAct(pauseBroadcast))
-	member("POST "+one+"/resume", staff.ManageBroadcasts, s.broadcastAct(resumeBroadcast))
-	member("POST "+one+"/cancel", staff.ManageBroadcasts, s.broadcastAct(cancelBroadcast))
-	member("POST "+one+"/resend", staff.ManageBroadcasts, s.broadcastAct(resendBroadcast))
+	member("POST "+one+"/return", staff.ManageBroadcasts, broadcastAct(s, broadcast.Return))
+	member("POST "+one+"/pause", staff.ManageBroadcasts, broadcastAct(s, broadcast.Pause))
+	member("POST "+one+"/resume", staff.ManageBroadcasts, broadcastAct(s, broadcast.Resume))
+	member("POST "+one+"/cancel", staff.ManageBroadcasts, broadcastAct(s, broadcast.Cancel))
+	member("POST "+one+"/resend", staff.ManageBroadcasts, broadcastAct(s, broadcast.ResendUncertain))
 	member("GET "+one+"/recipients", staff.ManageBroadcasts, s.recipients)
 	member("GET "+one+"/recipients.csv", staff.ManageBroadcasts, s.exportRecipients)
 
