@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -34,7 +35,7 @@ func released(t *testing.T, d *db.DB, n int, free string) (o *office, b broadcas
 	o = setUp(t, d)
 	o.apply(towntest.Simulated + lists)
 	o.listTemplate("Il Comune informa: {{1}}. Grazie.")
-	actor := staff.Actor{Kind: staff.OperatorKind, ID: 1, Name: "Anna", Role: staff.Supervisor, Municipality: o.m.ID}
+	actor := o.supervisor()
 	o.update(func(ctx context.Context, tx *db.Tx) (err error) {
 		for i := range n {
 			ids, _, err := contact.Resolve(ctx, tx, o.m.ID, []contact.Person{{Phone: fmt.Sprintf("39333%07d", i), Name: fmt.Sprint("Maria ", i), At: tx.Now()}})
@@ -63,6 +64,10 @@ func released(t *testing.T, d *db.DB, n int, free string) (o *office, b broadcas
 	})
 	o.conduct()
 	return o, b
+}
+
+func (o *office) supervisor() staff.Actor {
+	return staff.Actor{Kind: staff.OperatorKind, ID: 1, Name: "Anna", Role: staff.Supervisor, Municipality: o.m.ID}
 }
 
 // listTemplate makes Meta's listing the one template with this body; without a body there is none.
@@ -96,10 +101,7 @@ func (o *office) conduct() {
 // until waits for a broadcast and its outcomes to be as they should.
 func (o *office) until(id int64, as func(broadcast.Broadcast, broadcast.Outcomes) bool) {
 	o.t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(30 * time.Second)
-	for {
+	o.await(func() (bool, any) {
 		var b broadcast.Broadcast
 		var n broadcast.Outcomes
 		o.update(func(ctx context.Context, tx *db.Tx) (err error) {
@@ -109,15 +111,8 @@ func (o *office) until(id int64, as func(broadcast.Broadcast, broadcast.Outcomes
 			n, err = broadcast.Count(ctx, tx, o.m.ID, id)
 			return err
 		})
-		if as(b, n) {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-deadline:
-			o.t.Fatalf("the broadcast is %s by %d: %+v", b.State, b.PauseCode, n)
-		}
-	}
+		return as(b, n), fmt.Sprintf("%s by %d: %+v", b.State, b.PauseCode, n)
+	})
 }
 
 // types are those of the messages that reached Meta.
@@ -152,6 +147,14 @@ func TestATemplateThatIsGonePausesItsBroadcast(t *testing.T) {
 					t.Errorf("sent %v", got)
 				}
 				o.listTemplate("Il Comune informa: {{1}}. Grazie.")
+				o.update(func(ctx context.Context, tx *db.Tx) error {
+					_, err := broadcast.Resume(ctx, tx, o.supervisor(), o.m, b.ID)
+					return err
+				})
+				o.until(b.ID, func(_ broadcast.Broadcast, n broadcast.Outcomes) bool {
+					o.conduct()
+					return n.Accepted == 20
+				})
 			})
 		})
 	}
@@ -160,25 +163,28 @@ func TestATemplateThatIsGonePausesItsBroadcast(t *testing.T) {
 // A free copy whose citizen's window has closed while it waited goes as the template it would have been, whether
 // the desk sees it or Meta says so.
 func TestAFreeCopyThatComesTooLateGoesAsTemplate(t *testing.T) {
-	for name, late := range map[string]func(o *office){
-		"the desk sees it": func(o *office) {
+	for name, c := range map[string]struct {
+		late func(o *office)
+		sent []string
+	}{
+		"the desk sees it": {func(o *office) {
 			o.update(func(ctx context.Context, tx *db.Tx) error {
 				_, err := tx.ExecContext(ctx, `UPDATE message SET at = $1 WHERE direction = 'in'`, tx.Now().Add(-25*time.Hour))
 				return err
 			})
-		},
-		"Meta says so": func(o *office) {
+		}, []string{conversation.TypeTemplate}},
+		"Meta says so": {func(o *office) {
 			o.faults(map[string]any{"refuse": []any{map[string]any{"code": 131047, "times": 1}}})
-		},
+		}, []string{conversation.TypeText, conversation.TypeTemplate}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dbtest.Each(t, func(t *testing.T, d *db.DB) {
 				o, b := released(t, d, 1, "Via Roma è chiusa.")
-				late(o)
+				c.late(o)
 				o.start(d)
-				o.until(b.ID, func(_ broadcast.Broadcast, n broadcast.Outcomes) bool { return n.Queued+n.Sending == 0 })
-				if got := o.types(); got[len(got)-1] != conversation.TypeTemplate {
-					t.Errorf("sent %v", got)
+				o.until(b.ID, func(_ broadcast.Broadcast, n broadcast.Outcomes) bool { return n.Accepted == 1 })
+				if got := o.types(); !slices.Equal(got, c.sent) {
+					t.Errorf("sent %v, want %v", got, c.sent)
 				}
 			})
 		})

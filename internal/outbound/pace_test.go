@@ -59,6 +59,9 @@ func TestNoSecondExceedsTheRate(t *testing.T) {
 					}
 				}
 			}
+			if float64(len(sent)) < perSecond {
+				t.Fatalf("only %d were sent", len(sent))
+			}
 			first := 0
 			for i, at := range sent {
 				for at.Sub(sent[first]) >= time.Second {

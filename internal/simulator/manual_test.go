@@ -39,7 +39,7 @@ func commands(t *testing.T) (all []command) {
 			continue
 		}
 		call, want, found := strings.Cut(strings.TrimSpace(line), "# → ")
-		if !found {
+		if !found || want == "" {
 			t.Errorf("the manual does not say what %s answers", line)
 		}
 		all = append(all, command{shellWords(call), want})
@@ -131,8 +131,8 @@ func TestManualNamesEveryFaultAndDelay(t *testing.T) {
 			t.Errorf("the manual does not name the fault %s", name)
 		}
 	}
-	s := start(t, simulator.Options{})
-	for name := range s.ok("GET", "/simulator/delays", nil) {
+	delays := start(t, simulator.Options{}).ok("GET", "/simulator/delays", nil)
+	for name := range delays {
 		if !strings.Contains(text, "`"+name+"`") {
 			t.Errorf("the manual does not name the delay %s", name)
 		}
@@ -141,7 +141,11 @@ func TestManualNamesEveryFaultAndDelay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, route := range regexp.MustCompile(`"(GET|PUT|POST) /simulator/([^"]+)"`).FindAllStringSubmatch(string(source), -1) {
+	routes := regexp.MustCompile(`"(GET|PUT|POST) /simulator/([^"]+)"`).FindAllStringSubmatch(string(source), -1)
+	if len(delays) < 5 || len(routes) < 20 {
+		t.Fatalf("only %d delays and %d routes were found: the test looks in the wrong place", len(delays), len(routes))
+	}
+	for _, route := range routes {
 		path := strings.NewReplacer("{number}", "{id}").Replace(route[2])
 		noun := path[strings.LastIndex(path, "/")+1:]
 		if !strings.Contains(text, path) && !strings.Contains(text, "/"+noun) {

@@ -130,10 +130,10 @@ func TestErrorsLookLikeMetas(t *testing.T) {
 	s := start(t, simulator.Options{Delays: quick()})
 	_, answer := s.send(text("Buongiorno"))
 	failure := answer["error"].(object)
-	if failure["message"] != "(#131047) Re-engagement message" || failure["type"] != "OAuthException" || failure["fbtrace_id"] == "" {
+	if failure["message"] != "(#131047) Re-engagement message" || failure["type"] != "OAuthException" || blank(failure["fbtrace_id"]) {
 		t.Errorf("error %v", failure)
 	}
-	if data := failure["error_data"].(object); data["messaging_product"] != "whatsapp" || data["details"] == "" {
+	if data := failure["error_data"].(object); data["messaging_product"] != "whatsapp" || blank(data["details"]) {
 		t.Errorf("error_data %v", data)
 	}
 }
@@ -403,7 +403,11 @@ func TestMarkRead(t *testing.T) {
 	if answer["success"] != true {
 		t.Errorf("answer %v", answer)
 	}
-	for _, item := range s.ok("GET", "/simulator/citizens/"+maria+"/messages", nil)["items"].([]any) {
+	items := s.ok("GET", "/simulator/citizens/"+maria+"/messages", nil)["items"].([]any)
+	if len(items) != 2 {
+		t.Errorf("the chat is %v", items)
+	}
+	for _, item := range items {
 		if m := item.(object); m["status"] != "read" {
 			t.Errorf("message %v (first is %s)", m, first)
 		}

@@ -211,8 +211,11 @@ func TestTokensInFormsAreNotKept(t *testing.T) {
 			t.Errorf("%s keeps the token: %s", path, kept)
 		}
 	}
-	page := s.ok("GET", "/simulator/traffic", nil)
-	for _, item := range page["items"].([]any) {
+	items := s.ok("GET", "/simulator/traffic", nil)["items"].([]any)
+	if total := s.ok("GET", "/simulator/requests", nil)["total"]; len(items) != 1 || total != 1.0 {
+		t.Errorf("%d exchanges and %v requests are kept", len(items), total)
+	}
+	for _, item := range items {
 		if _, kept := s.raw("GET", "/simulator/traffic/"+numberText(item.(object)["seq"]), nil); strings.Contains(string(kept), "segretissimo") {
 			t.Errorf("an exchange keeps the token: %s", kept)
 		}

@@ -51,7 +51,7 @@ func TestPricesByDate(t *testing.T) {
 			if (talk != nil) != test.talk {
 				t.Errorf("conversation %v", talk)
 			}
-			if test.talk && (talk["id"] == "" || talk["expiration_timestamp"] == "" || talk["origin"].(object)["type"] != "utility") {
+			if test.talk && (blank(talk["id"]) || blank(talk["expiration_timestamp"]) || talk["origin"].(object)["type"] != "utility") {
 				t.Errorf("conversation %v", talk)
 			}
 		})
@@ -115,7 +115,7 @@ func TestFreeEntryPoint(t *testing.T) {
 	id := s.sent(greeting())
 	s.advance("1s")
 	st := d.sentStatus(t, id)
-	if p, c := st["pricing"].(object), st["conversation"].(object); p["type"] != "free_entry_point" || p["category"] != "referral_conversion" || c["origin"].(object)["type"] != "referral_conversion" || c["expiration_timestamp"] == "" {
+	if p, c := st["pricing"].(object), st["conversation"].(object); p["type"] != "free_entry_point" || p["category"] != "referral_conversion" || c["origin"].(object)["type"] != "referral_conversion" || blank(c["expiration_timestamp"]) {
 		t.Errorf("price %v, conversation %v", p, c)
 	}
 	s.advance("71h")

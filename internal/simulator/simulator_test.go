@@ -162,6 +162,9 @@ func code(answer map[string]any) int {
 	return int(c)
 }
 
+// blank tells of what is absent, or an empty text.
+func blank(v any) bool { return v == nil || v == "" }
+
 // desk is a webhook endpoint that keeps what it gets.
 type desk struct {
 	*httptest.Server

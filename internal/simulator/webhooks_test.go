@@ -81,7 +81,7 @@ func TestDeskThatComesUpLater(t *testing.T) {
 	s, d := start(t, simulator.Options{Delays: quick()}), newDesk(t)
 	address := d.URL
 	d.Close()
-	if answer := s.ok("PUT", "/simulator/webhook", object{"url": address, "app_secret": "chiave", "verify_token": "segreto"}); answer["verified"] != false || answer["error"] == "" {
+	if answer := s.ok("PUT", "/simulator/webhook", object{"url": address, "app_secret": "chiave", "verify_token": "segreto"}); answer["verified"] != false || blank(answer["error"]) {
 		t.Errorf("answer %v", answer)
 	}
 	s.write(maria, object{"text": "Salve"})

@@ -133,7 +133,7 @@ func TestThePageOfTheTrailAsksAKindAtATime(t *testing.T) {
 		for i := range 9 {
 			d.told(d.rimini, subject{"conversation", db.FormatID(d.writes(d.rimini, "Maria", "39347123456"+string(rune('1'+i)), "Buongiorno"))})
 		}
-		if many := count(); many != few {
+		if many := count(); few == 0 || many != few {
 			t.Errorf("%d statements for ten rows, %d for one", many, few)
 		}
 	}, func(o *db.Options) {

@@ -305,6 +305,9 @@ func TestWeightOfPages(t *testing.T) {
 	for _, address := range d.pages.assets.addresses {
 		whole += len(b.get("/"+address, header{"Accept-Encoding", "gzip"}).want(http.StatusOK).body)
 	}
+	if page == 0 || whole == page {
+		t.Fatalf("a page of %d bytes, %d with what it loads: the test looks in the wrong place", page, whole)
+	}
 	if whole > 200_000 {
 		t.Errorf("a first page is %d bytes, more than 200 KB", whole)
 	}

@@ -250,6 +250,7 @@ type answer struct {
 	header http.Header
 	body   string
 	log    *lines
+	wanted bool // the status is the one that the test wants
 }
 
 type header struct{ name, value string }
@@ -308,6 +309,7 @@ func (a answer) want(status int) answer {
 	if a.status != status {
 		a.Fatalf("status %d, want %d: %s\n%s", a.status, status, a.body, a.log)
 	}
+	a.wanted = true
 	return a
 }
 
@@ -321,8 +323,12 @@ func (a answer) contains(texts ...string) answer {
 	return a
 }
 
+// lacks fails where a text is there. A page that failed lacks everything: unless another status was wanted, it must be whole.
 func (a answer) lacks(texts ...string) answer {
 	a.Helper()
+	if !a.wanted {
+		a = a.want(http.StatusOK)
+	}
 	for _, text := range texts {
 		if strings.Contains(a.body, text) {
 			a.Errorf("%q should not be in %s", text, a.body)

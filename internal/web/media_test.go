@@ -202,7 +202,7 @@ func TestFilesInTheBrowser(t *testing.T) {
 	p.Until("play the voice note", `(() => { const a = document.querySelector(".voice audio"); if (a.readyState === 0) a.load(), a.preload = "auto"; return a.duration > 1.5 })()`)
 	sound := "/desk/rimini/media/" + db.FormatID(files[1]) + "/sound"
 	p.Until("play it as others hear it", `(() => { window.other ||= new Audio("`+sound+`"); return window.other.duration > 1.5 })()`)
-	p.Until("show every picture", `[...document.querySelectorAll("#messages img")].every((i) => (i.loading = "eager", i.complete && i.naturalWidth > 0))`)
+	p.Until("show every picture", `document.querySelector("#messages img") && [...document.querySelectorAll("#messages img")].every((i) => (i.loading = "eager", i.complete && i.naturalWidth > 0))`)
 
 	p.Click(".bubble-in:has(.picture) .bubble-menu summary")
 	p.Click(`.bubble-in:has(.picture) [hx-get$="/description"]`)

@@ -520,6 +520,7 @@ func (d *desk) refused(a answer, statuses ...int) {
 	if !slices.Contains(statuses, a.status) {
 		d.Errorf("answered %d, want %d: %s", a.status, statuses, a.body)
 	}
+	a.wanted = true
 	a.lacks(secretName, secretText, secretReply)
 }
 

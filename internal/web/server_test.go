@@ -83,8 +83,9 @@ func TestAnInvitationSetsThePasswordOnce(t *testing.T) {
 	})
 }
 
-// Every address of the desk is tried by every role and by nobody, so that a new one can't be forgotten.
-func TestRightsOfEveryAddress(t *testing.T) {
+// The pages of the desk, looked at by each role, by nobody and by another municipality; what is done on them, and each
+// new one, is in rights_test.go.
+func TestWhoSeesThePages(t *testing.T) {
 	each(t, func(d *desk) {
 		id := d.writes(d.rimini, "Maria Bianchi", "393471234567", "Buongiorno")
 		open := []string{"/inbox", "/inbox/list", "/search?q=x", conversationPath(id, ""), conversationPath(id, "/live"),

@@ -101,8 +101,8 @@ func TestOnlyALinkOfOursOpensThePage(t *testing.T) {
 		if got := d.joined(d.rimini, maria); !slices.Equal(got, []string{"EMERGENZE"}) {
 			t.Errorf("on %v", got)
 		}
-		b.get("//rimini/lists/x").contains("331 6432314", "https://wa.me/393316432314?text=LISTE")
-		b.get("//pistoia/lists/x").lacks("0573 123456", "wa.me") // for the registered only
+		b.get("//rimini/lists/x").want(http.StatusNotFound).contains("331 6432314", "https://wa.me/393316432314?text=LISTE")
+		b.get("//pistoia/lists/x").want(http.StatusNotFound).lacks("0573 123456", "wa.me") // for the registered only
 	})
 }
 

@@ -23,6 +23,9 @@ func forEachScene(t *testing.T, f func(t *testing.T, markup string)) {
 	for _, l := range locale.Languages() {
 		ctx := sceneContext(l)
 		all := scenes(ctx)
+		if len(all) < 20 {
+			t.Fatalf("only %d scenes", len(all))
+		}
 		for _, name := range slices.Sorted(maps.Keys(all)) {
 			t.Run(name+" in "+string(l), func(t *testing.T) {
 				var b bytes.Buffer
@@ -126,6 +129,9 @@ func TestWhatCitizensWriteStaysText(t *testing.T) {
 	var b bytes.Buffer
 	if err := InboxPage(frame(SectionInbox, nasty), inbox("1"), &th, &c).Render(ctx, &b); err != nil {
 		t.Fatal(err)
+	}
+	if n := strings.Count(b.String(), "&lt;script&gt;alert(1)"); n < 8 {
+		t.Errorf("what citizens wrote is shown %d times", n)
 	}
 	walk(t, b.String(), func(n *html.Node) {
 		if n.Data == "script" && attribute(n, "src") == "" && attribute(n, "id") != "words" {
