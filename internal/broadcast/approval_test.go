@@ -228,9 +228,9 @@ func TestTheStatesAlarm(t *testing.T) {
 // Every page of the desk asks what was released alone and what waits for approval: however many broadcasts there were,
 // an index knows.
 func TestEveryPageAsksByAnIndex(t *testing.T) {
-	var seen statements
+	var seen dbtest.Statements
 	alone(t, dbtest.SQLite, func(o *office) { // PostgreSQL reads a few broadcasts as a whole
-		ran := seen.during(func() {
+		ran := seen.During(func() {
 			o.update(func(ctx context.Context, tx *db.Tx) error {
 				if _, err := broadcast.AwaitingSecond(ctx, tx, o.m.ID); err != nil {
 					return err
@@ -241,12 +241,12 @@ func TestEveryPageAsksByAnIndex(t *testing.T) {
 		})
 		used := ""
 		for query, args := range ran {
-			used += o.explain(query, args)
+			used += dbtest.Plan(t, o.d, query, args)
 		}
 		for _, index := range []string{"broadcast_awaits", "broadcast_glass"} {
 			if !strings.Contains(used, index) {
 				t.Errorf("%s is not used: %s", index, used)
 			}
 		}
-	}, func(options *db.Options) { options.Observe = seen.observe })
+	}, func(options *db.Options) { options.Observe = seen.Observe })
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,44 +15,17 @@ import (
 	"github.com/filodiretto/filodiretto/internal/dbtest"
 )
 
-// statements collects what a Tx ran, once each, with arguments to explain it by.
-type statements struct {
-	mu   sync.Mutex
-	args map[string][]any
-}
-
-func (s *statements) observe(query string, args []any) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.args != nil {
-		s.args[query] = args
-	}
-}
-
-// during returns what f ran.
-func (s *statements) during(f func()) map[string][]any {
-	s.mu.Lock()
-	s.args = make(map[string][]any)
-	s.mu.Unlock()
-	f()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	ran := s.args
-	s.args = nil
-	return ran
-}
-
 // Whatever a broadcast needs is found by an index: with what PostgreSQL knew of its tables before there were
 // many copies, and with what it knows afterwards.
 func TestNoStatementScansAGrowingTable(t *testing.T) {
-	var seen statements
+	var seen dbtest.Statements
 	o := &office{}
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		*o = office{t: t, d: d, now: time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)}
 		o.open()
 		o.limit("TIER_100K")
 		o.past()
-		ran := seen.during(o.walkABroadcast)
+		ran := seen.During(o.walkABroadcast)
 		if len(ran) < 40 {
 			t.Fatalf("only %d statements were seen", len(ran))
 		}
@@ -63,7 +35,7 @@ func TestNoStatementScansAGrowingTable(t *testing.T) {
 		o.explainAll("with many copies", ran)
 	}, func(options *db.Options) {
 		options.Now = func() time.Time { return o.now }
-		options.Observe = seen.observe
+		options.Observe = seen.Observe
 	})
 }
 
@@ -195,7 +167,7 @@ func (o *office) explainAll(when string, ran map[string][]any) {
 		if strings.HasPrefix(query, "ANALYZE") || query == countAgain {
 			continue
 		}
-		plan := o.explain(query, args)
+		plan := dbtest.Plan(o.t, o.d, query, args)
 		read := plan
 		for _, page := range pages.FindAllStringSubmatch(plan, -1) {
 			read = strings.ReplaceAll(read, "SCAN "+page[1]+"\n", "")
@@ -211,24 +183,3 @@ var scans = regexp.MustCompile(`(?m)(Seq Scan on (message|subscription|subscribe
 
 // pages are what SQLite reads first and then walks through: they are as long as what is asked for.
 var pages = regexp.MustCompile(`(?m)^CO-ROUTINE (\w+)$`)
-
-func (o *office) explain(query string, args []any) string {
-	o.t.Helper()
-	prefix, columns := "EXPLAIN ", 1
-	if o.d.Engine == db.SQLite {
-		prefix, columns = "EXPLAIN QUERY PLAN ", 4
-	}
-	var plan []string
-	o.update(func(ctx context.Context, tx *db.Tx) error {
-		plan = nil
-		return tx.Query(ctx, prefix+query, [][]any{args}, func(_ int, row db.Scanner) error {
-			var a, b, c int
-			var line string
-			into := []any{&a, &b, &c, &line}
-			err := row.Scan(into[len(into)-columns:]...)
-			plan = append(plan, line)
-			return err
-		})
-	})
-	return strings.Join(plan, "\n")
-}

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,53 +15,23 @@ import (
 	"github.com/filodiretto/filodiretto/internal/dbtest"
 )
 
-// statements collects what a Tx ran, once each, with arguments to explain it by.
-type statements struct {
-	mu   sync.Mutex
-	args map[string][]any
-}
-
-func (s *statements) observe(query string, args []any) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.args != nil {
-		s.args[query] = args
-	}
-}
-
-func (s *statements) start() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.args = make(map[string][]any)
-}
-
-func (s *statements) stop() map[string][]any {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	out := s.args
-	s.args = nil
-	return out
-}
-
 // No statement on the road of a message walks through a table that grows.
 func TestNoStatementScansAGrowingTable(t *testing.T) {
-	var seen statements
+	var seen dbtest.Statements
 	now := time.Now().UTC()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		fill(t, d)
 		k := &desk{t: t, d: d, now: now}
-		seen.start()
-		walkTheRoad(t, k)
-		ran := seen.stop()
+		ran := seen.During(func() { walkTheRoad(t, k) })
 		if len(ran) < 30 {
 			t.Fatalf("only %d statements were seen", len(ran))
 		}
 		for query, args := range ran {
-			if plan := explain(t, d, query, args); scans(plan) {
+			if plan := dbtest.Plan(t, d, query, args); scans(plan) {
 				t.Errorf("%s\n%s", query, plan)
 			}
 		}
-	}, func(o *db.Options) { o.Observe = seen.observe })
+	}, func(o *db.Options) { o.Observe = seen.Observe })
 }
 
 // fill makes enough rows for the planners to choose as they will when there are many.
@@ -220,40 +189,6 @@ func walkTheRoad(t *testing.T, k *desk) {
 		}
 		return conversation.Merge(ctx, tx, comune, merges)
 	})
-}
-
-func explain(t *testing.T, d *db.DB, query string, args []any) string {
-	t.Helper()
-	prefix := "EXPLAIN "
-	if d.Engine == db.SQLite {
-		prefix = "EXPLAIN QUERY PLAN "
-	}
-	var plan []string
-	err := d.Update(t.Context(), func(ctx context.Context, tx *db.Tx) error {
-		rows, err := tx.QueryContext(ctx, prefix+query, args...)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = rows.Close() }()
-		for rows.Next() {
-			var line string
-			if d.Engine == db.SQLite {
-				var a, b, c int
-				err = rows.Scan(&a, &b, &c, &line)
-			} else {
-				err = rows.Scan(&line)
-			}
-			if err != nil {
-				return err
-			}
-			plan = append(plan, line)
-		}
-		return rows.Err()
-	})
-	if err != nil {
-		t.Errorf("explain %s: %v", query, err)
-	}
-	return strings.Join(plan, "\n")
 }
 
 // scans reports whether a plan reads all of one of the tables that grow. The list of numbers, the

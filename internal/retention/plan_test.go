@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,39 +17,27 @@ import (
 
 // Nothing that a run does walks through a table that grows: it would hold the database for longer every year.
 func TestNoStatementScansAGrowingTable(t *testing.T) {
-	var mu sync.Mutex
-	var ran map[string][]any
+	var seen dbtest.Statements
 	w := &town{}
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		w.open(t, d)
 		w.past()
-		mu.Lock()
-		ran = make(map[string][]any)
-		mu.Unlock()
-		w.run()
-		w.now = w.now.Add(2 * time.Hour)
-		w.run()
-		mu.Lock()
-		seen := ran
-		ran = nil
-		mu.Unlock()
-		if len(seen) < 30 {
-			t.Fatalf("only %d statements were seen", len(seen))
+		ran := seen.During(func() {
+			w.run()
+			w.now = w.now.Add(2 * time.Hour)
+			w.run()
+		})
+		if len(ran) < 30 {
+			t.Fatalf("only %d statements were seen", len(ran))
 		}
-		for query, args := range seen {
-			if plan := w.explain(query, args); scans(plan) {
+		for query, args := range ran {
+			if plan := dbtest.Plan(t, d, query, args); scans(plan) {
 				t.Errorf("%s\n%s", query, plan)
 			}
 		}
 	}, func(o *db.Options) {
 		o.Now = func() time.Time { return w.now }
-		o.Observe = func(query string, args []any) {
-			mu.Lock()
-			defer mu.Unlock()
-			if ran != nil {
-				ran[query] = args
-			}
-		}
+		o.Observe = seen.Observe
 	})
 }
 
@@ -105,40 +92,6 @@ func (w *town) past() {
 	}
 	w.cast(old, true, message{status: conversation.Read})
 	w.exec(`ANALYZE`)
-}
-
-func (w *town) explain(query string, args []any) string {
-	w.t.Helper()
-	prefix := "EXPLAIN "
-	if w.d.Engine == db.SQLite {
-		prefix = "EXPLAIN QUERY PLAN "
-	}
-	var plan []string
-	err := w.d.Update(w.t.Context(), func(ctx context.Context, tx *db.Tx) error {
-		rows, err := tx.QueryContext(ctx, prefix+query, args...)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = rows.Close() }()
-		for rows.Next() {
-			var line string
-			if w.d.Engine == db.SQLite {
-				var a, b, c int
-				err = rows.Scan(&a, &b, &c, &line)
-			} else {
-				err = rows.Scan(&line)
-			}
-			if err != nil {
-				return err
-			}
-			plan = append(plan, strings.TrimSpace(line))
-		}
-		return rows.Err()
-	})
-	if err != nil {
-		w.t.Errorf("explain %s: %v", query, err)
-	}
-	return strings.Join(plan, "\n")
 }
 
 // walked is a table that grows, read from end to end. What broadcasts said is a row a broadcast, and those that wait

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+
+package dbtest
+
+import (
+	"context"
+	"sync"
+	"testing"
+
+	"github.com/filodiretto/filodiretto/internal/db"
+)
+
+// Statements collects what runs through a Tx, once each, with arguments to explain it by.
+type Statements struct {
+	mu   sync.Mutex
+	args map[string][]any // nil: nothing is collected
+}
+
+// Observe is for db.Options.
+func (s *Statements) Observe(query string, args []any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.args != nil {
+		s.args[query] = args
+	}
+}
+
+// During returns what ran while f did, with the arguments that each had last.
+func (s *Statements) During(f func()) map[string][]any {
+	s.collect(make(map[string][]any))
+	f()
+	return s.collect(nil)
+}
+
+func (s *Statements) collect(into map[string][]any) (before map[string][]any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before, s.args = s.args, into
+	return before
+}
+
+// Plan is how the engine would run a statement with what it knows of its tables now, a line a step.
+func Plan(t testing.TB, d *db.DB, query string, args []any) (plan string) {
+	t.Helper()
+	prefix, columns := "EXPLAIN ", 1
+	if d.Engine == db.SQLite {
+		prefix, columns = "EXPLAIN QUERY PLAN ", 4
+	}
+	err := d.Update(t.Context(), func(ctx context.Context, tx *db.Tx) error {
+		rows, err := tx.QueryContext(ctx, prefix+query, args...)
+		if err != nil {
+			return err
+		}
+		plan, err = lines(rows, columns)
+		return err
+	})
+	if err != nil {
+		t.Errorf("explain %s: %v", query, err)
+	}
+	return plan
+}
