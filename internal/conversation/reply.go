@@ -68,6 +68,7 @@ func Send(ctx context.Context, tx *db.Tx, actor staff.Actor, id int64, out Outgo
 	if err := checkKey(out.ClientKey); err != nil {
 		return Message{}, err
 	}
+	out.storable()
 	if err := out.check(); err != nil {
 		return Message{}, err
 	}
@@ -137,8 +138,8 @@ func sameAs(ctx context.Context, tx *db.Tx, municipality int64, m Message, id in
 	return nil
 }
 
-// check bounds what is to be sent, and makes its texts such as both engines keep.
-func (o *Outgoing) check() error {
+// storable makes the texts of what is to be sent such as both engines keep.
+func (o *Outgoing) storable() {
 	o.Text, o.Reaction = db.Text(o.Text), db.Text(o.Reaction)
 	if l := o.Location; l != nil {
 		o.Location = &Location{Latitude: l.Latitude, Longitude: l.Longitude, Name: db.Text(l.Name), Address: db.Text(l.Address)}
@@ -150,6 +151,10 @@ func (o *Outgoing) check() error {
 	if o.Interactive != nil {
 		o.Interactive = o.Interactive.storable()
 	}
+}
+
+// check bounds what is to be sent.
+func (o *Outgoing) check() error {
 	switch o.Type {
 	case TypeText:
 		o.Text = strings.TrimRightFunc(o.Text, unicode.IsSpace)

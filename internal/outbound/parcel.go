@@ -62,31 +62,30 @@ func (p *pump) pack(ctx context.Context, tx *db.Tx, claimed []conversation.Messa
 	var back, refused []conversation.Outcome
 	known := newTemplates()
 	for _, m := range claimed {
-		o := outcome(m)
-		o.Status = conversation.Queued
-		if m.MediaID != 0 && files[m.MediaID].uploadedID == "" {
-			o.NextAt = tx.Now().Add(uploadTime)
-			back, uploads = append(back, o), append(uploads, upload{media: m.MediaID, message: m, account: account})
+		file := files[m.MediaID]
+		if m.MediaID != 0 && file.uploadedID == "" {
+			uploads = append(uploads, upload{media: m.MediaID, message: m, account: account})
+			back = append(back, queuedFor(m, tx.Now().Add(uploadTime)))
 			continue
 		}
 		if wait := p.pace.pair(time.Now(), m.ContactID); wait > 0 {
-			o.NextAt = tx.Now().Add(wait)
-			back = append(back, o)
+			back = append(back, queuedFor(m, tx.Now().Add(wait)))
 			continue
 		}
 		if closed[m.ID] {
+			o := queuedFor(m, time.Time{})
 			o.AsTemplate = true
 			back = append(back, o)
 			continue
 		}
-		out, err := p.outgoing(ctx, tx, m, contacts[m.ContactID], files[m.MediaID], known)
+		out, err := p.outgoing(ctx, tx, m, contacts[m.ContactID], file, known)
 		if err != nil {
 			bad, ok := errors.AsType[*unsendable](err)
 			if !ok {
 				return nil, nil, err
 			}
 			p.s.log.Warn("a message can't be sent as it is", "number", p.number, "message", m.ID, "error", err)
-			o = bad.ends(o)
+			o := bad.ends(outcome(m))
 			back, refused = append(back, o), append(refused, o)
 			continue
 		}
@@ -99,6 +98,13 @@ func (p *pump) pack(ctx context.Context, tx *db.Tx, claimed []conversation.Messa
 		return nil, nil, err
 	}
 	return parcels, uploads, p.tell(ctx, tx, refused)
+}
+
+// queuedFor gives a message back that may go at a time.
+func queuedFor(m conversation.Message, at time.Time) conversation.Outcome {
+	o := outcome(m)
+	o.Status, o.NextAt = conversation.Queued, at
+	return o
 }
 
 // unsendable is why a message can't be sent as it is, with the code that Meta would refuse it by; 0 where it
