@@ -30,6 +30,15 @@ func (d *desk) enter(first string) *browsertest.Page {
 	return p
 }
 
+// talking is a desk where a citizen has written, and one of its operators in a browser.
+func talking(t *testing.T, text string) (d *desk, luca staff.Actor, id int64, p *browsertest.Page) {
+	t.Helper()
+	d = newDesk(t, dbtest.SQLite(t))
+	luca = d.hire(d.rimini, "Luca Neri", staff.Operator)
+	id = d.writes(d.rimini, "Maria Bianchi", "393471234567", text)
+	return d, luca, id, d.enter("luca")
+}
+
 func row(id int64) string { return "#row-" + db.FormatID(id) + " a" }
 
 func TestTwoOperatorsAndALiveConversation(t *testing.T) {
@@ -97,10 +106,7 @@ func (d *desk) settle(id int64, to conversation.Status) {
 }
 
 func TestADraftSurvivesTheTab(t *testing.T) {
-	d := newDesk(t, dbtest.SQLite(t))
-	d.hire(d.rimini, "Luca Neri", staff.Operator)
-	id := d.writes(d.rimini, "Maria Bianchi", "393471234567", "Buongiorno")
-	p := d.enter("luca")
+	d, _, id, p := talking(t, "Buongiorno")
 	p.Click(row(id))
 	p.WaitFor("#text")
 	p.Type("#text", "Gentile signora")
@@ -125,10 +131,7 @@ func TestADraftSurvivesTheTab(t *testing.T) {
 
 // Quoting starts a reply, but not with what was written for colleagues.
 func TestANoteDoesNotBecomeAReply(t *testing.T) {
-	d := newDesk(t, dbtest.SQLite(t))
-	d.hire(d.rimini, "Luca Neri", staff.Operator)
-	id := d.writes(d.rimini, "Maria Bianchi", "393471234567", "Buongiorno")
-	p := d.enter("luca")
+	_, _, id, p := talking(t, "Buongiorno")
 	p.Click(row(id))
 	p.WaitFor("#text")
 	p.Press("n")
@@ -184,10 +187,7 @@ func TestReadingBackIsNotDisturbed(t *testing.T) {
 }
 
 func TestByKeyboardAlone(t *testing.T) {
-	d := newDesk(t, dbtest.SQLite(t))
-	d.hire(d.rimini, "Luca Neri", staff.Operator)
-	id := d.writes(d.rimini, "Maria Bianchi", "393471234567", "Grazie di tutto!")
-	p := d.enter("luca")
+	_, _, id, p := talking(t, "Grazie di tutto!")
 	p.WaitFor(row(id))
 	p.Press("j")
 	p.Press(kb.Enter)
@@ -222,10 +222,7 @@ func TestByKeyboardAlone(t *testing.T) {
 }
 
 func TestOnAPhone(t *testing.T) {
-	d := newDesk(t, dbtest.SQLite(t))
-	d.hire(d.rimini, "Luca Neri", staff.Operator)
-	id := d.writes(d.rimini, "Maria Bianchi", "393471234567", "Buongiorno")
-	p := d.enter("luca")
+	_, _, id, p := talking(t, "Buongiorno")
 	p.Viewport(360, 740)
 	p.Axe()
 	p.Click(row(id))
@@ -245,10 +242,7 @@ func TestOnAPhone(t *testing.T) {
 
 // An outage is told, and what is on the page afterwards is what is committed.
 func TestOfflineAndBack(t *testing.T) {
-	d := newDesk(t, dbtest.SQLite(t))
-	d.hire(d.rimini, "Luca Neri", staff.Operator)
-	id := d.writes(d.rimini, "Maria Bianchi", "393471234567", "Buongiorno")
-	p := d.enter("luca")
+	d, _, id, p := talking(t, "Buongiorno")
 	p.AllowConsole("ERR_INTERNET_DISCONNECTED", "htmx:sendError", "htmx:afterRequest")
 	p.Click(row(id))
 	p.WaitFor("#text")
@@ -262,10 +256,7 @@ func TestOfflineAndBack(t *testing.T) {
 
 // A session that ends while somebody writes costs no word.
 func TestAnEndedSessionCostsNoWord(t *testing.T) {
-	d := newDesk(t, dbtest.SQLite(t))
-	luca := d.hire(d.rimini, "Luca Neri", staff.Operator)
-	id := d.writes(d.rimini, "Maria Bianchi", "393471234567", "Buongiorno")
-	p := d.enter("luca")
+	d, luca, id, p := talking(t, "Buongiorno")
 	p.AllowConsole("401", "htmx:", "[object Event]")
 	p.Click(row(id))
 	p.WaitFor("#text")
@@ -316,10 +307,7 @@ func TestWeightOfPages(t *testing.T) {
 
 // When a message went out under the composer's id, what is written gets another one and nothing of it is lost.
 func TestAUsedDraftGetsAFreshId(t *testing.T) {
-	d := newDesk(t, dbtest.SQLite(t))
-	luca := d.hire(d.rimini, "Luca Neri", staff.Operator)
-	id := d.writes(d.rimini, "Maria Bianchi", "393471234567", "Buongiorno")
-	p := d.enter("luca")
+	d, luca, id, p := talking(t, "Buongiorno")
 	p.AllowConsole("409", "htmx:", "[object Event]")
 	p.Click(row(id))
 	p.WaitFor("#text")
