@@ -180,6 +180,9 @@ var corrections = []correction{
 	// Files.
 	{operationAt("{Phone-Number-ID}/media", "post/requestBody/content/multipart~1form-data/schema/properties"), has(object{"type": str}), "an upload says what it is", "business-phone-numbers/media"},
 
+	{operationAt("{Media-ID}", "get/responses/200/content/application~1json/schema/properties/file_size"), is(object{"type": list{"integer", "string"}}),
+		"its size is a number, though examples have it as text", "business-phone-numbers/media"},
+
 	{schemaAt("GraphAPIError/properties/error/properties"), has(object{"error_data": errorData}), "what was wrong with which parameter stands there", "support/error-codes"},
 	{schemaAt("GraphAPIError/properties"), has(object{"messaging_product": object{"const": "whatsapp"}, "block_users": object{"type": "object", "properties": object{
 		"added_users": object{"type": "array", "items": refTo("BlockedUserOperation")}, "failed_users": object{"type": "array", "items": object{"type": "object", "required": list{"input", "errors"}}}}}}),

@@ -254,6 +254,14 @@ func TestAppSubscriptions(t *testing.T) {
 	if _, answer := s.call("POST", path, object{"object": "whatsapp_business_account", "callback_url": d.URL, "verify_token": "segreto", "fields": list("niente")}); code(answer) != 100 {
 		t.Errorf("an unknown field: %v", answer)
 	}
+	body["fields"] = `["messages"]` // a list written as text
+	s.ok("POST", path, body)
+	if fields := field(s.ok("GET", path, nil), "data", 0, "fields").([]any); len(fields) != 1 {
+		t.Errorf("subscribed to %v", fields)
+	}
+	s.token = "" // the token of every other request in the header, and the app's in the query
+	s.ok("POST", path+"?"+parameters("access_token", "300000000000001|chiave", "object", "whatsapp_business_account", "callback_url", d.URL, "verify_token", "segreto", "fields", "messages,account_update"), nil)
+	s.token = "300000000000001|chiave"
 	if _, answer := s.call("GET", "/v26.0/"+number, nil); code(answer) != 100 {
 		t.Errorf("the app's token reads a number: %v", answer)
 	}

@@ -261,7 +261,7 @@ func looksLike(data []byte, claimed string) bool {
 func (s *Server) mediaFields(f *file, base string) map[string]any {
 	return map[string]any{
 		"messaging_product": "whatsapp", "id": f.ID, "url": s.downloadURL(f, base),
-		"mime_type": f.Mime, "sha256": f.SHA256, "file_size": strconv.FormatInt(f.Size, 10),
+		"mime_type": f.Mime, "sha256": f.SHA256, "file_size": f.Size,
 	}
 }
 

@@ -18,7 +18,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/textproto"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -134,7 +133,7 @@ func TestMediaLife(t *testing.T) {
 	id := s.uploaded("image/jpeg", "foto.jpg", data)
 	info := s.ok("GET", "/v26.0/"+id+"?phone_number_id="+number, nil)
 	sum := sha256.Sum256(data)
-	if info["mime_type"] != "image/jpeg" || info["sha256"] != hex.EncodeToString(sum[:]) || info["file_size"] != strconv.Itoa(len(data)) {
+	if info["mime_type"] != "image/jpeg" || info["sha256"] != hex.EncodeToString(sum[:]) || info["file_size"] != float64(len(data)) {
 		t.Errorf("media %v", info)
 	}
 	url := info["url"].(string)

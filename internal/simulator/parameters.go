@@ -4,6 +4,7 @@ package simulator
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"maps"
 	"net/http"
@@ -32,9 +33,7 @@ func (g *graphRequest) takeParameters() (token string, wrong *graphError) {
 		if err != nil {
 			return token, refuse(100, "The form cannot be read.")
 		}
-		if token == "" {
-			token = form.Get("access_token")
-		}
+		token = cmp.Or(form.Get("access_token"), token)
 		maps.Copy(given, g.parameters(form))
 	case len(given) == 0 && !bytes.Contains(g.body, []byte(`"access_token"`)):
 		return token, nil
@@ -42,8 +41,8 @@ func (g *graphRequest) takeParameters() (token string, wrong *graphError) {
 		if err := json.Unmarshal(g.body, &given); err != nil {
 			return token, badJSON(err)
 		}
-		if inside, ok := given["access_token"].(string); ok && token == "" {
-			token = inside
+		if inside, ok := given["access_token"].(string); ok {
+			token = cmp.Or(inside, token)
 		}
 		for _, name := range ofGraph {
 			delete(given, name)
@@ -171,13 +170,17 @@ var codeInJSON = regexp.MustCompile(`"code"\s*:\s*"(?:[^"\\]|\\.)*"`)
 // tokenInJSON is a token or a secret beside the other parameters of a JSON body.
 var tokenInJSON = regexp.MustCompile(`"(access_token|client_secret|fb_exchange_token|input_token)"\s*:\s*"(?:[^"\\]|\\.)*"`)
 
-// bearer is the token of the request; Meta also takes it as a parameter.
+// bearer is the token of the request. One among the parameters goes before that of the header, which some clients send
+// with every request.
 func bearer(r *http.Request) string {
+	if token := r.URL.Query().Get("access_token"); token != "" {
+		return token
+	}
 	header := r.Header.Get("Authorization")
 	if scheme, token, found := strings.Cut(header, " "); found && (strings.EqualFold(scheme, "Bearer") || strings.EqualFold(scheme, "OAuth")) {
 		return strings.TrimSpace(token)
 	}
-	return r.URL.Query().Get("access_token")
+	return ""
 }
 
 // flexBool takes what the Graph API takes for true or false: a form has only texts.

@@ -97,6 +97,7 @@ func TestForeignClients(t *testing.T) {
 		"slash at the end":           {path: messages + "/", contentType: asJSON, body: `{"messaging_product":"whatsapp","to":"+393471234567","type":"text","text":{"body":"x"}}`},
 		"no version":                 {path: "/" + number + "/messages", contentType: asJSON, body: `{"messaging_product":"whatsapp","to":"+393471234567","type":"text","text":{"body":"x"}}`},
 		"language with its policy":   {path: messages, contentType: asJSON, body: `{"messaging_product":"whatsapp","to":"+393471234567","type":"template","template":{"name":"hello_world","language":{"policy":"deterministic","code":"en_US"}}}`},
+		"template with a namespace":  {path: messages, contentType: asJSON, body: `{"messaging_product":"whatsapp","to":"+393471234567","type":"template","template":{"namespace":"sim_1","name":"hello_world","language":{"code":"en_US"}}}`},
 		"read, by form":              {path: messages, contentType: asForm, body: parameters("messaging_product", "whatsapp", "status", "read", "message_id", s.write(maria, object{"text": "Ancora"}))},
 		"link by query":              {path: links, query: parameters("prefilled_message", "LISTE", "generate_qr_image", "SVG")},
 		"link by query, token too":   {path: links, query: parameters("prefilled_message", "ORARI", "access_token", "simulator"), tokenless: true},

@@ -117,11 +117,11 @@ func (s *Server) expandedAccount(g *graphRequest, a *account, fields string) (ma
 // fieldsElsewhere are fields of Meta's that nothing here tells; asked for, they are left out as empty ones are.
 // Source: https://developers.facebook.com/docs/graph-api/reference
 var fieldsElsewhere = map[string][]string{
-	"WhatsAppBusinessAccount": {"analytics", "audiences", "assigned_users", "auth_international_rate_eligibility", "conversation_analytics", "creation_time", "flows",
+	"WhatsAppBusinessAccount": {"analytics", "audiences", "assigned_users", "auth_international_rate_eligibility", "call_analytics", "conversation_analytics", "creation_time", "flows",
 		"is_enabled_for_insights", "is_shared_with_partners", "link", "linked_commerce_account", "marketing_messages_lite_api_status", "marketing_messages_onboarding_status",
 		"message_templates", "on_behalf_of_business_info", "owner_business", "phone_numbers", "pricing_analytics", "primary_business_location", "primary_funding_id",
 		"product_catalogs", "purchase_order_number", "schedules", "solutions", "subscribed_apps", "template_analytics", "template_group_analytics"},
-	"WhatsAppBusinessPhoneNumber": {"business_compliance_info", "certificate", "conversational_automation", "country_code", "eligibility_for_api_business_global_search", "host_platform",
+	"WhatsAppBusinessPhoneNumber": {"business_compliance_info", "calling", "certificate", "conversational_automation", "country_code", "eligibility_for_api_business_global_search", "host_platform",
 		"last_onboarded_time", "new_certificate", "new_display_name", "new_name_status", "official_business_account", "search_visibility", "settings", "unified_cert_status",
 		"username", "whatsapp_business_profile", "whatsapp_commerce_settings"},
 	"MessageTemplate": {"allow_category_change", "bid_spec", "correct_category", "creative_sourcing_spec", "cta_url_link_tracking_opted_out", "degrees_of_freedom_spec",

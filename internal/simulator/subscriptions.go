@@ -56,14 +56,18 @@ func (st *accountState) subscribedFields() []string {
 	return webhookFields
 }
 
-// fieldList takes the fields as one text with commas, or as a list.
+// fieldList takes the fields as a list, as one text with commas, or as a text that is a list.
 type fieldList []string
 
 func (l *fieldList) UnmarshalJSON(raw []byte) error {
 	var text string
 	if json.Unmarshal(raw, &text) == nil {
-		*l = splitFields(text)
-		return nil
+		list, ok := parameter(text).(json.RawMessage)
+		if !ok {
+			*l = splitFields(text)
+			return nil
+		}
+		raw = list
 	}
 	return json.Unmarshal(raw, (*[]string)(l))
 }

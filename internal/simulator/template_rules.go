@@ -79,6 +79,9 @@ func (t *template) checkPart(part *templateComponent) *graphError {
 		}
 		return t.checkVariables(part, 0)
 	case "FOOTER":
+		if t.Category == "AUTHENTICATION" {
+			return nil // WhatsApp's own too: it says for how many minutes the code is good
+		}
 		if len(part.vars) > 0 {
 			return mistaken(2388073, "A footer has no variables.")
 		}

@@ -17,6 +17,7 @@ type templateContent struct {
 		Policy string `json:"policy"`
 	} `json:"language"`
 	Components []sentComponent `json:"components"`
+	Namespace  json.RawMessage `json:"namespace"` // of the API before this one; some clients still send it
 }
 
 type sentComponent struct {

@@ -193,6 +193,10 @@ func TestTemplateRules(t *testing.T) {
 		{"buttons in three groups", buttons(reply, link, reply), 100},
 		{"three links", buttons(link, link, link), 100},
 		{"good buttons", buttons(link, reply, reply), 0},
+		{"in small letters", object{"name": "minuscole", "language": "it", "category": "utility", "components": list(object{"type": "body", "text": "Testo."},
+			object{"type": "header", "format": "text", "text": "Titolo"}, object{"type": "buttons", "buttons": list(object{"type": "quick_reply", "text": "Sì"})})}, 0},
+		{"a code to copy", object{"name": "codice", "language": "it", "category": "AUTHENTICATION", "components": list(object{"type": "BODY", "add_security_recommendation": true},
+			object{"type": "FOOTER", "code_expiration_minutes": 10}, object{"type": "BUTTONS", "buttons": list(object{"type": "OTP", "otp_type": "COPY_CODE", "text": "Copia"})})}, 0},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
