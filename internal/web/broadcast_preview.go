@@ -66,6 +66,7 @@ func previewOf(ctx context.Context, tx *db.Tx, v *visit, p broadcast.Plan) (page
 			sample = around
 		}
 		sample.Text = s.Text
+		sample.Again = slices.ContainsFunc(shown.Samples, func(before page.Sample) bool { return before.Free == s.Free })
 		if s.Contact.ID != 0 {
 			sample.Name = nameOf(s.Contact)
 		}

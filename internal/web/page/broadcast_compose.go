@@ -126,6 +126,7 @@ type Sample struct {
 	Above   *SampleAbove
 	Buttons []string // under it
 	Replies []string // those of them that answer
+	Again   bool     // it differs from one before by the name only
 }
 
 // SampleAbove is what stands above a template: a file, or a place.

@@ -43,7 +43,7 @@ func castRows() []BroadcastRow {
 
 var samples = []Sample{
 	{Name: "Maria Bianchi", Text: "Gentile Maria Bianchi, via Garibaldi è chiusa al traffico da mercoledì 4 a venerdì 6 marzo per lavori all’acquedotto.\n\nhttps://www.comune.rimini.it/viabilita", Buttons: []string{"Dettagli sul sito", "Ho letto"}, Replies: []string{"Ho letto"}},
-	{Name: "مريم الحسن", Text: "Gentile مريم الحسن, via Garibaldi è chiusa al traffico da mercoledì 4 a venerdì 6 marzo per lavori all’acquedotto.\n\nhttps://www.comune.rimini.it/viabilita"},
+	{Name: "مريم الحسن", Text: "Gentile مريم الحسن, via Garibaldi è chiusa al traffico da mercoledì 4 a venerdì 6 marzo per lavori all’acquedotto.\n\nhttps://www.comune.rimini.it/viabilita", Again: true},
 	{Name: "@paolo.gatti", Text: "Ciao! Da mercoledì a venerdì via Garibaldi è chiusa per lavori.", Free: true},
 }
 

@@ -70,6 +70,12 @@ func stage(t *testing.T) *httptest.Server {
 // may have a column for each of many lists.
 const tablesCut = `[...document.querySelectorAll(".table-scroll:not(.chart-scroll)")].filter(e => e.scrollWidth > e.clientWidth).map(e => e.innerText.slice(0, 80))`
 
+// tablesAskew are tables that are seen, with a cell beside the column it is of.
+const tablesAskew = `[...document.querySelectorAll("table.data")].filter(t => t.checkVisibility() && t.tHead?.clientHeight > 1 && [...t.tHead.rows[0].cells].some((c, i) => {
+	const cell = t.tBodies[0].rows[0].cells[i].getBoundingClientRect(), head = c.getBoundingClientRect();
+	return cell.left !== head.left || cell.width !== head.width;
+})).map(t => t.innerText.slice(0, 80))`
+
 // Every page in every state is accessible and fits: light on a desk's screen, dark on a phone.
 func TestEverySceneIsAccessible(t *testing.T) {
 	server := stage(t)
@@ -96,6 +102,9 @@ func TestEverySceneIsAccessible(t *testing.T) {
 				if cut := browsertest.Eval[[]string](p, tablesCut); len(cut) > 0 {
 					t.Errorf("%s: a table goes on beyond the screen: %q", name, cut)
 				}
+			}
+			if askew := browsertest.Eval[[]string](p, tablesAskew); look.width > 600 && len(askew) > 0 {
+				t.Errorf("%s: a column does not stand under its name: %q", name, askew)
 			}
 			p.Screenshot("scene-" + name + "-" + look.theme)
 		}
