@@ -51,7 +51,7 @@ func (t *Tx) Index(ctx context.Context, index Index, municipality int64, docs []
 	insert, remove := `INSERT INTO `+string(index)+` (municipality_id, id, vector) VALUES ($1, $2, array_to_tsvector($3::text[]))`,
 		`DELETE FROM `+string(index)+` WHERE municipality_id = $1 AND id = $2`
 	if t.Engine == SQLite {
-		insert = `INSERT INTO ` + string(index) + ` (rowid, scope, words) SELECT $2, $3, $4 WHERE $1 <> 0`
+		insert = `INSERT INTO ` + string(index) + ` (rowid, words) SELECT $2, $3 WHERE $1 <> 0`
 		remove = `DELETE FROM ` + string(index) + ` WHERE $1 <> 0 AND rowid = $2`
 	}
 	if replace {
@@ -71,7 +71,7 @@ func (i Index) row(engine Engine, municipality, id int64, words []string) []any 
 	if engine == PostgreSQL {
 		return []any{municipality, id, append(words, scopeWord(municipality))}
 	}
-	return []any{municipality, id, scopeWord(municipality), strings.Join(words, " ")}
+	return []any{municipality, id, strings.Join(scoped(municipality, words), " ")}
 }
 
 // Search returns the ids of the newest documents of the municipality that hold all words of query. Where
@@ -111,20 +111,21 @@ func (i Index) suffices(found, limit int) bool {
 	return found == limit || found > 0 && i == MessageSearch
 }
 
-// wanted is the query in the engine's language; some of the words may be only begun. The word of the municipality
-// comes last: it is in all its documents.
+// wanted is the query in the engine's language; some of the words may be only begun. On PostgreSQL the word of the
+// municipality comes last: it is in all its documents.
 func wanted(engine Engine, municipality int64, words []string, begun func(i int) bool) string {
 	and, star := " & ", ":*"
+	terms := append(slices.Clone(words), scopeWord(municipality))
 	if engine == SQLite {
 		and, star = " AND ", "*"
+		terms = scoped(municipality, words)
 	}
-	terms := slices.Clone(words)
-	for i := range terms {
+	for i := range words {
 		if begun(i) {
 			terms[i] += star
 		}
 	}
-	return strings.Join(append(terms, scopeWord(municipality)), and)
+	return strings.Join(terms, and)
 }
 
 // lookUp finds the newest documents whose id is greater than floor by the index of words.
@@ -192,6 +193,17 @@ func (t *Tx) found(ctx context.Context, index Index, query string, args ...any) 
 // scopeWord is a word no text can hold: every other word of an index is letters and digits folded
 // to a form that begins with x.
 func scopeWord(municipality int64) string { return "m" + strconv.FormatInt(municipality, 36) }
+
+// scoped are the words as SQLite's index knows them: a municipality's own, so that a search reads no other's and need
+// not hold each document against its municipality. The scope is always as long: the index of begun names counts on it.
+func scoped(municipality int64, words []string) []string {
+	scope := fmt.Sprintf("m%016x", municipality)
+	out := make([]string, len(words))
+	for i, w := range words {
+		out[i] = scope + w
+	}
+	return out
+}
 
 // stem brings a word of Italian to what its forms share. The h that keeps a sound before e and i goes
 // too, so that buche is found by buca and luoghi by luogo.
