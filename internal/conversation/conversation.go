@@ -147,12 +147,32 @@ func ByIDs(ctx context.Context, tx *db.Tx, municipality int64, ids []int64) ([]C
 	return out, nil
 }
 
+const ofContact = `SELECT ` + conversationColumns + fromConversation + `WHERE c.municipality_id = $1 AND c.contact_id = $2 AND c.state <> 'merged'
+	ORDER BY c.opened_at DESC, c.conversation_id DESC LIMIT $3`
+
 // OfContact lists a contact's conversations, the latest first.
 func OfContact(ctx context.Context, tx *db.Tx, municipality, contactID int64, limit int) ([]Conversation, error) {
-	out, err := conversations(ctx, tx, `SELECT `+conversationColumns+fromConversation+`WHERE c.municipality_id = $1 AND c.contact_id = $2 AND c.state <> 'merged'
-		ORDER BY c.opened_at DESC, c.conversation_id DESC LIMIT $3`, municipality, contactID, limit)
+	out, err := conversations(ctx, tx, ofContact, municipality, contactID, limit)
 	if err != nil {
 		return nil, fmt.Errorf("conversations of contact %d: %w", contactID, err)
+	}
+	return out, nil
+}
+
+// Latest are the latest conversations of contacts, by contact; one who has none is missing.
+func Latest(ctx context.Context, tx *db.Tx, municipality int64, contacts []int64) (map[int64]Conversation, error) {
+	rows := make([][]any, len(contacts))
+	for i, id := range contacts {
+		rows[i] = []any{municipality, id, 1}
+	}
+	out := make(map[int64]Conversation, len(contacts))
+	err := tx.Query(ctx, ofContact, rows, func(_ int, row db.Scanner) error {
+		c, err := scanConversation(row)
+		out[c.ContactID] = c
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("latest conversations of %d contacts: %w", len(contacts), err)
 	}
 	return out, nil
 }

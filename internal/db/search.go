@@ -82,24 +82,31 @@ func (t *Tx) Search(ctx context.Context, index Index, municipality int64, query 
 	if len(words) == 0 {
 		return nil, nil
 	}
+	look := func(words []string, limit int, begun func(i int) bool) ([]int64, error) {
+		return t.lookUp(ctx, index, municipality, wanted(t.Engine, municipality, words, begun), 0, limit)
+	}
 	last := len(words) - 1
-	ids, err := t.newest(ctx, index, municipality, wanted(t.Engine, municipality, words, func(int) bool { return false }), limit)
+	whole := func(int) bool { return false }
+	ids, err := t.newest(ctx, index, municipality, wanted(t.Engine, municipality, words, whole), limit)
 	if err != nil || index.suffices(len(ids), limit) {
 		return ids, err
 	}
-	// Begun words are dear: all that begin so are gathered. Beside a word that nobody has used they find nothing.
-	known := ids
+	// Begun words are dear: all that begin so are gathered. Beside words that nobody has used they find nothing.
+	before := ids
 	if last > 0 && len(ids) == 0 {
-		known, err = t.lookUp(ctx, index, municipality, wanted(t.Engine, municipality, words[:last], func(int) bool { return false }), 0, 1)
+		before, err = look(words[:last], 1, whole)
 	}
-	if err == nil && (last == 0 || len(known) > 0) {
-		ids, err = t.lookUp(ctx, index, municipality, wanted(t.Engine, municipality, words, func(i int) bool { return i == last }), 0, limit)
+	if err == nil && (last == 0 || len(before) > 0) {
+		ids, err = look(words, limit, func(i int) bool { return i == last })
 	}
-	begun := func(i int) bool { return i == last || index == ContactSearch || len(words[i]) <= longestBegun }
-	if err != nil || len(ids) > 0 || !slices.ContainsFunc(words[:last], func(w string) bool { return begun(slices.Index(words, w)) }) {
+	short := func(i int) bool { return index == ContactSearch || len(words[i]) <= longestBegun }
+	if err != nil || len(ids) > 0 || !slices.ContainsFunc(words[:last], func(w string) bool { return short(slices.Index(words, w)) }) {
 		return ids, err
 	}
-	return t.lookUp(ctx, index, municipality, wanted(t.Engine, municipality, words, begun), 0, limit)
+	if before, err = look(words[:last], 1, short); err != nil || len(before) == 0 {
+		return nil, err
+	}
+	return look(words, limit, func(i int) bool { return i == last || short(i) })
 }
 
 // longestBegun is the length of the longest word, with its x, that in a text may be only begun without being the last.

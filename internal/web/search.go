@@ -43,13 +43,17 @@ func find(ctx context.Context, tx *db.Tx, v *visit, found *page.Found) error {
 	if err != nil {
 		return err
 	}
+	contacts := make([]int64, len(citizens))
+	for i, c := range citizens {
+		contacts[i] = c.ID
+	}
+	latest, err := conversation.Latest(ctx, tx, v.municipality.ID, contacts)
+	if err != nil {
+		return err
+	}
 	for _, c := range citizens {
-		last, err := conversation.OfContact(ctx, tx, v.municipality.ID, c.ID, 1)
-		if err != nil {
-			return err
-		}
-		if len(last) > 0 {
-			found.Citizens = append(found.Citizens, page.Hit{Conversation: db.FormatID(last[0].ID), Name: nameOf(c), Address: addressOf(c), At: last[0].LastMessageAt})
+		if last, ok := latest[c.ID]; ok {
+			found.Citizens = append(found.Citizens, page.Hit{Conversation: db.FormatID(last.ID), Name: nameOf(c), Address: addressOf(c), At: last.LastMessageAt})
 		}
 	}
 	messages, err := conversation.Search(ctx, tx, v.municipality.ID, found.Query, messagesFound)
