@@ -50,10 +50,15 @@ func (b *Broadcast) countOutcomes(ctx context.Context, tx *db.Tx, municipality i
 // page that asks every second.
 const countedAnew = 1000
 
-// kept reports whether b is shown as the conductor counted it last. What has just been completed is counted anew until
-// the conductor has: nobody may read of copies still queued then.
+// CountedSinceEnd reports whether b has ended and Reach was counted since: before, it tells of copies still queued. The
+// conductor counts it again every few minutes for some days, as statuses come.
+func (b *Broadcast) CountedSinceEnd() bool {
+	return b.CompletedAt != nil && !b.Reach.At.Before(*b.CompletedAt)
+}
+
+// kept reports whether b is shown as the conductor counted it last.
 func (b *Broadcast) kept() bool {
-	return b.Recipients > countedAnew && (b.CompletedAt == nil || !b.Reach.At.Before(*b.CompletedAt))
+	return b.Recipients > countedAnew && (b.CompletedAt == nil || b.CountedSinceEnd())
 }
 
 // Reached tells how far a broadcast came, and how fast. Of a large one it tells what the conductor counted last: some

@@ -36,7 +36,7 @@ func (s *Server) broadcasts(w http.ResponseWriter, r *http.Request, v *visit) er
 		next = following
 		for _, b := range list {
 			outcomes := b.Reach.Outcomes
-			if fresh(v, b) {
+			if started(b) && !b.CountedSinceEnd() {
 				if outcomes, err = broadcast.CameTo(ctx, tx, v.municipality.ID, b); err != nil {
 					return err
 				}
@@ -59,14 +59,6 @@ func (s *Server) broadcasts(w http.ResponseWriter, r *http.Request, v *visit) er
 		return s.draw(w, r, http.StatusOK, page.BroadcastList(rows, cursor))
 	}
 	return s.draw(w, r, http.StatusOK, page.BroadcastsPage(s.broadcastFrame(v), rows, cursor, more))
-}
-
-// settling is how long after its end a broadcast is counted anew for every page; what comes later is in the
-// figures that the conductor keeps.
-const settling = time.Hour
-
-func fresh(v *visit, b broadcast.Broadcast) bool {
-	return started(b) && (b.CompletedAt == nil || v.now.Sub(*b.CompletedAt) < settling)
 }
 
 func rowOfBroadcast(v *visit, b broadcast.Broadcast, o broadcast.Outcomes) page.BroadcastRow {
