@@ -33,6 +33,7 @@ type history struct {
 	open     float64       // share of the citizens whose last conversation is open
 	talks    int           // conversations of each citizen, one after the other; 0 is 1
 	answered conversation.Status
+	large    bool // messages as large as those that citizens' webhooks bring
 }
 
 // person is a citizen of the history and their conversations, of which only the last may be open.
@@ -61,7 +62,7 @@ var (
 	contactColumns = []string{"municipality_id", "contact_id", "name", "phone", "created_at", "updated_at"}
 	addressColumns = []string{"municipality_id", "kind", "value", "contact_id", "since"}
 	messageColumns = []string{"municipality_id", "message_id", "conversation_id", "contact_id", "number", "direction", "type", "text",
-		"external_id", "status", "author_kind", "author_name", "at", "created_at", "next_at", "accepted_at"}
+		"external_id", "status", "author_kind", "author_name", "at", "created_at", "next_at", "accepted_at", "detail"}
 	conversationColumns = []string{"municipality_id", "conversation_id", "number", "contact_id", "state", "unread", "opened_at", "waiting_since",
 		"last_inbound_at", "last_message_at", "last_message_id", "last_direction", "last_type", "last_text", "resolved_at"}
 	eventColumns = []string{"municipality_id", "event_id", "conversation_id", "contact_id", "number", "at", "kind", "actor_kind", "actor_id", "actor_name"}
@@ -170,7 +171,10 @@ func (h history) writeMessages(ctx context.Context, people []person, start time.
 			p := &people[citizen]
 			c := &p.talks[i/stretch]
 			at := start.Add(step * time.Duration(i)).Truncate(time.Microsecond)
-			w := writtenMessage{id: h.id(tx, at), at: at, direction: "in", text: prose(4 + rand.IntN(25))}
+			w, detail := writtenMessage{id: h.id(tx, at), at: at, direction: "in", text: prose(4 + rand.IntN(25))}, "{}"
+			if h.large {
+				w.text, detail = prose(wordsWritten), referred
+			}
 			external := fmt.Sprintf("wamid.HBgLHISTORY%032d", w.id)
 			status, author, kind := conversation.Received, "", ""
 			var accepted *time.Time
@@ -183,7 +187,7 @@ func (h history) writeMessages(ctx context.Context, people []person, start time.
 			}
 			c.last = w
 			rows = append(rows, []any{m, w.id, c.conversation, p.contact, phoneNumberID, w.direction, conversation.TypeText, w.text,
-				external, int16(status), kind, author, at, at, at, accepted})
+				external, int16(status), kind, author, at, at, at, accepted, detail})
 			docs = append(docs, db.Doc{ID: w.id, Text: w.text})
 		}
 		if err := insert(ctx, tx, "message", messageColumns, rows); err != nil {

@@ -130,7 +130,7 @@ func (s *soak) prepare(ctx context.Context) error {
 		return err
 	}
 	span := soakUpkeep + s.lasting
-	h := history{in: s.in, citizens: writers, messages: int(span.Seconds()) * soakWritten, span: span, ago: messagesKept - s.lasting, open: 1, answered: conversation.Read}
+	h := history{in: s.in, citizens: writers, messages: int(span.Seconds()) * soakWritten, span: span, ago: messagesKept - s.lasting, open: 1, answered: conversation.Read, large: true}
 	people := make([]person, h.citizens)
 	start := h.start()
 	if err := h.writePeople(ctx, people, start); err != nil {
@@ -168,7 +168,7 @@ func (s *soak) writeSent(ctx context.Context, people []person) error {
 				p, id, at := people[citizen], tx.NewID(), tx.Now()
 				external := fmt.Sprintf("wamid.HBgLSOAK%032d", id)
 				rows = append(rows, []any{m, id, p.talks[0].conversation, p.contact, phoneNumberID, "out", conversation.TypeTemplate, "", external, int16(conversation.Accepted),
-					"operator", "Anna", at, at, at, &at, at, at, at, "service:free_customer_service"})
+					"operator", "Anna", at, at, at, &at, "{}", at, at, at, "service:free_customer_service"})
 				s.sent = append(s.sent, sentMessage{id: db.FormatID(id), external: external, citizen: citizen})
 			}
 			return insert(ctx, tx, "message", columns, rows)

@@ -76,8 +76,15 @@ var endings = strings.Fields(`ini etti elli oni acci ucci otti azzi ani`)
 
 // next is a message of somebody, about 1.4 KB as it comes over the wire.
 func (c *citizens) next() delivery {
-	return c.write(c.first+rand.IntN(c.count), prose(45))
+	return c.write(c.first+rand.IntN(c.count), prose(wordsWritten))
 }
+
+// wordsWritten are the words of a citizen's message, and referred what is kept of the post that brought them.
+const (
+	wordsWritten = 45
+	referred     = `{"referral":{"url":"https://www.facebook.com/comune.di.prova/posts/pfbid02abcdefghijklmnopqrstuvwxyz0123456789","headline":"Scrivi al Comune",` +
+		`"body":"Informazioni, segnalazioni e assistenza: un solo numero per tutti gli uffici, tutti i giorni","source":"post","source_id":"120210000000000000"}}`
+)
 
 // write is a message of the citizen i.
 func (c *citizens) write(i int, text string) delivery {

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -45,7 +44,7 @@ func (t *Tx) Index(ctx context.Context, index Index, municipality int64, docs []
 	for _, d := range docs {
 		ids = append(ids, []any{municipality, d.ID})
 		if words := index.words(d.Text, maxIndexedWords); len(words) > 0 {
-			rows = append(rows, index.row(t.Engine, municipality, d.ID, words))
+			rows = append(rows, row(t.Engine, municipality, d.ID, scoped(municipality, words)))
 		}
 	}
 	insert, remove := `INSERT INTO `+string(index)+` (municipality_id, id, vector) VALUES ($1, $2, array_to_tsvector($3::text[]))`,
@@ -67,11 +66,11 @@ func (t *Tx) Index(ctx context.Context, index Index, municipality int64, docs []
 
 // row is a document as the engine's index takes it. PostgreSQL gets the words as they are, as parsing them
 // again would cost as much as storing them.
-func (i Index) row(engine Engine, municipality, id int64, words []string) []any {
+func row(engine Engine, municipality, id int64, words []string) []any {
 	if engine == PostgreSQL {
-		return []any{municipality, id, append(words, scopeWord(municipality))}
+		return []any{municipality, id, words}
 	}
-	return []any{municipality, id, strings.Join(scoped(municipality, words), " ")}
+	return []any{municipality, id, strings.Join(words, " ")}
 }
 
 // Search returns the ids of the newest documents of the municipality that hold all words of query. Where
@@ -82,31 +81,35 @@ func (t *Tx) Search(ctx context.Context, index Index, municipality int64, query 
 	if len(words) == 0 {
 		return nil, nil
 	}
-	look := func(words []string, limit int, begun func(i int) bool) ([]int64, error) {
-		return t.lookUp(ctx, index, municipality, wanted(t.Engine, municipality, words, begun), 0, limit)
+	look := func(begun func(i int) bool) ([]int64, error) {
+		return t.newest(ctx, index, municipality, wanted(t.Engine, municipality, words, begun), limit)
 	}
 	last := len(words) - 1
+	used := func(begun func(i int) bool) (yes bool, err error) { // the words before the last
+		some, err := t.some(ctx, index, municipality, wanted(t.Engine, municipality, words[:last], begun))
+		return len(some) > 0, err
+	}
 	whole := func(int) bool { return false }
-	ids, err := t.newest(ctx, index, municipality, wanted(t.Engine, municipality, words, whole), limit)
+	ids, err := look(whole)
 	if err != nil || index.suffices(len(ids), limit) {
 		return ids, err
 	}
 	// Begun words are dear: all that begin so are gathered. Beside words that nobody has used they find nothing.
-	before := ids
-	if last > 0 && len(ids) == 0 {
-		before, err = look(words[:last], 1, whole)
+	there := last == 0 || len(ids) > 0
+	if !there {
+		there, err = used(whole)
 	}
-	if err == nil && (last == 0 || len(before) > 0) {
-		ids, err = look(words, limit, func(i int) bool { return i == last })
+	if err == nil && there {
+		ids, err = look(func(i int) bool { return i == last })
 	}
 	short := func(i int) bool { return index == ContactSearch || len(words[i]) <= longestBegun }
 	if err != nil || len(ids) > 0 || !slices.ContainsFunc(words[:last], func(w string) bool { return short(slices.Index(words, w)) }) {
 		return ids, err
 	}
-	if before, err = look(words[:last], 1, short); err != nil || len(before) == 0 {
+	if there, err = used(short); err != nil || !there {
 		return nil, err
 	}
-	return look(words, limit, func(i int) bool { return i == last || short(i) })
+	return look(func(i int) bool { return i == last || short(i) })
 }
 
 // longestBegun is the length of the longest word, with its x, that in a text may be only begun without being the last.
@@ -118,16 +121,14 @@ func (i Index) suffices(found, limit int) bool {
 	return found == limit || found > 0 && i == MessageSearch
 }
 
-// wanted is the query in the engine's language; some of the words may be only begun. On PostgreSQL the word of the
-// municipality comes last: it is in all its documents.
+// wanted is the query in the engine's language; some of the words may be only begun.
 func wanted(engine Engine, municipality int64, words []string, begun func(i int) bool) string {
 	and, star := " & ", ":*"
-	terms := append(slices.Clone(words), scopeWord(municipality))
 	if engine == SQLite {
 		and, star = " AND ", "*"
-		terms = scoped(municipality, words)
 	}
-	for i := range words {
+	terms := scoped(municipality, words)
+	for i := range terms {
 		if begun(i) {
 			terms[i] += star
 		}
@@ -135,31 +136,14 @@ func wanted(engine Engine, municipality int64, words []string, begun func(i int)
 	return strings.Join(terms, and)
 }
 
-// lookUp finds the newest documents whose id is greater than floor by the index of words.
-func (t *Tx) lookUp(ctx context.Context, index Index, municipality int64, wanted string, floor int64, limit int) ([]int64, error) {
-	if t.Engine == SQLite { // walks back and stops when it has enough
-		return t.found(ctx, index, `SELECT rowid FROM `+string(index)+` WHERE `+string(index)+` MATCH $1 AND rowid > $2 ORDER BY rowid DESC LIMIT $3`, wanted, floor, limit)
-	}
-	// The planner does not know how many a word is in, nor that a municipality may have most of what there is. It must
-	// not gather all of the municipality's beside the words', which the + 0 prevents, unless they are only a stretch; and
-	// without MATERIALIZED, ORDER BY … LIMIT would lure it into walking the primary key.
-	within := `municipality_id + 0 = $2 AND id + 0 > $3`
-	if floor > 0 {
-		within = `municipality_id = $2 AND id > $3`
-	}
-	return t.found(ctx, index, `WITH hit AS MATERIALIZED (SELECT id FROM `+string(index)+`
-		WHERE vector @@ CAST($1 AS text)::tsquery AND `+within+`)
-		SELECT id FROM hit ORDER BY id DESC LIMIT $4`, wanted, municipality, floor, limit)
-}
-
-// newest is lookUp without gathering all there are of a word that is common: PostgreSQL's index of words knows no
-// order. It walks back from the newest document as long as that promises enough, then looks up a stretch of the
-// newest, and only then all: what is rare in the stretch is so few times among the rest that all can be gathered.
+// newest finds the newest documents that are wanted. SQLite's index of words walks back and stops when it has enough.
+// PostgreSQL's knows no order, and each document it finds must be read for its id: so the newest are looked through one by
+// one as long as that promises enough, then a stretch of the newest is asked of the index, a longer one, and only then all.
 func (t *Tx) newest(ctx context.Context, index Index, municipality int64, wanted string, limit int) (ids []int64, err error) {
-	const first, last, stretches = 500, 4000, 8
 	if t.Engine == SQLite {
-		return t.lookUp(ctx, index, municipality, wanted, 0, limit)
+		return t.found(ctx, index, `SELECT rowid FROM `+string(index)+` WHERE `+string(index)+` MATCH $1 ORDER BY rowid DESC LIMIT $2`, wanted, limit)
 	}
+	const first, last = 500, 4000
 	for _, walk := range []int{first, last} {
 		ids, err = t.found(ctx, index, `SELECT id FROM (SELECT id, vector FROM `+string(index)+` WHERE municipality_id = $2 ORDER BY id DESC LIMIT $4) AS newest
 			WHERE vector @@ CAST($1 AS text)::tsquery ORDER BY id DESC LIMIT $3`, wanted, municipality, limit, walk)
@@ -171,17 +155,35 @@ func (t *Tx) newest(ctx context.Context, index Index, municipality int64, wanted
 		}
 	}
 	ends, err := t.found(ctx, index, `SELECT id FROM (SELECT id FROM `+string(index)+` WHERE municipality_id = $1 ORDER BY id DESC LIMIT 1) AS newest
-		UNION ALL SELECT id FROM (SELECT id FROM `+string(index)+` WHERE municipality_id = $1 ORDER BY id DESC OFFSET $2 LIMIT 1) AS older`, municipality, last)
+		UNION ALL SELECT id FROM (SELECT id FROM `+string(index)+` WHERE municipality_id = $1 ORDER BY id DESC OFFSET $2 LIMIT 1) AS older`, municipality, first)
 	if err != nil {
 		return nil, err
 	}
+	var floors []int64
 	if len(ends) == 2 {
-		floor := ends[0] - min(ends[0], stretches*(ends[0]-ends[1]))
-		if ids, err = t.lookUp(ctx, index, municipality, wanted, floor, limit); err != nil || len(ids) == limit {
-			return ids, err
+		for _, stretch := range []int64{64, 512} {
+			floors = append(floors, ends[0]-min(ends[0], stretch*(ends[0]-ends[1])))
 		}
 	}
-	return t.lookUp(ctx, index, municipality, wanted, 0, limit)
+	for _, floor := range append(floors, 0) {
+		// Without MATERIALIZED, ORDER BY … LIMIT would lure the planner into walking the primary key; so would
+		// municipality_id, which the words have in them.
+		ids, err = t.found(ctx, index, `WITH hit AS MATERIALIZED (SELECT id FROM `+string(index)+`
+			WHERE vector @@ CAST($1 AS text)::tsquery AND municipality_id + 0 = $2 AND id > $3)
+			SELECT id FROM hit ORDER BY id DESC LIMIT $4`, wanted, municipality, floor, limit)
+		if err != nil || len(ids) == limit {
+			break
+		}
+	}
+	return ids, err
+}
+
+// some is a document that is wanted, if there is any.
+func (t *Tx) some(ctx context.Context, index Index, municipality int64, wanted string) ([]int64, error) {
+	if t.Engine == SQLite {
+		return t.newest(ctx, index, municipality, wanted, 1)
+	}
+	return t.found(ctx, index, `SELECT id FROM `+string(index)+` WHERE vector @@ CAST($1 AS text)::tsquery AND municipality_id + 0 = $2 LIMIT 1`, wanted, municipality)
 }
 
 func (t *Tx) found(ctx context.Context, index Index, query string, args ...any) (ids []int64, err error) {
@@ -197,14 +199,13 @@ func (t *Tx) found(ctx context.Context, index Index, query string, args ...any) 
 	return ids, nil
 }
 
-// scopeWord is a word no text can hold: every other word of an index is letters and digits folded
-// to a form that begins with x.
-func scopeWord(municipality int64) string { return "m" + strconv.FormatInt(municipality, 36) }
-
-// scoped are the words as SQLite's index knows them: a municipality's own, so that a search reads no other's and need
-// not hold each document against its municipality. The scope is always as long: the index of begun names counts on it.
+// scoped are the words as the indexes know them: a municipality's own, so that a search reads no other's and need not
+// hold each document against its municipality. Of two municipalities whose scopes happen to be the same, one may find
+// documents of the other; what is loaded by the ids found is asked for with the municipality. The migrations make the
+// same scopes, and SQLite's index of begun names counts on their length.
 func scoped(municipality int64, words []string) []string {
-	scope := fmt.Sprintf("m%016x", municipality)
+	const prime = 1<<32 - 5 // the greatest that makes eight hexadecimal figures
+	scope := fmt.Sprintf("m%08x", municipality%prime)
 	out := make([]string, len(words))
 	for i, w := range words {
 		out[i] = scope + w
@@ -224,8 +225,8 @@ func stem(word string) string {
 	return w
 }
 
-// words folds s into the words the index knows it by. Each begins with x, which keeps them apart from
-// the scope and from the query language.
+// words folds s into the words the index knows it by, but for their scope. Each begins with x, which keeps them apart from
+// it and from the query language.
 func (i Index) words(s string, most int) []string {
 	fields := strings.FieldsFunc(s, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 	if len(fields) > most {

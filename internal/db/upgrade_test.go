@@ -11,9 +11,16 @@ import (
 	"github.com/filodiretto/filodiretto/internal/dbtest"
 )
 
-// searchAsBefore gives an SQLite file the index of messages of before 033, with messages of two municipalities, one of
-// which was edited and one deleted.
-var searchAsBefore = []string{
+// searchAsBefore gives a database the indexes of words of before 033, with messages of two municipalities, one of which
+// was edited and one deleted.
+var searchAsBefore = map[string][]string{"postgres": {
+	`DROP INDEX message_search_id`,
+	`DROP INDEX contact_search_id`,
+	`DELETE FROM migration WHERE name = '033_search.postgresql.sql'`,
+	`INSERT INTO message_search (municipality_id, id, vector) VALUES (7, 1, array_to_tsvector(ARRAY['xla', 'xbuca', 'xvia', 'xrossin', 'm7'])),
+		(7, 2, array_to_tsvector(ARRAY['xtombin', 'm7'])), (7, 3, array_to_tsvector(ARRAY['xlampion', 'xvia', 'm7'])), (8, 5, array_to_tsvector(ARRAY['xbuca', 'm8']))`,
+	`INSERT INTO contact_search (municipality_id, id, vector) VALUES (7, 9, array_to_tsvector(ARRAY['xmaria', 'xrossi', 'm7']))`,
+}, "sqlite": {
 	`DROP TABLE message_search`,
 	`DROP TABLE contact_search`,
 	`CREATE VIRTUAL TABLE message_search USING fts5(scope, words, content='', contentless_delete=1, tokenize='unicode61 remove_diacritics 2')`,
@@ -26,49 +33,52 @@ var searchAsBefore = []string{
 	`INSERT INTO message_search (rowid, scope, words) VALUES (2, 'm7', 'xtombin')`,
 	`INSERT INTO contact (municipality_id, contact_id, name, created_at, updated_at) VALUES (7, 9, 'Maria Rossi', '2026-11-25', '2026-11-25')`,
 	`INSERT INTO contact_search (rowid, scope, words) VALUES (9, 'm7', 'xmaria xrossi')`,
-}
+}}
 
 // What an older installation would find is found after the upgrade: neither what was deleted nor words that were
 // edited away come back.
 func TestSearchSurvivesTheUpgrade(t *testing.T) {
-	dsn := dbtest.DSNs(t)["sqlite"]
-	older, err := db.Open(t.Context(), db.Options{DSN: dsn})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, statement := range searchAsBefore {
-		err := older.Update(t.Context(), func(ctx context.Context, tx *db.Tx) error {
-			_, err := tx.ExecContext(ctx, statement)
-			return err
+	for engine, dsn := range dbtest.DSNs(t) {
+		t.Run(engine, func(t *testing.T) {
+			older, err := db.Open(t.Context(), db.Options{DSN: dsn})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, statement := range searchAsBefore[engine] {
+				err := older.Update(t.Context(), func(ctx context.Context, tx *db.Tx) error {
+					_, err := tx.ExecContext(ctx, statement)
+					return err
+				})
+				if err != nil {
+					t.Fatalf("%s: %v", statement, err)
+				}
+			}
+			if err := older.Close(); err != nil {
+				t.Fatal(err)
+			}
+			d, err := db.Open(t.Context(), db.Options{DSN: dsn})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = d.Close() }()
+			for query, want := range map[string][]int64{"buca": {1}, "via": {3, 1}, "tombino": {2}, "buca rossini": {1}, "lampi": {3}} {
+				if got := search(t, d, 7, query, 10); !slices.Equal(got, want) {
+					t.Errorf("%q finds %v, not %v", query, got, want)
+				}
+			}
+			if got := search(t, d, 8, "buca", 10); !slices.Equal(got, []int64{5}) {
+				t.Errorf("another municipality finds %v", got)
+			}
+			err = d.View(t.Context(), func(ctx context.Context, tx *db.Tx) error {
+				got, err := tx.Search(ctx, db.ContactSearch, 7, "ma ros", 10)
+				if !slices.Equal(got, []int64{9}) {
+					t.Errorf("a begun name finds %v", got)
+				}
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
 		})
-		if err != nil {
-			t.Fatalf("%s: %v", statement, err)
-		}
-	}
-	if err := older.Close(); err != nil {
-		t.Fatal(err)
-	}
-	d, err := db.Open(t.Context(), db.Options{DSN: dsn})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = d.Close() }()
-	for query, want := range map[string][]int64{"buca": {1}, "via": {3, 1}, "tombino": {2}, "buca rossini": {1}, "lampi": {3}} {
-		if got := search(t, d, 7, query, 10); !slices.Equal(got, want) {
-			t.Errorf("%q finds %v, not %v", query, got, want)
-		}
-	}
-	if got := search(t, d, 8, "buca", 10); !slices.Equal(got, []int64{5}) {
-		t.Errorf("another municipality finds %v", got)
-	}
-	err = d.View(t.Context(), func(ctx context.Context, tx *db.Tx) error {
-		got, err := tx.Search(ctx, db.ContactSearch, 7, "ma ros", 10)
-		if !slices.Equal(got, []int64{9}) {
-			t.Errorf("a begun name finds %v", got)
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 }

@@ -81,8 +81,8 @@ var usual = map[string]string{
 	"news field":                 `'message_template_status_update'`,
 	"tally name":                 `(ARRAY['sent', 'received', 'joined:AVVISI:whatsapp', 'left:AVVISI:whatsapp'])[1 + g % 4]`,
 	"tally day":                  `to_char(now() - (g / 4) * interval '1 day', 'YYYY-MM-DD')`,
-	"message_search vector":      `array_to_tsvector(ARRAY['m1', 'x' || g, 'xciao'])`,
-	"contact_search vector":      `array_to_tsvector(ARRAY['m1', 'x' || g, 'xmaria'])`,
+	"message_search vector":      `array_to_tsvector(ARRAY['m00000001x' || g, 'm00000001xciao'])`,
+	"contact_search vector":      `array_to_tsvector(ARRAY['m00000001x' || g, 'm00000001xmaria'])`,
 }
 
 // ofType is what a column has that usual does not name.
