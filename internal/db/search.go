@@ -86,8 +86,8 @@ func (t *Tx) Search(ctx context.Context, index Index, municipality int64, query 
 	}
 	last := len(words) - 1
 	used := func(begun func(i int) bool) (yes bool, err error) { // the words before the last
-		some, err := t.some(ctx, index, municipality, wanted(t.Engine, municipality, words[:last], begun))
-		return len(some) > 0, err
+		one, err := t.newest(ctx, index, municipality, wanted(t.Engine, municipality, words[:last], begun), 1)
+		return len(one) > 0, err
 	}
 	whole := func(int) bool { return false }
 	ids, err := look(whole)
@@ -138,7 +138,7 @@ func wanted(engine Engine, municipality int64, words []string, begun func(i int)
 
 // newest finds the newest documents that are wanted. SQLite's index of words walks back and stops when it has enough.
 // PostgreSQL's knows no order, and each document it finds must be read for its id: so the newest are looked through one by
-// one as long as that promises enough, then a stretch of the newest is asked of the index, a longer one, and only then all.
+// one as long as that promises enough; then a stretch of the newest is asked of the index, and, by what is in it, a longer one.
 func (t *Tx) newest(ctx context.Context, index Index, municipality int64, wanted string, limit int) (ids []int64, err error) {
 	if t.Engine == SQLite {
 		return t.found(ctx, index, `SELECT rowid FROM `+string(index)+` WHERE `+string(index)+` MATCH $1 ORDER BY rowid DESC LIMIT $2`, wanted, limit)
@@ -159,31 +159,33 @@ func (t *Tx) newest(ctx context.Context, index Index, municipality int64, wanted
 	if err != nil {
 		return nil, err
 	}
-	var floors []int64
-	if len(ends) == 2 {
-		for _, stretch := range []int64{64, 512} {
-			floors = append(floors, ends[0]-min(ends[0], stretch*(ends[0]-ends[1])))
+	if len(ends) < 2 {
+		return t.after(ctx, index, municipality, wanted, 0, limit)
+	}
+	top, stretch, times := ends[0], ends[0]-ends[1], int64(64)
+	for {
+		floor := int64(0)
+		if stretch < top/times {
+			floor = top - times*stretch
+		}
+		ids, err = t.after(ctx, index, municipality, wanted, floor, limit)
+		if err != nil || len(ids) == limit || floor == 0 {
+			return ids, err
+		}
+		stretch, times = top-floor, top // of what is rare all can be read
+		if len(ids) > 0 {
+			times = int64(2*limit/len(ids) + 1)
 		}
 	}
-	for _, floor := range append(floors, 0) {
-		// Without MATERIALIZED, ORDER BY … LIMIT would lure the planner into walking the primary key; so would
-		// municipality_id, which the words have in them.
-		ids, err = t.found(ctx, index, `WITH hit AS MATERIALIZED (SELECT id FROM `+string(index)+`
-			WHERE vector @@ CAST($1 AS text)::tsquery AND municipality_id + 0 = $2 AND id > $3)
-			SELECT id FROM hit ORDER BY id DESC LIMIT $4`, wanted, municipality, floor, limit)
-		if err != nil || len(ids) == limit {
-			break
-		}
-	}
-	return ids, err
 }
 
-// some is a document that is wanted, if there is any.
-func (t *Tx) some(ctx context.Context, index Index, municipality int64, wanted string) ([]int64, error) {
-	if t.Engine == SQLite {
-		return t.newest(ctx, index, municipality, wanted, 1)
-	}
-	return t.found(ctx, index, `SELECT id FROM `+string(index)+` WHERE vector @@ CAST($1 AS text)::tsquery AND municipality_id + 0 = $2 LIMIT 1`, wanted, municipality)
+// after finds the newest documents that are wanted, of those with greater ids than floor, by PostgreSQL's index of words.
+// Without MATERIALIZED, ORDER BY … LIMIT would lure the planner into walking the primary key; so would municipality_id,
+// which the words have in them.
+func (t *Tx) after(ctx context.Context, index Index, municipality int64, wanted string, floor int64, limit int) ([]int64, error) {
+	return t.found(ctx, index, `WITH hit AS MATERIALIZED (SELECT id FROM `+string(index)+`
+		WHERE vector @@ CAST($1 AS text)::tsquery AND municipality_id + 0 = $2 AND id > $3)
+		SELECT id FROM hit ORDER BY id DESC LIMIT $4`, wanted, municipality, floor, limit)
 }
 
 func (t *Tx) found(ctx context.Context, index Index, query string, args ...any) (ids []int64, err error) {
