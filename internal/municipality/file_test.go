@@ -63,6 +63,17 @@ func TestTheExamplesAreTheFiveTowns(t *testing.T) {
 	}
 }
 
+// A phone breaks the lines of a notice where it wants: where the file breaks them too, single words stand alone.
+func TestTheNoticesOfTheExamplesFlow(t *testing.T) {
+	for _, town := range towns {
+		for paragraph := range strings.SplitSeq(strings.TrimSpace(example(t, town).Policy.Text), "\n\n") {
+			if strings.Contains(paragraph, "\n") {
+				t.Errorf("%s: the notice has a line of its own in %q", town, paragraph)
+			}
+		}
+	}
+}
+
 func TestPhoneNumbersOfTheExamples(t *testing.T) {
 	for town, want := range map[string]string{
 		"carpi":  "+39059649213",  // CAR-01: a landline keeps its zero

@@ -60,7 +60,13 @@ func initials(name string) string {
 	return string(letters)
 }
 
+// firstName is what somebody is addressed by: the first word with a letter, past what decorates a name; all of a telephone
+// number.
 func firstName(name string) string {
-	first, _, _ := strings.Cut(strings.TrimSpace(name), " ")
-	return first
+	for _, word := range strings.Fields(name) {
+		if strings.ContainsFunc(word, unicode.IsLetter) {
+			return word
+		}
+	}
+	return name
 }

@@ -246,3 +246,11 @@ func TestDrawingWithoutASettingIsAMistakeThatShows(t *testing.T) {
 	var b bytes.Buffer
 	_ = FailurePage(nil, Failure{}).Render(context.Background(), &b)
 }
+
+func TestFirstNames(t *testing.T) {
+	for name, want := range map[string]string{"Maria Bianchi": "Maria", "🌻 Zoë 👩‍👩‍👧 Müller": "Zoë", "+39 347 123 4567": "+39 347 123 4567", "@paolo.gatti": "@paolo.gatti", "مريم الحسن": "مريم", "👍": "👍", "": ""} {
+		if got := firstName(name); got != want {
+			t.Errorf("%q is addressed as %q, want %q", name, got, want)
+		}
+	}
+}
