@@ -7,58 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/filodiretto/filodiretto/internal/contact"
 	"github.com/filodiretto/filodiretto/internal/db"
 	"github.com/filodiretto/filodiretto/internal/fault"
 	"github.com/filodiretto/filodiretto/internal/staff"
-	"github.com/filodiretto/filodiretto/internal/whatsapp"
 )
-
-// Bounds of what may be sent, in characters.
-// https://developers.facebook.com/documentation/business-messaging/whatsapp/messages/text-messages
-const (
-	MaxText    = 4096
-	MaxCaption = 1024
-	MaxNote    = 10000
-)
-
-// The failures of writing.
-var (
-	ErrEmpty         = fault.New(fault.Invalid, "error.message_empty")
-	ErrTooLong       = fault.New(fault.Invalid, "error.message_too_long", "max", MaxText)
-	ErrCaption       = fault.New(fault.Invalid, "error.caption_too_long", "max", MaxCaption)
-	ErrNoteTooLong   = fault.New(fault.Invalid, "error.note_too_long", "max", MaxNote)
-	ErrWindowClosed  = fault.New(fault.Invalid, "error.window_closed")
-	ErrNotSendable   = fault.New(fault.Invalid, "error.message_type")
-	ErrNotResend     = fault.New(fault.Conflict, "error.message_not_resendable")
-	ErrNotCancel     = fault.New(fault.Conflict, "error.message_not_cancellable")
-	ErrBlocked       = fault.New(fault.Conflict, "error.citizen_blocked")
-	ErrNumberRetired = fault.New(fault.Conflict, "error.number_retired")
-	ErrQuoted        = fault.New(fault.Invalid, "error.quoted_not_found")
-	ErrNoCaption     = fault.New(fault.Invalid, "error.sticker_caption") // WhatsApp would not show it
-	ErrCards         = fault.New(fault.Invalid, "error.contact_cards", "max", whatsapp.MaxCards)
-	ErrKeyUsed       = fault.New(fault.Conflict, "error.key_used")
-)
-
-// Outgoing is what somebody wants sent to the citizen of a conversation.
-type Outgoing struct {
-	Type        string // text, image, video, audio, document, sticker, location, contacts, reaction, template or interactive
-	Text        string // the body, a caption, or a template as the citizen will read it
-	MediaID     int64  // also what stands above a template or an interactive text
-	Location    *Location
-	Reaction    string    // the emoji, "" takes it away; the message is ReplyTo
-	Template    *Template // its variables have been checked
-	Interactive *Interactive
-	Contacts    []whatsapp.ContactCard
-	ReplyTo     int64  // the message it quotes
-	Seen        int64  // the citizen's last message that the author had before them; 0: all there are
-	ClientKey   string // the same key again sends nothing more
-	resendOf    int64
-}
 
 // Send queues out in the conversation and returns its message. An operator's reply takes an unheld
 // conversation; where another holds it, ErrHeldBy stops it and the draft stays. The one row is written
@@ -136,83 +90,6 @@ func sameAs(ctx context.Context, tx *db.Tx, municipality int64, m Message, id in
 		return ErrKeyUsed
 	}
 	return nil
-}
-
-// storable makes the texts of what is to be sent such as both engines keep.
-func (o *Outgoing) storable() {
-	o.Text, o.Reaction = db.Text(o.Text), db.Text(o.Reaction)
-	if l := o.Location; l != nil {
-		o.Location = &Location{Latitude: l.Latitude, Longitude: l.Longitude, Name: db.Text(l.Name), Address: db.Text(l.Address)}
-	}
-	if o.Template != nil {
-		o.Template, o.MediaID = o.Template.storable(), max(o.MediaID, o.Template.MediaID)
-		o.Template.MediaID = 0 // the message has it as its own file
-	}
-	if o.Interactive != nil {
-		o.Interactive = o.Interactive.storable()
-	}
-}
-
-// check bounds what is to be sent.
-func (o *Outgoing) check() error {
-	switch o.Type {
-	case TypeText:
-		o.Text = strings.TrimRightFunc(o.Text, unicode.IsSpace)
-		if !visible(o.Text) {
-			return ErrEmpty
-		}
-		if utf8.RuneCountInString(o.Text) > MaxText {
-			return ErrTooLong
-		}
-	case TypeImage, TypeVideo, TypeDocument, TypeAudio, TypeVoice:
-		o.Text = strings.TrimSpace(o.Text)
-		if o.MediaID == 0 {
-			return ErrEmpty
-		}
-		if utf8.RuneCountInString(o.Text) > MaxCaption {
-			return ErrCaption
-		}
-	case TypeSticker:
-		if o.MediaID == 0 {
-			return ErrEmpty
-		}
-		if o.Text != "" {
-			return ErrNoCaption
-		}
-	case TypeContacts:
-		return o.checkCards()
-	case TypeLocation:
-		if o.Location == nil {
-			return ErrEmpty
-		}
-	case TypeReaction:
-		if o.ReplyTo == 0 {
-			return ErrQuoted
-		}
-	case TypeTemplate:
-		if o.Template == nil {
-			return ErrEmpty
-		}
-	case TypeInteractive:
-		o.Text = strings.TrimSpace(o.Text)
-		if o.Interactive == nil {
-			return ErrEmpty
-		}
-		return o.Interactive.check(o.Text, o.MediaID != 0)
-	default:
-		return ErrNotSendable
-	}
-	return nil
-}
-
-// visible reports whether a reader sees anything of s.
-func visible(s string) bool {
-	for _, r := range s {
-		if !unicode.IsSpace(r) && !unicode.Is(unicode.Cf, r) {
-			return true
-		}
-	}
-	return false
 }
 
 func maySend(ctx context.Context, tx *db.Tx, actor staff.Actor, c Conversation, out Outgoing) error {
@@ -327,61 +204,6 @@ func answered(ctx context.Context, tx *db.Tx, actor staff.Actor, c Conversation,
 	return act(ctx, tx, actor, c, Taken, "")
 }
 
-// Resend queues a copy of a message that failed or stayed uncertain, because a person decided so
-// knowing that the first may have arrived. The first keeps its state; a copy is made once, and once more
-// only where the copy has failed or was cancelled in its turn.
-func Resend(ctx context.Context, tx *db.Tx, actor staff.Actor, id int64) (Message, error) {
-	if !actor.May(staff.Converse) {
-		return Message{}, ErrForbidden
-	}
-	m, err := GetMessage(ctx, tx, actor.Municipality, id)
-	if err != nil {
-		return Message{}, err
-	}
-	if m.Direction != Out || m.ConversationID == 0 || (m.Status != Failed && m.Status != Uncertain) {
-		return Message{}, ErrNotResend
-	}
-	for {
-		copied, err := byClientKey(ctx, tx, actor.Municipality, resendKey(m.ID))
-		if errors.Is(err, ErrNoMessage) {
-			return sendAgain(ctx, tx, actor, m)
-		}
-		if err != nil || copied.Status != Failed && copied.Status != Cancelled {
-			return copied, err
-		}
-		m = copied
-	}
-}
-
-// resendPrefix begins the key of what a person chose to send again; the id of the first follows.
-const resendPrefix = "resend:"
-
-func resendKey(id int64) string { return resendPrefix + db.FormatID(id) }
-
-func sendAgain(ctx context.Context, tx *db.Tx, actor staff.Actor, m Message) (Message, error) {
-	out := Outgoing{Type: m.Type, Text: m.Text, MediaID: m.MediaID, Location: m.Detail.Location, Template: m.Detail.Template, Interactive: m.Detail.Interactive,
-		ClientKey: resendKey(m.ID), resendOf: m.ID}
-	if m.Type == TypeContacts {
-		cards, err := m.Cards()
-		if err != nil {
-			return Message{}, err
-		}
-		out.Contacts = cards
-	}
-	quotes := m.ReplyTo
-	if m.Detail.Reaction != nil {
-		out.Reaction, quotes = m.Detail.Reaction.Emoji, m.Detail.Reaction.ExternalID
-	}
-	if quotes != "" {
-		byID, err := ByExternalID(ctx, tx, actor.Municipality, []string{quotes})
-		if err != nil {
-			return Message{}, err
-		}
-		out.ReplyTo = byID[quotes].ID
-	}
-	return Send(ctx, tx, actor, m.ConversationID, out)
-}
-
 // Cancel takes back a message that has not been claimed for sending yet. The question it answered waits again.
 func Cancel(ctx context.Context, tx *db.Tx, actor staff.Actor, id int64) error {
 	if !actor.May(staff.Converse) {
@@ -415,51 +237,4 @@ func Cancel(ctx context.Context, tx *db.Tx, actor staff.Actor, id int64) error {
 	}
 	changed(tx, actor.Municipality, m.ConversationID)
 	return staff.Record(ctx, tx, actor, "message.cancelled", "message", db.FormatID(id), nil)
-}
-
-// AddNote writes an internal note: staff reads it, the citizen never does. Anybody who may converse may
-// add one, whoever holds the conversation.
-func AddNote(ctx context.Context, tx *db.Tx, actor staff.Actor, id int64, text, key string) (Message, error) {
-	if !actor.May(staff.Converse) {
-		return Message{}, ErrForbidden
-	}
-	if err := checkKey(key); err != nil {
-		return Message{}, err
-	}
-	text = strings.TrimSpace(db.Text(text))
-	if !visible(text) {
-		return Message{}, ErrEmpty
-	}
-	if utf8.RuneCountInString(text) > MaxNote {
-		return Message{}, ErrNoteTooLong
-	}
-	c, err := Get(ctx, tx, actor.Municipality, id)
-	if err != nil {
-		return Message{}, err
-	}
-	m := Message{ID: tx.NewID(), ConversationID: c.ID, ContactID: c.ContactID, Number: c.Number, Direction: Note, Type: TypeText, Text: text,
-		Author: author(actor), At: tx.Now(), ClientKey: clientKey(actor, key)}
-	args, err := insertArgs(actor.Municipality, m, tx.Now())
-	if err != nil {
-		return Message{}, err
-	}
-	n, err := tx.Exec(ctx, insertMessage, [][]any{args})
-	if err != nil {
-		return Message{}, fmt.Errorf("add a note: %w", err)
-	}
-	if n[0] == 0 {
-		have, err := byClientKey(ctx, tx, actor.Municipality, m.ClientKey)
-		if err == nil && (have.Direction != Note || have.Text != text) {
-			err = ErrKeyUsed
-		}
-		return have, err
-	}
-	if err := tx.Index(ctx, db.MessageSearch, actor.Municipality, []db.Doc{{ID: m.ID, Text: text}}, false); err != nil {
-		return Message{}, err
-	}
-	if err := dropDraft(ctx, tx, actor, id, key); err != nil {
-		return Message{}, err
-	}
-	changed(tx, actor.Municipality, id)
-	return m, staff.Record(ctx, tx, actor, "note.added", "conversation", db.FormatID(id), nil)
 }
