@@ -112,8 +112,7 @@ func (s *Server) sendNote(r *http.Request, v *visit, conversationID int64, key s
 	})
 }
 
-// sendReply queues the text and each file, all in one transaction. A short text beside files becomes
-// the first one's caption.
+// sendReply queues the text and each file, all in one transaction.
 func (s *Server) sendReply(r *http.Request, v *visit, conversationID int64, key string) error {
 	replyTo, _ := db.ParseID(r.PostFormValue("reply_to"))
 	seen, _ := db.ParseID(r.PostFormValue("last"))
@@ -129,22 +128,11 @@ func (s *Server) sendReply(r *http.Request, v *visit, conversationID int64, key 
 	if err != nil {
 		return err
 	}
-	var all []conversation.Outgoing
-	if len(stored) == 0 || !captions(stored[0], text) {
-		if len(stored) == 0 || strings.TrimSpace(text) != "" {
-			all = append(all, conversation.Outgoing{Type: conversation.TypeText, Text: text})
-		}
-		text = ""
-	}
-	for _, f := range stored {
-		all = append(all, conversation.Outgoing{Type: f.kind, MediaID: f.id, Text: text})
-		text = ""
-	}
 	return s.DB.Update(r.Context(), func(ctx context.Context, tx *db.Tx) error {
 		if err := s.keep(ctx, tx, v, stored); err != nil {
 			return err
 		}
-		for i, out := range all {
+		for i, out := range outgoing(text, stored) {
 			out.ClientKey, out.Seen = key, seen
 			if i == 0 {
 				out.ReplyTo = replyTo
@@ -161,6 +149,21 @@ func (s *Server) sendReply(r *http.Request, v *visit, conversationID int64, key 
 		}
 		return nil
 	})
+}
+
+// outgoing are the messages of a reply. A short text beside files becomes the first one's caption.
+func outgoing(text string, files []storedFile) (all []conversation.Outgoing) {
+	if len(files) == 0 || !captions(files[0], text) {
+		if len(files) == 0 || strings.TrimSpace(text) != "" {
+			all = append(all, conversation.Outgoing{Type: conversation.TypeText, Text: text})
+		}
+		text = ""
+	}
+	for _, f := range files {
+		all = append(all, conversation.Outgoing{Type: f.kind, MediaID: f.id, Text: text})
+		text = ""
+	}
+	return all
 }
 
 // chosen leaves out the empty file that a browser sends for a field with nothing in it.

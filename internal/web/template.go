@@ -14,6 +14,7 @@ import (
 	"github.com/filodiretto/filodiretto/internal/web/page"
 )
 
+// sendTemplate queues a template, filled in as its form says, with the file or the place above it.
 func (s *Server) sendTemplate(r *http.Request, v *visit, conversationID int64, key string) error {
 	filling := conversation.Filling{Parameters: municipality.Parameters{Named: valuesOf(r.PostForm)}}
 	stored, err := s.storeAbove(r, v)
@@ -34,16 +35,9 @@ func (s *Server) sendTemplate(r *http.Request, v *visit, conversationID int64, k
 		if err != nil {
 			return err
 		}
-		number, ok := v.municipality.Number(c.Number)
-		if !ok {
-			return municipality.ErrTemplateNotFound
-		}
-		t, err := municipality.TemplateOf(ctx, tx, v.municipality.ID, number.WABAID, r.PostFormValue("template"), r.PostFormValue("language"))
+		t, err := approvedTemplate(ctx, tx, v, c.Number, r.PostFormValue("template"), r.PostFormValue("language"))
 		if err != nil {
 			return err
-		}
-		if !t.Approved() {
-			return municipality.ErrTemplateNotFound
 		}
 		use, reads, err := conversation.Fill(t, filling)
 		if err != nil {
@@ -62,6 +56,19 @@ func (s *Server) sendTemplate(r *http.Request, v *visit, conversationID int64, k
 		}
 		return media.Attach(ctx, tx, v.municipality.ID, m.MediaID, m.ID)
 	})
+}
+
+// approvedTemplate is one that may be sent from a number now.
+func approvedTemplate(ctx context.Context, tx *db.Tx, v *visit, from, name, language string) (municipality.Template, error) {
+	number, ok := v.municipality.Number(from)
+	if !ok {
+		return municipality.Template{}, municipality.ErrTemplateNotFound
+	}
+	t, err := municipality.TemplateOf(ctx, tx, v.municipality.ID, number.WABAID, name, language)
+	if err == nil && !t.Approved() {
+		err = municipality.ErrTemplateNotFound
+	}
+	return t, err
 }
 
 // storeAbove puts the file that goes above a template into the store; none where the form has none.
