@@ -3,11 +3,8 @@
 package api
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -15,72 +12,32 @@ import (
 
 	"github.com/filodiretto/filodiretto/internal/contact"
 	"github.com/filodiretto/filodiretto/internal/db"
+	"github.com/filodiretto/filodiretto/internal/metatest"
 	"github.com/filodiretto/filodiretto/internal/municipality"
 	"github.com/filodiretto/filodiretto/internal/simulator"
-	"github.com/filodiretto/filodiretto/internal/whatsapp"
 )
 
-// meta is the simulator with the towns' accounts.
-type meta struct {
-	url    string
-	client *whatsapp.Client
-}
-
-func simulate(t *testing.T) *meta {
+// simulate is a Meta with the towns' accounts.
+func simulate(t *testing.T) *metatest.Meta {
 	t.Helper()
-	server, err := simulator.New(simulator.Options{Accounts: []simulator.Account{
+	return metatest.Start(t, simulator.Options{Accounts: []simulator.Account{
 		{WABA: "200000000000001", PhoneNumberID: "100000000000001", DisplayNumber: "+39 331 6432314", VerifiedName: "Comune di Rimini", Token: "secret-RIMINI_TOKEN"},
 		{WABA: "200000000000002", PhoneNumberID: "100000000000002", DisplayNumber: "+39 059 649111", VerifiedName: "Comune di Carpi", Token: "secret-CARPI_TOKEN"},
 	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	web := httptest.NewServer(server.Handler())
-	m := &meta{url: web.URL, client: whatsapp.NewClient(whatsapp.ClientOptions{GraphURL: web.URL})}
-	t.Cleanup(func() {
-		m.client.CloseIdle()
-		web.CloseClientConnections()
-		web.Close()
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return m
-}
-
-// control asks something of the simulator itself.
-func (m *meta) control(t *testing.T, method, path string, body any) {
-	t.Helper()
-	encoded, err := json.Marshal(body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := http.NewRequestWithContext(t.Context(), method, m.url+"/simulator/"+path, bytes.NewReader(encoded))
-	if err != nil {
-		t.Fatal(err)
-	}
-	w, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = w.Body.Close()
-	if w.StatusCode/100 != 2 {
-		t.Fatalf("the simulator answered %s with %d", path, w.StatusCode)
-	}
 }
 
 // metaKnows has the simulator take a message of a citizen's, as Meta has.
 func (d *desk) metaKnows(to *town, phone string) {
 	d.Helper()
-	d.meta.control(d.T, http.MethodPost, "citizens", map[string]string{"phone": "+" + phone, "name": "Anna Bianchi"})
-	d.meta.control(d.T, http.MethodPost, "citizens/+"+phone+"/messages", map[string]string{"number": to.number, "text": "Buongiorno"})
+	d.meta.Control(d.T, http.MethodPost, "citizens", map[string]string{"phone": "+" + phone, "name": "Anna Bianchi"}, nil)
+	d.meta.Control(d.T, http.MethodPost, "citizens/+"+phone+"/messages", map[string]string{"number": to.number, "text": "Buongiorno"}, nil)
 }
 
 // blockedWith are the phones on Meta's list of rimini's number.
 func (d *desk) blockedWith() (phones []string) {
 	d.Helper()
 	m, _ := d.directory.ByID(d.rimini.ID)
-	people, err := d.meta.client.Blocked(d.Context(), m.Numbers[0].Account())
+	people, err := d.meta.Client.Blocked(d.Context(), m.Numbers[0].Account())
 	if err != nil {
 		d.Fatal(err)
 	}
@@ -154,13 +111,13 @@ func TestWhomMetaDoesNotBlock(t *testing.T) {
 		d.post(path, `{"reason":"spam"}`, key("b1")).problem(http.StatusUnprocessableEntity, "block_window") // Meta knows nothing of it
 		before := len(d.trail())
 		d.metaKnows(d.rimini, "393471234567")
-		d.meta.control(t, http.MethodPut, "faults", map[string]any{"broken": []any{map[string]any{"kind": "garbage", "path": "block_users"}}})
+		d.meta.Control(t, http.MethodPut, "faults", map[string]any{"broken": []any{map[string]any{"kind": "garbage", "path": "block_users"}}}, nil)
 		d.post(path, `{"reason":"spam"}`, key("b1")).problem(http.StatusServiceUnavailable, "meta_silent")
 		if rows := d.trail()[before:]; len(rows) != 1 || !strings.Contains(rows[0], `"unknown"`) {
 			t.Errorf("the trail says %q", rows)
 		}
 		equal(t, "blocked", len(d.get("/blocks").at("items").([]any)), 0)
-		d.meta.control(t, http.MethodPut, "faults", map[string]any{})
+		d.meta.Control(t, http.MethodPut, "faults", map[string]any{}, nil)
 		d.post(path, `{"reason":"spam"}`, key("b1")).want(http.StatusOK)
 
 		d.clock.advance(25 * time.Hour)

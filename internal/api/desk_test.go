@@ -25,6 +25,7 @@ import (
 	"github.com/filodiretto/filodiretto/internal/dbtest"
 	"github.com/filodiretto/filodiretto/internal/journal"
 	"github.com/filodiretto/filodiretto/internal/media"
+	"github.com/filodiretto/filodiretto/internal/metatest"
 	"github.com/filodiretto/filodiretto/internal/municipality"
 	"github.com/filodiretto/filodiretto/internal/secret"
 	"github.com/filodiretto/filodiretto/internal/staff"
@@ -42,7 +43,7 @@ type desk struct {
 	// filesDir is where the contents lie.
 	filesDir string
 	log      *lines
-	meta     *meta
+	meta     *metatest.Meta
 	// directory is what the API knows the municipalities by.
 	directory *municipality.Directory
 	rimini    *town
@@ -91,7 +92,7 @@ func newDesk(t *testing.T, database *db.DB, c *clock) *desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.server = httptest.NewServer(New(Options{DB: database, Directory: d.directory, Media: d.files, Journal: d.journal, Client: d.meta.client, Log: log,
+	d.server = httptest.NewServer(New(Options{DB: database, Directory: d.directory, Media: d.files, Journal: d.journal, Client: d.meta.Client, Log: log,
 		PublicURL: "https://filodiretto.example", Version: "1.2.3"}))
 	t.Cleanup(d.server.Close)
 	return d

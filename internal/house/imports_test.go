@@ -38,7 +38,7 @@ var beside = map[string][]string{
 var alone = []string{"whatsapp", "simulator"}
 
 // forTests serve tests only.
-var forTests = []string{"dbtest", "browsertest", "programtest", "towntest"}
+var forTests = []string{"dbtest", "browsertest", "metatest", "programtest", "towntest"}
 
 func TestImportsPointDown(t *testing.T) {
 	for _, f := range files(t, ".go") {

@@ -3,9 +3,7 @@
 package outbound_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net"
@@ -24,6 +22,7 @@ import (
 	"github.com/filodiretto/filodiretto/internal/db"
 	"github.com/filodiretto/filodiretto/internal/dbtest"
 	"github.com/filodiretto/filodiretto/internal/media"
+	"github.com/filodiretto/filodiretto/internal/metatest"
 	"github.com/filodiretto/filodiretto/internal/municipality"
 	"github.com/filodiretto/filodiretto/internal/outbound"
 	"github.com/filodiretto/filodiretto/internal/secret"
@@ -172,27 +171,7 @@ func (o *office) becomes(message int64, want conversation.Status) {
 
 func (o *office) control(method, path string, body, into any) {
 	o.t.Helper()
-	raw, err := json.Marshal(body)
-	if err != nil {
-		o.t.Fatal(err)
-	}
-	req, err := http.NewRequestWithContext(o.t.Context(), method, o.graph.URL+"/simulator/"+path, bytes.NewReader(raw))
-	if err != nil {
-		o.t.Fatal(err)
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		o.t.Fatal(err)
-	}
-	defer func() { _ = res.Body.Close() }()
-	if res.StatusCode >= 300 {
-		o.t.Fatalf("%s %s: %s", method, path, res.Status)
-	}
-	if into != nil {
-		if err := json.NewDecoder(res.Body).Decode(into); err != nil {
-			o.t.Fatal(err)
-		}
-	}
+	metatest.Control(o.t, o.graph.URL, method, path, body, into)
 }
 
 func (o *office) faults(f map[string]any) { o.t.Helper(); o.control(http.MethodPut, "faults", f, nil) }

@@ -21,7 +21,7 @@ import (
 func blockable(b *browser, m *municipality.Municipality) things {
 	b.Helper()
 	made := citizen(b, m)
-	b.meta.control(b.T, http.MethodPost, "citizens/"+b.contact(m, made.id).Phone+"/messages", map[string]string{"number": m.Numbers[0].PhoneNumberID, "text": secretText})
+	b.meta.Control(b.T, http.MethodPost, "citizens/"+b.contact(m, made.id).Phone+"/messages", map[string]string{"number": m.Numbers[0].PhoneNumberID, "text": secretText}, nil)
 	return made
 }
 
@@ -30,7 +30,7 @@ func blocked(b *browser, m *municipality.Municipality) things {
 	b.Helper()
 	made := blockable(b, m)
 	c := b.contact(m, made.id)
-	if err := b.meta.client.Block(b.Context(), m.Numbers[0].Account(), whatsapp.Person{Phone: c.Phone}); err != nil {
+	if err := b.meta.Client.Block(b.Context(), m.Numbers[0].Account(), whatsapp.Person{Phone: c.Phone}); err != nil {
 		b.Fatal(err)
 	}
 	b.update(func(ctx context.Context, tx *db.Tx) error {
@@ -72,7 +72,7 @@ func TestBlockingACitizen(t *testing.T) {
 		if sent := d.outgoing(d.conversationOf(id)); len(sent) > 0 {
 			t.Errorf("%q was queued to a blocked citizen", sent)
 		}
-		if people, err := d.meta.client.Blocked(d.Context(), d.rimini.Numbers[0].Account()); err != nil || len(people) != 1 {
+		if people, err := d.meta.Client.Blocked(d.Context(), d.rimini.Numbers[0].Account()); err != nil || len(people) != 1 {
 			t.Errorf("Meta's list is %v, error %v", people, err)
 		}
 
@@ -115,7 +115,7 @@ func TestWhomMetaDoesNotBlock(t *testing.T) {
 		if len(d.trail(d.rimini)) != before {
 			t.Error("what was refused left a row")
 		}
-		d.meta.control(d.T, http.MethodPut, "faults", map[string]any{"broken": []any{map[string]any{"kind": "garbage", "path": "block_users"}}})
+		d.meta.Control(d.T, http.MethodPut, "faults", map[string]any{"broken": []any{map[string]any{"kind": "garbage", "path": "block_users"}}}, nil)
 		sara.post("/citizens/"+id+"/block", form).want(http.StatusUnprocessableEntity).contains("non ha dato una risposta chiara")
 		sara.post("/settings/blocked", nil).want(http.StatusServiceUnavailable).contains("non ha dato una risposta chiara")
 		if on := d.trail(d.rimini)[before:]; len(on) != 1 || !strings.Contains(on[0].all, unknownOutcome) {
@@ -130,12 +130,12 @@ func TestTheBlockListIsReadFromMeta(t *testing.T) {
 	each(t, func(d *desk) {
 		sara := d.signedIn(d.rimini, d.hire(d.rimini, "Sara Due", staff.Supervisor))
 		c := d.contact(d.rimini, blockable(sara, d.rimini).id)
-		if err := d.meta.client.Block(d.Context(), d.rimini.Numbers[0].Account(), whatsapp.Person{Phone: c.Phone}); err != nil {
+		if err := d.meta.Client.Block(d.Context(), d.rimini.Numbers[0].Account(), whatsapp.Person{Phone: c.Phone}); err != nil {
 			t.Fatal(err)
 		}
 		sara.post("/settings/blocked", nil).want(http.StatusSeeOther)
 		sara.get("/settings/blocked").contains(secretName)
-		if err := d.meta.client.Unblock(d.Context(), d.rimini.Numbers[0].Account(), whatsapp.Person{Phone: c.Phone}); err != nil {
+		if err := d.meta.Client.Unblock(d.Context(), d.rimini.Numbers[0].Account(), whatsapp.Person{Phone: c.Phone}); err != nil {
 			t.Fatal(err)
 		}
 		sara.post("/settings/blocked", nil).want(http.StatusSeeOther)

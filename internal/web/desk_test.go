@@ -23,6 +23,7 @@ import (
 	"github.com/filodiretto/filodiretto/internal/dbtest"
 	"github.com/filodiretto/filodiretto/internal/journal"
 	"github.com/filodiretto/filodiretto/internal/media"
+	"github.com/filodiretto/filodiretto/internal/metatest"
 	"github.com/filodiretto/filodiretto/internal/municipality"
 	"github.com/filodiretto/filodiretto/internal/secret"
 	"github.com/filodiretto/filodiretto/internal/staff"
@@ -38,7 +39,7 @@ type desk struct {
 	server  *httptest.Server
 	pages   *Server
 	log     *lines
-	meta    *meta
+	meta    *metatest.Meta
 	typed   chan int64
 	key     *secret.Key
 	rimini  *municipality.Municipality
@@ -63,7 +64,7 @@ func newDesk(t *testing.T, database *db.DB) *desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.pages, err = New(Options{DB: database, Directory: directory, Media: files, Key: d.key, Sender: d, Journal: journal.New(database, slog.New(slog.DiscardHandler)), Client: d.meta.client,
+	d.pages, err = New(Options{DB: database, Directory: directory, Media: files, Key: d.key, Sender: d, Journal: journal.New(database, slog.New(slog.DiscardHandler)), Client: d.meta.Client,
 		PublicURL: "http://127.0.0.1", Log: slog.New(slog.NewTextHandler(d.log, nil))})
 	if err != nil {
 		t.Fatal(err)

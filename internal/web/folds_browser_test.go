@@ -44,7 +44,7 @@ func TestFoldsBeforeWhatDestroys(t *testing.T) {
 		_, _, err := staff.CreateToken(ctx, tx, staff.System("cli"), d.rimini.ID, "gestionale", nil)
 		return err
 	})
-	d.must(d.meta.client.SetUsername(t.Context(), d.rimini.Numbers[0].Account(), "comune.rimini"))
+	d.must(d.meta.Client.SetUsername(t.Context(), d.rimini.Numbers[0].Account(), "comune.rimini"))
 	link := shortLinked(b, d.rimini).id
 	p := d.enter("ada")
 	for name, path := range map[string]string{
@@ -170,7 +170,7 @@ func (d *desk) blockedNumbers(id string) (numbers []string) {
 		}
 		return err
 	})
-	people, err := d.meta.client.Blocked(d.Context(), d.rimini.Numbers[0].Account())
+	people, err := d.meta.Client.Blocked(d.Context(), d.rimini.Numbers[0].Account())
 	if err != nil || len(people) != len(numbers) {
 		d.Errorf("Meta's list has %d, ours %d (%v)", len(people), len(numbers), err)
 	}

@@ -19,7 +19,7 @@ func TestTheAdministrationInEnglishAndInTheDark(t *testing.T) {
 	d.hire(d.rimini, "Ada Tre", staff.Administrator)
 	luca := d.hire(d.rimini, "Luca Neri", staff.Operator)
 	b := d.signedIn(d.rimini, d.hire(d.rimini, "Sara Due", staff.Administrator))
-	d.must(d.meta.client.SetUsername(t.Context(), d.rimini.Numbers[0].Account(), "comune.rimini"))
+	d.must(d.meta.Client.SetUsername(t.Context(), d.rimini.Numbers[0].Account(), "comune.rimini"))
 	shortLinked(b, d.rimini)
 	blocked(b, d.rimini)
 	free := blockable(b, d.rimini).id

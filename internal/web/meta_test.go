@@ -3,26 +3,16 @@
 package web
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
-	"io"
-	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"github.com/filodiretto/filodiretto/internal/fault"
 	"github.com/filodiretto/filodiretto/internal/locale"
+	"github.com/filodiretto/filodiretto/internal/metatest"
 	"github.com/filodiretto/filodiretto/internal/simulator"
 	"github.com/filodiretto/filodiretto/internal/whatsapp"
 )
-
-// meta is a pretend Meta with the two municipalities' accounts.
-type meta struct {
-	url    string
-	client *whatsapp.Client
-}
 
 // metaNames are what the environment holds for a municipality's file.
 func metaNames(slug, name string) string {
@@ -36,48 +26,13 @@ func metaNames(slug, name string) string {
 	return "secret-" + name
 }
 
-func simulate(t *testing.T) *meta {
+// simulate is a Meta with the two municipalities' accounts.
+func simulate(t *testing.T) *metatest.Meta {
 	t.Helper()
-	server, err := simulator.New(simulator.Options{Accounts: []simulator.Account{
+	return metatest.Start(t, simulator.Options{Accounts: []simulator.Account{
 		{WABA: "200001", PhoneNumberID: "100001", DisplayNumber: "+39 331 6432314", VerifiedName: "Comune di Rimini", Token: "secret-RIMINI_TOKEN"},
 		{WABA: "200002", PhoneNumberID: "100002", DisplayNumber: "+39 0573 371500", VerifiedName: "Comune di Pistoia", Token: "secret-PISTOIA_TOKEN"},
 	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	web := httptest.NewServer(server.Handler())
-	client := whatsapp.NewClient(whatsapp.ClientOptions{GraphURL: web.URL})
-	t.Cleanup(func() {
-		client.CloseIdle()
-		web.CloseClientConnections()
-		web.Close()
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return &meta{url: web.URL, client: client}
-}
-
-// control asks something of the simulator itself.
-func (m *meta) control(t *testing.T, method, path string, body any) {
-	t.Helper()
-	encoded, err := json.Marshal(body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := http.NewRequestWithContext(t.Context(), method, m.url+"/simulator/"+path, bytes.NewReader(encoded))
-	if err != nil {
-		t.Fatal(err)
-	}
-	w, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = w.Body.Close() }()
-	if w.StatusCode/100 != 2 {
-		answer, _ := io.ReadAll(w.Body)
-		t.Fatalf("the simulator answered %s with %d: %s", path, w.StatusCode, answer)
-	}
 }
 
 // Every code of Meta's that the administration may meet is told in words with what to do, in both languages.

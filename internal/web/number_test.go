@@ -37,16 +37,16 @@ func (d *desk) must(err error) {
 func pictured(b *browser, m *municipality.Municipality) things {
 	b.Helper()
 	acc, file := m.Numbers[0].Account(), photo(b.T)
-	handle, err := b.meta.client.Upload(b.Context(), acc, "stemma.jpg", "image/jpeg", int64(len(file)), bytes.NewReader(file))
+	handle, err := b.meta.Client.Upload(b.Context(), acc, "stemma.jpg", "image/jpeg", int64(len(file)), bytes.NewReader(file))
 	b.must(err)
-	b.must(b.meta.client.SetProfilePicture(b.Context(), acc, handle))
+	b.must(b.meta.Client.SetProfilePicture(b.Context(), acc, handle))
 	return inUseNumber(b, m)
 }
 
 // shortLinked is a number with a link of it.
 func shortLinked(b *browser, m *municipality.Municipality) things {
 	b.Helper()
-	l, err := b.meta.client.SaveLink(b.Context(), m.Numbers[0].Account(), "", "LISTE")
+	l, err := b.meta.Client.SaveLink(b.Context(), m.Numbers[0].Account(), "", "LISTE")
 	b.must(err)
 	return things{m.Numbers[0].PhoneNumberID + "/links/" + l.Code}
 }
@@ -54,7 +54,7 @@ func shortLinked(b *browser, m *municipality.Municipality) things {
 // added is a number that is new in the account.
 func added(b *browser, m *municipality.Municipality) things {
 	b.Helper()
-	id, err := b.meta.client.AddNumber(b.Context(), m.Numbers[0].Account(), "39", "0541"+db.FormatID(int64(100000+b.desk.db.IDs.New()%899999)), m.Name)
+	id, err := b.meta.Client.AddNumber(b.Context(), m.Numbers[0].Account(), "39", "0541"+db.FormatID(int64(100000+b.desk.db.IDs.New()%899999)), m.Name)
 	b.must(err)
 	return things{id}
 }
@@ -68,14 +68,14 @@ func (b *browser) newNumber(m *municipality.Municipality, id string) whatsapp.Ac
 func asked(b *browser, m *municipality.Municipality) things {
 	b.Helper()
 	made := added(b, m)
-	b.must(b.meta.client.RequestCode(b.Context(), b.newNumber(m, made.id), whatsapp.ByVoice, "it"))
+	b.must(b.meta.Client.RequestCode(b.Context(), b.newNumber(m, made.id), whatsapp.ByVoice, "it"))
 	return made
 }
 
 func verified(b *browser, m *municipality.Municipality) things {
 	b.Helper()
 	made := asked(b, m)
-	b.must(b.meta.client.VerifyCode(b.Context(), b.newNumber(m, made.id), "123456"))
+	b.must(b.meta.Client.VerifyCode(b.Context(), b.newNumber(m, made.id), "123456"))
 	return made
 }
 
@@ -97,7 +97,7 @@ func TestProfileOfANumber(t *testing.T) {
 		ada.post(ours+"/profile", url.Values{"about": {strings.Repeat("è", 140)}, "email": {"urp@comune.example"}}).want(http.StatusUnprocessableEntity).contains("al massimo 139 caratteri", "urp@comune.example")
 		ada.post(ours+"/profile", url.Values{"about": {"Sportello"}, "website": {"www.comune.example"}}).want(http.StatusUnprocessableEntity).contains("con https:// davanti")
 		ada.post(ours+"/profile", url.Values{"about": {"Sportello"}, "email": {"urp@comune.example"}, "website": {"https://www.comune.example", ""}, "vertical": {"GOVT"}}).want(http.StatusSeeOther)
-		p, err := d.meta.client.BusinessProfile(d.Context(), d.rimini.Numbers[0].Account())
+		p, err := d.meta.Client.BusinessProfile(d.Context(), d.rimini.Numbers[0].Account())
 		if err != nil || p.About != "Sportello" || p.Vertical != "GOVT" || len(p.Websites) != 1 || p.Address != "" {
 			t.Errorf("Meta has %+v, error %v", p, err)
 		}
@@ -162,7 +162,7 @@ func TestSuggestionsAreUnderstood(t *testing.T) {
 		ada.post(ours+"/suggestions", url.Values{"prompt": {strings.Repeat("x", 81)}}).want(http.StatusUnprocessableEntity).contains("80 caratteri al massimo")
 		ada.post(ours+"/suggestions", url.Values{"command": {"le liste"}, "hint": {"x"}}).want(http.StatusUnprocessableEntity).contains("una parola sola")
 		ada.post(ours+"/suggestions", url.Values{"prompt": {"LISTE", ""}, "command": {"/Liste", ""}, "hint": {"Le mie iscrizioni", ""}}).want(http.StatusSeeOther)
-		s, err := d.meta.client.Suggestions(d.Context(), d.rimini.Numbers[0].Account())
+		s, err := d.meta.Client.Suggestions(d.Context(), d.rimini.Numbers[0].Account())
 		if err != nil || len(s.Prompts) != 1 || len(s.Commands) != 1 || s.Commands[0] != (whatsapp.Command{Name: "liste", Hint: "Le mie iscrizioni"}) {
 			t.Errorf("Meta has %+v, error %v", s, err)
 		}
@@ -175,7 +175,7 @@ func TestShortLinks(t *testing.T) {
 		ada.get(ours + "/links").want(http.StatusOK).contains("Emergenze: ISCRIZIONE ON EMERGENZE")
 		ada.post(ours+"/links", url.Values{}).want(http.StatusUnprocessableEntity).contains("da 1 a 140 caratteri")
 		ada.post(ours+"/links", url.Values{"list": {"ISCRIZIONE ON EMERGENZE"}}).want(http.StatusSeeOther)
-		links, err := d.meta.client.Links(d.Context(), d.rimini.Numbers[0].Account())
+		links, err := d.meta.Client.Links(d.Context(), d.rimini.Numbers[0].Account())
 		if err != nil || len(links) != 1 {
 			t.Fatalf("links %v, error %v", links, err)
 		}
@@ -194,7 +194,7 @@ func TestShortLinks(t *testing.T) {
 func TestPagesOfANumberWithoutMeta(t *testing.T) {
 	each(t, func(d *desk) {
 		ada := d.administrator()
-		d.meta.control(d.T, http.MethodPut, "faults", map[string]any{"broken": []any{map[string]any{"kind": "garbage", "path": "*"}}})
+		d.meta.Control(d.T, http.MethodPut, "faults", map[string]any{"broken": []any{map[string]any{"kind": "garbage", "path": "*"}}}, nil)
 		for _, page := range []string{ours, ours + "/links"} {
 			ada.get(page).want(http.StatusOK).contains("non ha dato una risposta chiara")
 		}
@@ -234,7 +234,7 @@ func TestRegisteringALandline(t *testing.T) {
 		id := step[strings.LastIndex(step, "/")+1:]
 		ada.get(step).contains("collegato a WhatsApp", id, "waba_id")
 		acc := ada.newNumber(d.rimini, id)
-		if s, err := d.meta.client.NumberSettings(d.Context(), acc); err != nil || s.StorageRegion != "DE" {
+		if s, err := d.meta.Client.NumberSettings(d.Context(), acc); err != nil || s.StorageRegion != "DE" {
 			t.Errorf("settings %+v, error %v", s, err)
 		}
 		ada.post(step+"/deregister", url.Values{}).want(http.StatusUnprocessableEntity).contains("Spunta la conferma")
