@@ -85,6 +85,7 @@ var shapes = []shape{
 	{name: "more contacts than messages", body: change(`"contacts":[{"wa_id":"1"},{"wa_id":"393330000009","profile":{"name":"Altri"}},{"wa_id":"FROM"}],"messages":[` + text("FROM", "ID", "1764000000", "ciao") + `]`), messages: "text ciao"},
 	{name: "an id in the place of a phone", body: change(`"contacts":[{"wa_id":"IT.FROM"}],"messages":[` + text("IT.FROM", "ID", "1764000000", "ciao") + `]`), messages: "text ciao"},
 	{name: "only a user name", body: change(`"contacts":[{"profile":{"name":"Anna","username":"@anna"}}],"messages":[{"id":"ID","timestamp":"1764000000","type":"text","text":{"body":"ciao"}}]`), quarantine: "sender_missing"},
+	{name: "digits where only user ids are", body: change(`"messages":[{"from_user_id":"FROM","id":"ID","timestamp":"1764000000","type":"text","text":{"body":"ciao"}}]`), quarantine: "sender_missing"},
 	{name: "ids of nothing", body: change(`"messages":[{"from":"","from_user_id":"","id":"","timestamp":"","type":"","text":{"body":"ciao"}}]`), quarantine: "id_missing"},
 	{name: "the number's own message", body: change(`"messages":[` + text("390541123456", "ID", "1764000000", "lo sportello è chiuso") + `]`), news: "smb_message_echoes ", counts: "own_message"},
 	{name: "a message in a group", body: change(`"messages":[` + item("text", `"group_id":"g1","text":{"body":"ciao"}`) + `]`), news: "group_message ", counts: "group_message"},

@@ -141,7 +141,7 @@ func (m *Message) readEnvelope(v gjson.Result) (at, from, user gjson.Result) {
 // message may name only the previous user id of whom it is about.
 func (m *Message) sender(from, user string, known people, single bool) {
 	m.From.address(from)
-	m.From.address(user)
+	m.From.identify(user)
 	if m.System != nil && !m.From.usable() {
 		m.From.address(m.System.customer)
 		m.From.address(m.System.PreviousUserID)

@@ -33,6 +33,14 @@ func (s *Sender) address(value string) {
 	}
 }
 
+// identify takes a value that stands where only user ids do: digits there are no phone, and whoever has that phone is
+// somebody else.
+func (s *Sender) identify(value string) {
+	if IsUserID(value) {
+		s.address(value)
+	}
+}
+
 func (s *Sender) usable() bool { return s.Phone != "" || s.UserID != "" }
 
 // differs tells whether two are surely not the same.
@@ -142,7 +150,7 @@ func readPerson(v gjson.Result) Sender {
 			who.Username = text(v.Get("username"))
 		}
 	})
-	who.address(text(user))
+	who.identify(text(user))
 	return who
 }
 

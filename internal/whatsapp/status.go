@@ -109,7 +109,7 @@ func (r *reader) status(v gjson.Result, known people) {
 func (s *StatusUpdate) addressee(recipient string, known people) {
 	who := Sender{}
 	who.address(recipient)
-	who.address(s.RecipientUserID)
+	who.identify(s.RecipientUserID)
 	who.ParentUserID = s.RecipientParentUserID
 	if contact := known.find(&who, false); contact != nil {
 		who.complete(contact)

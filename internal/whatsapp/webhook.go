@@ -276,7 +276,7 @@ func (r *reader) preferences(list gjson.Result) {
 		}
 		who := Sender{}
 		who.address(text(v.Get("wa_id")))
-		who.address(text(v.Get("user_id")))
+		who.identify(text(v.Get("user_id")))
 		p.Phone, p.UserID = who.Phone, who.UserID
 		if !who.usable() {
 			r.change.bad(BadRecipient, "A preference names neither a phone nor a user id.", v)
