@@ -39,6 +39,15 @@ func FuzzGraph(f *testing.F) {
 		{"GET", number + "?fields=id,health_status,throughput{level}", ""},
 		{"DELETE", waba + "/message_templates?name=avviso", ""},
 		{"POST", waba + "/subscribed_apps", ""},
+		{"POST", "oauth/access_token", `{"client_id":300000000000001,"client_secret":"simulator","code":"simulator"}`},
+		{"GET", "oauth/access_token?grant_type=fb_exchange_token&client_id=300000000000001&client_secret=simulator&fb_exchange_token=x", ""},
+		{"GET", "debug_token?input_token=simulator", ""},
+		{"GET", "me?fields=id,businesses{id,owned_whatsapp_business_accounts.limit(1){id,phone_numbers{id}}}", ""},
+		{"GET", "400000000000001/owned_whatsapp_business_accounts?fields=name&limit=1", ""},
+		{"GET", number + "/message_qrdls?fields=code,qr_image_url.format(PNG)", ""},
+		{"POST", number + "/whatsapp_business_encryption", `{"business_public_key":"-----BEGIN PUBLIC KEY-----\nAA==\n-----END PUBLIC KEY-----"}`},
+		{"POST", number, `{"new_display_name":"Comune","webhook_configuration":{"override_callback_uri":""}}`},
+		{"POST", number + "/messages", `{"messaging_product":"whatsapp","to":"+393471234567","type":"text","text":"{\"body\":\"a\"}"}`},
 		{"POST", waba + "/phone_numbers", `{"cc":"39","phone_number":"0541704704","verified_name":"Comune"}`},
 	} {
 		f.Add(s.method, s.path, s.body)
