@@ -481,6 +481,13 @@ var accountNews = []struct {
 	{"account_alerts", `{"entity_type":"BUSINESS","entity_id":"2","alert_severity":"WARNING","alert_type":"PROFILE_PICTURE_LOST"}`, []string{"La foto del profilo è andata persa"}},
 	{"business_username_update", `{"display_phone_number":"390541123456","username":"comune.prova","status":"approved"}`, []string{"Il nome utente «comune.prova» del numero +39 0541 123456 è approvato"}},
 	{"security", `{"display_phone_number":"390541123456","event":"PIN_RESET_REQUEST","requester":"44444"}`, []string{"Qualcuno ha chiesto di azzerare il PIN", "44444"}},
+	{"message_template_status_update", `{"event":"approved","message_template_id":9,"message_template_name":"piccolo","message_template_language":"pt-BR"}`, []string{"Meta ha approvato il modello «piccolo» (pt_BR)"}},
+	{"template_correct_category_detection", `{"message_template_id":9,"message_template_name":"nuovo","message_template_language":"it","category":"UTILITY","correct_category":"MARKETING"}`, []string{"Secondo Meta quello che si manda con il modello «nuovo» (it)"}},
+	{"account_update", `{"event":"PARTNER_REMOVED","waba_info":{"waba_id":"200000000000001","owner_business_id":"3"},"disconnection_info":{"reason":"PRIMARY_INACTIVITY","initiated_by":"SYSTEM"}}`, []string{"Novità sull’account: PARTNER_REMOVED", "Motivo: PRIMARY_INACTIVITY"}},
+	{"phone_number_quality_update", `{"display_phone_number":"390541123456","event":"ONBOARDING","current_limit":"TIER_NOT_SET"}`, []string{"limite per chi non ci ha scritto: non comunicato"}},
+	{"flows", `{"event":"FLOW_STATUS_CHANGE","message":"Flow Prenota changed","flow_id":"6","new_status":"PUBLISHED"}`, []string{"Novità di Meta su un modulo in chat", "Flow Prenota changed"}},
+	{"standby", `{"metadata":{"display_phone_number":"390541123456"},"messages":[]}`, []string{"Un’altra applicazione sta rispondendo ai cittadini sul numero +39 0541 123456"}},
+	{"account_settings_update", `{"type":"phone_number_settings"}`, []string{"Sono cambiate le impostazioni di un numero presso Meta"}},
 	{"field_of_tomorrow", `{"a":1}`, []string{"Meta ha mandato una novità che questa versione non conosce: field_of_tomorrow"}},
 	{"message_template_status_update", `{"event":{"no":"word"},"message_template_name":7}`, []string{"Il modello «7» (?) ha un nuovo stato"}},
 }

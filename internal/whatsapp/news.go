@@ -92,7 +92,7 @@ var newsOf = map[string]func(n *News, v gjson.Result){
 }
 
 func (n *News) template(v gjson.Result) *TemplateNews {
-	t := &TemplateNews{Name: text(v.Get("message_template_name")), Language: text(v.Get("message_template_language"))}
+	t := &TemplateNews{Name: text(v.Get("message_template_name")), Language: strings.ReplaceAll(text(v.Get("message_template_language")), "-", "_")} // some webhooks write pt-BR for pt_BR
 	n.Subject = t.Name + " " + t.Language
 	n.Facts["name"], n.Facts["language"] = t.Name, t.Language
 	n.Template = t
@@ -225,6 +225,7 @@ func (n *News) account(v gjson.Result) {
 	n.Facts["violation"] = text(v.Get("violation_info.violation_type"))
 	n.Facts["ban"], n.Facts["date"] = text(v.Get("ban_info.waba_ban_state")), date(v.Get("ban_info.waba_ban_date"))
 	n.Facts["country"] = text(v.Get("country"))
+	n.Facts["reason"], n.Facts["status"] = text(v.Get("disconnection_info.reason")), text(v.Get("partner_client_certification_info.status"))
 	var restrictions []string
 	for _, r := range v.Get("restriction_info").Array() {
 		restrictions = append(restrictions, strings.TrimSpace(text(r.Get("restriction_type"))+" "+date(r.Get("expiration"))))
