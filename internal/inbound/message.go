@@ -3,14 +3,11 @@
 package inbound
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/tidwall/gjson"
 
 	"github.com/filodiretto/filodiretto/internal/conversation"
 	"github.com/filodiretto/filodiretto/internal/db"
@@ -198,87 +195,4 @@ func system(out *conversation.Message, m received) {
 
 func joined(by string, parts ...string) string {
 	return strings.Join(slices.DeleteFunc(slices.Clone(parts), func(s string) bool { return s == "" }), by)
-}
-
-// ofWhatsApp is what WhatsApp adds to the answers to a form for its own use.
-var ofWhatsApp = []string{"flow_token", "wa_flow_response_params"}
-
-// readable writes the answers to a form, a line for each that has one: its name and what was answered. The names are
-// those of whoever made the form.
-func readable(answers json.RawMessage) string {
-	var lines []string
-	var write func(name string, v gjson.Result)
-	write = func(name string, v gjson.Result) {
-		switch {
-		case v.IsObject():
-			v.ForEach(func(key, v gjson.Result) bool {
-				if !slices.Contains(ofWhatsApp, key.Str) {
-					write(strings.ReplaceAll(key.Str, "_", " "), v)
-				}
-				return true
-			})
-		case v.IsArray() && slices.ContainsFunc(v.Array(), func(e gjson.Result) bool { return e.IsObject() || e.IsArray() }):
-			for _, e := range v.Array() {
-				write(name, e)
-			}
-		case v.IsArray():
-			words := make([]string, len(v.Array()))
-			for i, e := range v.Array() {
-				words[i] = written(e)
-			}
-			lines = append(lines, joined(": ", name, joined(", ", words...)))
-		case v.Type != gjson.Null:
-			lines = append(lines, joined(": ", name, written(v)))
-		}
-	}
-	write("", gjson.ParseBytes(answers))
-	return strings.ReplaceAll(joined("\n", lines...), "\x00", "")
-}
-
-// written is a value as a person reads it; a number as it was written, however large.
-func written(v gjson.Result) string {
-	if v.Type == gjson.Number {
-		return v.Raw
-	}
-	return v.String()
-}
-
-// clean keeps raw JSON that both engines store: PostgreSQL refuses a NUL in a text, and a number beyond its bounds.
-func clean(raw json.RawMessage) json.RawMessage {
-	var v any
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber() // a long id is a number too, and none that a float holds
-	if d.Decode(&v) != nil {
-		return nil
-	}
-	b, err := json.Marshal(storable(v))
-	if err != nil || len(b) > 64<<10 {
-		return nil
-	}
-	return b
-}
-
-// longestNumber is beyond all that numbers tell, and within what PostgreSQL keeps as one.
-const longestNumber = 1000
-
-// storable is v with what no engine stores told otherwise: a NUL left out, a number that is none for them as its text.
-func storable(v any) any {
-	switch v := v.(type) {
-	case string:
-		return strings.ReplaceAll(v, "\x00", "")
-	case json.Number:
-		if f, err := v.Float64(); err != nil || f == 0 && strings.ContainsAny(v.String(), "eE") || len(v) > longestNumber {
-			return v.String()
-		}
-	case []any:
-		for i := range v {
-			v[i] = storable(v[i])
-		}
-	case map[string]any:
-		for k, e := range v {
-			delete(v, k)
-			v[strings.ReplaceAll(k, "\x00", "")] = storable(e)
-		}
-	}
-	return v
 }

@@ -376,3 +376,28 @@ func (s *Server) postWebhook(r *http.Request) (int, any, error) {
 	a.hooks.add(update{Field: in.Field, At: s.clock.Now().Unix(), Value: escapeASCII(in.Value)})
 	return http.StatusAccepted, map[string]any{"queued": true}, nil
 }
+
+// longestSettling bounds how long a clock that stands still waits for callbacks before it moves.
+const longestSettling = 30 * time.Second
+
+// settled returns what waits until all webhooks have been posted, where the clock stands still: then it is certain what
+// comes before what. A clock that goes does not wait.
+func (s *Server) settled(ctx context.Context) func() {
+	deadline := time.Now().Add(longestSettling)
+	return func() {
+		for s.clock.frozen.Load() != nil && time.Now().Before(deadline) && !s.allIdle() {
+			if !pause(ctx, 500*time.Microsecond) {
+				return
+			}
+		}
+	}
+}
+
+func (s *Server) allIdle() bool {
+	for _, a := range s.dir.allAccounts() {
+		if !a.hooks.idle() {
+			return false
+		}
+	}
+	return true
+}
