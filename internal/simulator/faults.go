@@ -34,6 +34,7 @@ type Faults struct {
 
 	WebhookMilliseconds bool `json:"webhook_milliseconds,omitempty" doc:"timestamps come in milliseconds instead of seconds"`
 	WebhookUnknown      bool `json:"webhook_unknown,omitempty" doc:"every webhook has keys and a change of a field that nobody knows yet"`
+	WebhookBareContacts bool `json:"webhook_bare_contacts,omitempty" doc:"contacts come without profile, as they have with statuses"`
 	WebhookIDAsPhone    bool `json:"webhook_id_as_phone,omitempty" doc:"where the phone is hidden, the user id stands in from and wa_id instead of nothing"`
 
 	MediaHang  bool `json:"media_hang,omitempty" doc:"the media host takes the request and never answers"`

@@ -12,6 +12,7 @@ import (
 var (
 	secondsPattern    = regexp.MustCompile(`"timestamp":("?)(\d{10})("?)`)
 	hiddenFromPattern = regexp.MustCompile(`\{"from_user_id":"([^"]+)"`)
+	profilePattern    = regexp.MustCompile(`"profile":\{(?:[^{}"]|"(?:[^"\\]|\\.)*")*\},?`)
 	hiddenWaIDPattern = regexp.MustCompile(`\},"user_id":"([^"]+)"`)
 )
 
@@ -27,6 +28,9 @@ func (b *faultBox) disfigure(body []byte) []byte {
 	if f.WebhookIDAsPhone {
 		body = hiddenFromPattern.ReplaceAll(body, []byte(`{"from":"$1","from_user_id":"$1"`))
 		body = hiddenWaIDPattern.ReplaceAll(body, []byte(`},"wa_id":"$1","user_id":"$1"`))
+	}
+	if f.WebhookBareContacts {
+		body = profilePattern.ReplaceAll(body, nil)
 	}
 	if f.WebhookUnknown {
 		body = bytes.ReplaceAll(body, []byte(`"metadata":{`), []byte(`"key_of_tomorrow":{"a":null},"metadata":{"unheard_of":true,`))

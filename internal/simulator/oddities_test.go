@@ -32,6 +32,7 @@ func TestOddWebhooks(t *testing.T) {
 	}{
 		{"webhook_milliseconds", `"timestamp":"` + seconds + `000"`, `"timestamp":"` + seconds + `"`},
 		{"webhook_unknown", `"field":"field_of_tomorrow"`, `"value":{"messaging_product":"whatsapp","metadata":{"display_phone_number"`},
+		{"webhook_bare_contacts", `"contacts":[{"user_id":"` + id + `"}]`, `"profile":{"name":`},
 		{"webhook_id_as_phone", `"from":"` + id + `"`, `{"from_user_id":"` + id + `"`},
 	}
 	for _, test := range tests {
