@@ -3,6 +3,7 @@
 package broadcast
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -25,8 +26,7 @@ type Movement struct {
 func Movements(ctx context.Context, tx *db.Tx, municipality int64, from string) ([]Movement, error) {
 	var out []Movement
 	at := map[[3]string]int{}
-	err := tx.Query(ctx, `SELECT day, name, CAST(sum(count) AS bigint) FROM tally
-		WHERE municipality_id = $1 AND day >= $2 AND (name LIKE 'joined:%' OR name LIKE 'left:%') GROUP BY day, name ORDER BY day, name`,
+	err := tx.Query(ctx, `SELECT day, name, count FROM tally WHERE municipality_id = $1 AND day >= $2 AND (name LIKE 'joined:%' OR name LIKE 'left:%')`,
 		[][]any{{municipality, from}}, func(_ int, row db.Scanner) error {
 			var day, name string
 			var count int
@@ -50,6 +50,9 @@ func Movements(ctx context.Context, tx *db.Tx, municipality int64, from string) 
 	if err != nil {
 		return nil, fmt.Errorf("read who joined and left since %s: %w", from, err)
 	}
+	slices.SortFunc(out, func(a, b Movement) int {
+		return cmp.Or(cmp.Compare(a.Day, b.Day), cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Channel, b.Channel))
+	})
 	return out, nil
 }
 

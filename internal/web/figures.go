@@ -75,7 +75,8 @@ func (s *Server) figuresPage(w http.ResponseWriter, r *http.Request, v *visit) e
 }
 
 func figuresOf(v *visit, n numbers) page.Figures {
-	f := page.Figures{Period: n.period, Growth: growth(v, n), Movement: movement(v, n), Ways: ways(v.language, n),
+	byWay := n.byWay(v.language)
+	f := page.Figures{Period: n.period, Growth: growth(v, n), Movement: movement(v, n, byWay), Ways: ways(byWay),
 		WaysFile: figuresFile(v, n.period, "movements"), File: figuresFile(v, n.period, "broadcasts"), Costs: costsOf(v, n.sent)}
 	for _, t := range n.lists() {
 		f.Subscribers += n.count[t.Keyword]
@@ -139,7 +140,7 @@ func growth(v *visit, n numbers) page.Chart {
 }
 
 // movement is the chart of who joined and left all lists, by way and day or, over a year, by week.
-func movement(v *visit, n numbers) page.Flow {
+func movement(v *visit, n numbers, byWay map[string][]broadcast.Movement) page.Flow {
 	l := v.language
 	days, title, column := n.days, l.T("desk.figures.movement"), l.T("desk.figures.day")
 	if n.period == page.Year {
@@ -147,8 +148,8 @@ func movement(v *visit, n numbers) page.Flow {
 	}
 	f := page.Flow{InWord: l.T("desk.figures.joined"), OutWord: l.T("desk.figures.left"),
 		Chart: page.Chart{ID: "movement", Title: title, Table: page.Table{Columns: []string{column, l.T("desk.figures.joined"), l.T("desk.figures.left")}}}}
-	for _, way := range ways(l, n) {
-		in, out := broadcast.Flow(keywords(n.lists()), n.days, slices.DeleteFunc(slices.Clone(n.movements), func(m broadcast.Movement) bool { return wayInWords(l, m.Channel) != way.Label }))
+	for _, way := range ways(byWay) {
+		in, out := broadcast.Flow(keywords(n.lists()), n.days, byWay[way.Label])
 		if n.period == page.Year {
 			days, in, out = byWeek(n.days, in, out)
 		}
@@ -212,24 +213,35 @@ func (n numbers) dayInWords(l locale.Language, day string) string {
 	}
 }
 
-// ways sums up by which way citizens joined and left the lists, the most used first.
-func ways(l locale.Language, n numbers) []page.Way {
-	lists := keywords(n.lists())
-	at := map[string]int{}
-	var out []page.Way
+// byWay are the movements of lists by the way that citizens joined and left them, in words.
+func (n numbers) byWay(l locale.Language) map[string][]broadcast.Movement {
+	lists, words, out := keywords(n.lists()), map[string]string{}, map[string][]broadcast.Movement{}
 	for _, m := range n.movements {
 		if !slices.Contains(lists, m.Topic) {
 			continue
 		}
-		label := wayInWords(l, m.Channel)
-		if _, ok := at[label]; !ok {
-			at[label] = len(out)
-			out = append(out, page.Way{Label: label})
+		if words[m.Channel] == "" {
+			words[m.Channel] = wayInWords(l, m.Channel)
 		}
-		out[at[label]].Joined += m.Joined
-		out[at[label]].Left += m.Left
+		out[words[m.Channel]] = append(out[words[m.Channel]], m)
 	}
-	slices.SortStableFunc(out, func(a, b page.Way) int { return cmp.Compare(b.Joined+b.Left, a.Joined+a.Left) })
+	return out
+}
+
+// ways sums up by which way citizens joined and left the lists, the most used first.
+func ways(byWay map[string][]broadcast.Movement) []page.Way {
+	var out []page.Way
+	for label, movements := range byWay {
+		way := page.Way{Label: label}
+		for _, m := range movements {
+			way.Joined += m.Joined
+			way.Left += m.Left
+		}
+		out = append(out, way)
+	}
+	slices.SortFunc(out, func(a, b page.Way) int {
+		return cmp.Or(cmp.Compare(b.Joined+b.Left, a.Joined+a.Left), cmp.Compare(a.Label, b.Label))
+	})
 	return out
 }
 

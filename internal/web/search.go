@@ -65,27 +65,45 @@ func find(ctx context.Context, tx *db.Tx, v *visit, found *page.Found) error {
 		ids = append(ids, f.Message.MediaID)
 	}
 	files, err := media.ByIDs(ctx, tx, v.municipality.ID, ids)
+	marks := newMarker(found.Query)
 	for _, f := range messages {
 		said := strings.TrimSpace(f.Message.Text + "\n" + files[f.Message.MediaID].Description.Text)
 		found.Messages = append(found.Messages, page.Hit{
 			Conversation: db.FormatID(f.Message.ConversationID), Message: db.FormatID(f.Message.ID), Name: nameOf(f.Conversation.Contact),
-			At: f.Message.At, Ours: f.Message.Direction != conversation.In, Parts: marked(said, found.Query),
+			At: f.Message.At, Ours: f.Message.Direction != conversation.In, Parts: marks.mark(said),
 		})
 	}
 	return err
 }
 
-// marked cuts text into what the index found by the query and what it did not, from a little before the
-// first match.
-func marked(text, query string) []page.Part {
-	wanted := map[string]bool{}
+// marker cuts texts into what the index found by the query and what it did not, from a little before the first match.
+type marker struct {
+	wanted map[string]bool // words as the index knows them
+	known  map[string]bool // words as they stand in the texts: most come again and again
+}
+
+func newMarker(query string) marker {
+	m := marker{wanted: map[string]bool{}, known: map[string]bool{}}
 	for _, w := range wordsOf(query) {
-		wanted[db.MessageSearch.Word(query[w[0]:w[1]])] = true
+		m.wanted[db.MessageSearch.Word(query[w[0]:w[1]])] = true
 	}
+	return m
+}
+
+func (m marker) matches(word string) bool {
+	yes, known := m.known[word]
+	if !known {
+		yes = m.wanted[db.MessageSearch.Word(word)]
+		m.known[word] = yes
+	}
+	return yes
+}
+
+func (m marker) mark(text string) []page.Part {
 	var parts []page.Part
 	from := 0
 	for _, w := range wordsOf(text) {
-		if !wanted[db.MessageSearch.Word(text[w[0]:w[1]])] {
+		if !m.matches(text[w[0]:w[1]]) {
 			continue
 		}
 		if w[0] > from {
