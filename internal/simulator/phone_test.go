@@ -131,6 +131,7 @@ func TestPhonePageNewNumber(t *testing.T) {
 	s := start(t, simulator.Options{Delays: quick()})
 	p := browsertest.Open(t)
 	p.Go(s.url + "/")
+	p.WaitText("#number-digits", "+39 0541 123456") // what the page loads moves the button
 	p.Click("#new-number")
 	p.Fill("#account-name", "Comune di Carpi")
 	p.Fill("#account-digits", "059 649213")
