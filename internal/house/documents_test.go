@@ -97,3 +97,41 @@ func TestTheManualQuotesTheScreen(t *testing.T) {
 		}
 	}
 }
+
+// The map is read by whoever comes anew: it names every package, and none that is gone.
+func TestTheMapNamesEveryPackage(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "ARCHITECTURE.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "\ninternal/\n")
+	drawn, _, found := strings.Cut(rest, "```")
+	if !found {
+		t.Fatal("ARCHITECTURE.md has no map of internal/")
+	}
+	onMap := map[string]bool{}
+	for line := range strings.Lines(drawn) {
+		if names, inside := strings.CutPrefix(line, "  "); inside {
+			for _, m := range regexp.MustCompile(`(\w+)/ `).FindAllStringSubmatch(names, -1) {
+				onMap[m[1]] = true
+			}
+		}
+	}
+	packages := map[string]bool{}
+	for _, f := range files(t, ".go") {
+		if inside, ok := strings.CutPrefix(f.path, "internal/"); ok {
+			name, _, _ := strings.Cut(inside, "/")
+			packages[name] = true
+		}
+	}
+	for name := range packages {
+		if !onMap[name] {
+			t.Errorf("internal/%s is not on the map", name)
+		}
+	}
+	for name := range onMap {
+		if !packages[name] {
+			t.Errorf("the map has internal/%s, which is not there", name)
+		}
+	}
+}
