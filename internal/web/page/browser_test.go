@@ -98,6 +98,9 @@ func TestEverySceneIsAccessible(t *testing.T) {
 			if wide := browsertest.Eval[int64](p, `document.documentElement.scrollWidth`); wide > look.width {
 				t.Errorf("%s is %d pixels wide on a screen of %d", name, wide, look.width)
 			}
+			if browsertest.Eval[bool](p, `document.body.matches(".desk") && document.documentElement.scrollHeight > innerHeight`) {
+				t.Errorf("%s: the window itself can be scrolled, and its bar with it", name)
+			}
 			if look.width < 600 {
 				if cut := browsertest.Eval[[]string](p, tablesCut); len(cut) > 0 {
 					t.Errorf("%s: a table goes on beyond the screen: %q", name, cut)
