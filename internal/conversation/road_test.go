@@ -508,3 +508,27 @@ func TestWhatWaitsForAnotherIsNotDue(t *testing.T) {
 		}
 	})
 }
+
+// A status whose message never comes was of another program's on the same number: it is forgotten after a week, not before.
+func TestEarlyStatusesAreForgotten(t *testing.T) {
+	each(t, func(t *testing.T, k *desk) {
+		kept := func() (n int) {
+			k.must(func(ctx context.Context, tx *db.Tx) error {
+				if err := conversation.DropEarly(ctx, tx, comune); err != nil {
+					return err
+				}
+				return tx.QueryRowContext(ctx, `SELECT count(*) FROM status_early`).Scan(&n)
+			})
+			return n
+		}
+		k.told(conversation.Change{Number: number, ExternalID: "wamid.another", Status: conversation.Sent, At: k.now})
+		k.now = k.now.Add(7*24*time.Hour - time.Minute)
+		if n := kept(); n != 1 {
+			t.Errorf("%d are kept within the week", n)
+		}
+		k.now = k.now.Add(2 * time.Minute)
+		if n := kept(); n != 0 {
+			t.Errorf("%d are kept after it", n)
+		}
+	})
+}

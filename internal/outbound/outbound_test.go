@@ -537,3 +537,22 @@ func TestARetiredNumbersQueueFails(t *testing.T) {
 		}
 	})
 }
+
+// A restored database marks nothing as read: the mark may have been made since (invariant 15).
+func TestARestoredDatabaseMarksNothing(t *testing.T) {
+	each(t, func(t *testing.T, o *office) {
+		var left int
+		o.update(func(ctx context.Context, tx *db.Tx) error {
+			if err := tx.Enqueue(ctx, outbound.ReadArgs{Municipality: o.m.ID}, nil); err != nil {
+				return err
+			}
+			if err := outbound.RestoreSafe(ctx, tx); err != nil {
+				return err
+			}
+			return tx.QueryRowContext(ctx, `SELECT count(*) FROM river_job`).Scan(&left)
+		})
+		if left != 0 {
+			t.Errorf("%d jobs are left", left)
+		}
+	})
+}
