@@ -40,27 +40,7 @@ var searchAsBefore = map[string][]string{"postgres": {
 func TestSearchSurvivesTheUpgrade(t *testing.T) {
 	for engine, dsn := range dbtest.DSNs(t) {
 		t.Run(engine, func(t *testing.T) {
-			older, err := db.Open(t.Context(), db.Options{DSN: dsn})
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, statement := range searchAsBefore[engine] {
-				err := older.Update(t.Context(), func(ctx context.Context, tx *db.Tx) error {
-					_, err := tx.ExecContext(ctx, statement)
-					return err
-				})
-				if err != nil {
-					t.Fatalf("%s: %v", statement, err)
-				}
-			}
-			if err := older.Close(); err != nil {
-				t.Fatal(err)
-			}
-			d, err := db.Open(t.Context(), db.Options{DSN: dsn})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = d.Close() }()
+			d := dbtest.Upgraded(t, dsn, (*db.DB).Update, searchAsBefore[engine])
 			for query, want := range map[string][]int64{"buca": {1}, "via": {3, 1}, "tombino": {2}, "buca rossini": {1}, "lampi": {3}} {
 				if got := search(t, d, 7, query, 10); !slices.Equal(got, want) {
 					t.Errorf("%q finds %v, not %v", query, got, want)
@@ -69,7 +49,7 @@ func TestSearchSurvivesTheUpgrade(t *testing.T) {
 			if got := search(t, d, 8, "buca", 10); !slices.Equal(got, []int64{5}) {
 				t.Errorf("another municipality finds %v", got)
 			}
-			err = d.View(t.Context(), func(ctx context.Context, tx *db.Tx) error {
+			err := d.View(t.Context(), func(ctx context.Context, tx *db.Tx) error {
 				got, err := tx.Search(ctx, db.ContactSearch, 7, "ma ros", 10)
 				if !slices.Equal(got, []int64{9}) {
 					t.Errorf("a begun name finds %v", got)

@@ -131,19 +131,36 @@ func explain(ctx context.Context, d *db.DB, query string, args []any) (string, e
 		}
 		return lines(rows, 1)
 	}
-	var plan string
-	ask := func(ctx context.Context, tx *db.Tx) error {
-		rows, err := tx.QueryContext(ctx, "EXPLAIN QUERY PLAN "+query, args...)
+	plan, err := planIn(ctx, d.View, d.Engine, query, args)
+	if err != nil && strings.Contains(err.Error(), "no such table: journal") {
+		return planIn(ctx, d.ViewJournal, d.Engine, query, args)
+	}
+	return plan, err
+}
+
+// Plan is how the engine would run a statement with what it knows of the tables of d now, a line a step.
+func Plan(t testing.TB, d *db.DB, query string, args []any) string {
+	t.Helper()
+	plan, err := planIn(t.Context(), d.View, d.Engine, query, args)
+	if err != nil {
+		t.Errorf("explain %s: %v", query, err)
+	}
+	return plan
+}
+
+func planIn(ctx context.Context, view func(context.Context, func(context.Context, *db.Tx) error) error, engine db.Engine, query string, args []any) (plan string, err error) {
+	prefix, columns := "EXPLAIN ", 1
+	if engine == db.SQLite {
+		prefix, columns = "EXPLAIN QUERY PLAN ", 4
+	}
+	err = view(ctx, func(ctx context.Context, tx *db.Tx) error {
+		rows, err := tx.QueryContext(ctx, prefix+query, args...)
 		if err != nil {
 			return err
 		}
-		plan, err = lines(rows, 4)
+		plan, err = lines(rows, columns)
 		return err
-	}
-	err := d.View(ctx, ask)
-	if err != nil && strings.Contains(err.Error(), "no such table: journal") {
-		err = d.ViewJournal(ctx, ask)
-	}
+	})
 	return plan, err
 }
 

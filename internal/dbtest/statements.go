@@ -2,13 +2,7 @@
 
 package dbtest
 
-import (
-	"context"
-	"sync"
-	"testing"
-
-	"github.com/filodiretto/filodiretto/internal/db"
-)
+import "sync"
 
 // Statements collects what runs through a Tx, once each, with arguments to explain it by.
 type Statements struct {
@@ -37,25 +31,4 @@ func (s *Statements) collect(into map[string][]any) (before map[string][]any) {
 	defer s.mu.Unlock()
 	before, s.args = s.args, into
 	return before
-}
-
-// Plan is how the engine would run a statement with what it knows of its tables now, a line a step.
-func Plan(t testing.TB, d *db.DB, query string, args []any) (plan string) {
-	t.Helper()
-	prefix, columns := "EXPLAIN ", 1
-	if d.Engine == db.SQLite {
-		prefix, columns = "EXPLAIN QUERY PLAN ", 4
-	}
-	err := d.Update(t.Context(), func(ctx context.Context, tx *db.Tx) error {
-		rows, err := tx.QueryContext(ctx, prefix+query, args...)
-		if err != nil {
-			return err
-		}
-		plan, err = lines(rows, columns)
-		return err
-	})
-	if err != nil {
-		t.Errorf("explain %s: %v", query, err)
-	}
-	return plan
 }

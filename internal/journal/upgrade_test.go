@@ -28,27 +28,7 @@ var asBefore = []string{
 func TestWhatWaitsSurvivesTheUpgrade(t *testing.T) {
 	for engine, dsn := range dbtest.DSNs(t) {
 		t.Run(engine, func(t *testing.T) {
-			older, err := db.Open(t.Context(), db.Options{DSN: dsn})
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, statement := range asBefore {
-				err := older.UpdateJournal(t.Context(), func(ctx context.Context, tx *db.Tx) error {
-					_, err := tx.ExecContext(ctx, statement)
-					return err
-				})
-				if err != nil {
-					t.Fatalf("%s: %v", statement, err)
-				}
-			}
-			if err := older.Close(); err != nil {
-				t.Fatal(err)
-			}
-			d, err := db.Open(t.Context(), db.Options{DSN: dsn})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = d.Close() }()
+			d := dbtest.Upgraded(t, dsn, (*db.DB).UpdateJournal, asBefore)
 			var came []string
 			n, err := journal.New(d, slog.New(slog.DiscardHandler)).Process(t.Context(), 10, func(_ context.Context, _ *db.Tx, entries []journal.Entry) ([]journal.Bad, error) {
 				for _, e := range entries {
