@@ -193,7 +193,7 @@ func measurePages(ctx context.Context, b bench) (results []result, err error) {
 				results = append(results, r)
 			}
 			for _, p := range files {
-				if b.only != "" {
+				if b.only != "" && !strings.Contains(p.name, b.only) {
 					continue
 				}
 				r, err := b.measureFile(ctx, p, big)

@@ -3,6 +3,7 @@
 package conversation
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -39,35 +40,9 @@ func CopiesDeleted(ctx context.Context, tx *db.Tx, municipality, broadcast int64
 }
 
 // CopiesOf lists copies of a broadcast in some states, after an id, in the order of ids. It tells what became of them,
-// not what they say: that is the same of all. Of those skipped it lists who was for the reason why; "" is any.
+// not what they say: that is the same of all. Of those skipped it lists who was for the reason why; "" is any. Each
+// stage is walked in the index that has the copies of it in order, so that a page costs little more than what it shows.
 func CopiesOf(ctx context.Context, tx *db.Tx, municipality, broadcast int64, states []Status, why string, after int64, limit int) ([]Message, error) {
-	ids, err := copyIDs(ctx, tx, municipality, broadcast, states, why, after, limit)
-	if err != nil {
-		return nil, fmt.Errorf("list the copies of broadcast %d: %w", broadcast, err)
-	}
-	rows := make([][]any, len(ids))
-	for i, id := range ids {
-		rows[i] = []any{municipality, id}
-	}
-	out := make([]Message, 0, len(ids))
-	err = tx.Query(ctx, `SELECT message_id, contact_id, number, direction, type, external_id, status, at, error_code, error_detail, sending_at, sent_at, delivered_at, read_at
-		FROM message WHERE municipality_id = $1 AND message_id = $2`, rows, func(_ int, row db.Scanner) error {
-		m := Message{BroadcastID: broadcast}
-		err := row.Scan(&m.ID, &m.ContactID, &m.Number, &m.Direction, &m.Type, &m.ExternalID, &m.Status, &m.At, &m.ErrorCode, &m.ErrorDetail,
-			&m.SendingAt, &m.SentAt, &m.DeliveredAt, &m.ReadAt)
-		m.At = m.At.UTC()
-		out = append(out, m)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read the copies of broadcast %d: %w", broadcast, err)
-	}
-	return out, nil
-}
-
-// copyIDs are the first ids after one, of all states together. Each stage is walked in the index that has the copies of
-// it in order, so that a page costs little more than what it shows.
-func copyIDs(ctx context.Context, tx *db.Tx, municipality, broadcast int64, states []Status, why string, after int64, limit int) (ids []int64, err error) {
 	var rows [][]any
 	for stage, within := range byStage(states) {
 		in := [3]int16{int16(within[0]), int16(within[0]), int16(within[0])} // no stage has more states
@@ -76,15 +51,22 @@ func copyIDs(ctx context.Context, tx *db.Tx, municipality, broadcast int64, stat
 		}
 		rows = append(rows, []any{municipality, broadcast, int16(stage), in[0], in[1], in[2], after, limit, why})
 	}
-	err = tx.Query(ctx, `SELECT message_id FROM message WHERE municipality_id = $1 AND broadcast_id = $2 AND broadcast_id <> 0 AND stage = $3
+	var out []Message
+	err := tx.Query(ctx, `SELECT message_id, contact_id, number, direction, type, external_id, status, at, error_code, error_detail, sending_at, sent_at, delivered_at, read_at
+		FROM message WHERE municipality_id = $1 AND broadcast_id = $2 AND broadcast_id <> 0 AND stage = $3
 		AND status IN ($4, $5, $6) AND message_id > $7 AND (CAST($9 AS text) = '' OR stage <> 101 OR error_detail = $9) ORDER BY message_id LIMIT $8`, rows, func(_ int, row db.Scanner) error {
-		var id int64
-		err := row.Scan(&id)
-		ids = append(ids, id)
+		m := Message{BroadcastID: broadcast}
+		err := row.Scan(&m.ID, &m.ContactID, &m.Number, &m.Direction, &m.Type, &m.ExternalID, &m.Status, &m.At, &m.ErrorCode, &m.ErrorDetail,
+			&m.SendingAt, &m.SentAt, &m.DeliveredAt, &m.ReadAt)
+		m.At = m.At.UTC()
+		out = append(out, m)
 		return err
 	})
-	slices.Sort(ids)
-	return ids[:min(len(ids), limit)], err
+	if err != nil {
+		return nil, fmt.Errorf("list the copies of broadcast %d: %w", broadcast, err)
+	}
+	slices.SortFunc(out, func(a, b Message) int { return cmp.Compare(a.ID, b.ID) })
+	return out[:min(len(out), limit)], nil
 }
 
 // CopiesOpen reports whether something of a broadcast is queued or in flight.
