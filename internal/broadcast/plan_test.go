@@ -148,7 +148,7 @@ func (o *office) look(b broadcast.Broadcast) {
 			return err
 		},
 		func(ctx context.Context, tx *db.Tx) error {
-			_, _, err := conversation.NextDue(ctx, tx, o.m.ID, number)
+			_, err := conversation.NextDue(ctx, tx, o.m.ID, number, conversation.Emergency, conversation.Reply, conversation.Automatic, conversation.Broadcast)
 			return err
 		},
 		func(ctx context.Context, tx *db.Tx) error { _, _, err := conversation.Waiting(ctx, tx); return err },

@@ -20,8 +20,8 @@ func prepare(ctx context.Context, tx *db.Tx, m *municipality.Municipality, b Bro
 		return err
 	}
 	limit := slice
-	if tx.Engine == db.PostgreSQL { // nobody waits for its writer
-		limit *= 10
+	if tx.Engine == db.PostgreSQL { // only other batches wait meanwhile
+		limit *= 4
 	}
 	s := statement{offset: conversation.CopyArgs}
 	b.page(&s, m, cursor, limit)

@@ -40,7 +40,7 @@ func Answer(ctx context.Context, tx *db.Tx, municipality int64, answers []OwnAns
 			return err
 		}
 		rows, docs = append(rows, args), append(docs, db.Doc{ID: m.ID, Text: m.Text})
-		tx.Notify(db.Notice{Topic: db.Outbox, Municipality: municipality, Key: m.Number})
+		tx.Notify(db.Notice{Topic: db.Outbox, Municipality: municipality, Key: m.Number, ID: int64(m.Lane)})
 		if m.ConversationID != 0 {
 			changed(tx, municipality, m.ConversationID)
 		}

@@ -82,7 +82,7 @@ func ReleaseCopies(ctx context.Context, tx *db.Tx, municipality int64, r CopyRel
 		return 0, 0, fmt.Errorf("release copies of broadcast %d: %w", r.Broadcast, err)
 	}
 	if went[0] > 0 {
-		tx.Notify(db.Notice{Topic: db.Outbox, Municipality: municipality, Key: r.Number})
+		tx.Notify(db.Notice{Topic: db.Outbox, Municipality: municipality, Key: r.Number, ID: int64(r.Lane)})
 	}
 	return int(went[0]), skipped, nil
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/filodiretto/filodiretto/internal/db"
@@ -187,6 +188,9 @@ var ErrNoMessage = fault.New(fault.NotFound, "error.message_not_found")
 const messageColumns = `m.message_id, m.conversation_id, m.contact_id, m.number, m.direction, m.type, m.text, m.detail, m.media_id,
 	m.reply_to, m.external_id, m.status, m.lane, m.author_kind, m.author_id, m.author_name, m.at, m.place, m.next_at, m.attempts, m.tries,
 	m.error_code, m.error_detail, m.sending_at, m.sent_at, m.delivered_at, m.read_at, m.client_key, m.broadcast_id, m.edited_at, m.revoked_at, m.pricing`
+
+// bareMessageColumns are those of a RETURNING, which on SQLite knows no other name of the table.
+var bareMessageColumns = strings.ReplaceAll(messageColumns, "m.", "")
 
 func scanMessage(row db.Scanner) (Message, error) {
 	var m Message

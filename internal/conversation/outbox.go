@@ -3,6 +3,7 @@
 package conversation
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -18,7 +19,7 @@ import (
 
 // claimable are the messages whose turn it is: one of a citizen at a time, in the order they were
 // written, the urgent lanes first.
-const claimable = `SELECT ` + messageColumns + ` FROM message m
+const claimable = `SELECT m.message_id AS id FROM message m
 	WHERE m.municipality_id = $1 AND m.number = $2 AND m.stage = 10 AND m.lane >= 0 AND m.lane >= $3 AND m.lane <= $4 AND m.next_at <= $5` + itsTurn + `
 	ORDER BY m.lane, m.next_at, m.message_id LIMIT $6`
 
@@ -32,55 +33,54 @@ const itsTurn = ` AND (SELECT 1 FROM message e WHERE e.municipality_id = m.munic
 // them as sending. The caller writes them to the wire as soon as the transaction has
 // committed, and no later than half its lease.
 func Claim(ctx context.Context, tx *db.Tx, municipality int64, number string, first, last Lane, limit int) ([]Message, error) {
-	query := claimable
+	due := claimable
 	if tx.Engine == db.PostgreSQL {
-		query += ` FOR UPDATE OF m SKIP LOCKED`
-	}
-	due, err := messages(ctx, tx, query, municipality, number, int16(first), int16(last), tx.Now(), limit)
-	if err != nil {
-		return nil, fmt.Errorf("look for messages to send on %s: %w", number, err)
-	}
-	rows := make([][]any, len(due))
-	for i, m := range due {
-		rows[i] = []any{municipality, m.ID, tx.Now()}
+		due += ` FOR UPDATE OF m SKIP LOCKED`
 	}
 	// By status, not by stage: the index of what is queued is where they are, but not where they are found.
-	n, err := tx.Exec(ctx, `UPDATE message SET status = 20, sending_at = $3, attempts = attempts + 1
-		WHERE municipality_id = $1 AND message_id = $2 AND status = 10`, rows)
+	claimed, err := messages(ctx, tx, `WITH due AS MATERIALIZED (`+due+`)
+		UPDATE message SET status = 20, sending_at = $5, attempts = attempts + 1 FROM due
+		WHERE municipality_id = $1 AND message_id = due.id AND status = 10 RETURNING `+bareMessageColumns,
+		municipality, number, int16(first), int16(last), tx.Now(), limit)
 	if err != nil {
 		return nil, fmt.Errorf("claim messages on %s: %w", number, err)
 	}
-	claimed := due[:0]
-	for i, m := range due {
-		if n[i] > 0 {
-			m.Status, m.Attempts = Sending, m.Attempts+1
-			claimed = append(claimed, m)
-		}
-	}
+	slices.SortFunc(claimed, func(a, b Message) int {
+		return cmp.Or(cmp.Compare(a.Lane, b.Lane), a.NextAt.Compare(b.NextAt), cmp.Compare(a.ID, b.ID))
+	})
 	return claimed, nil
 }
 
-// NextDue is when the next queued message of a number whose turn it is may be sent; ok is false when none
-// waits, or only such as wait for what is in flight.
-func NextDue(ctx context.Context, tx *db.Tx, municipality int64, number string) (at time.Time, ok bool, err error) {
-	const soonest = `SELECT m.next_at FROM message m WHERE m.municipality_id = $1 AND m.number = $2 AND m.stage = 10 AND m.lane >= 0 AND m.lane = $3` + itsTurn + `
-		ORDER BY m.next_at, m.message_id LIMIT 1`
-	var lanes [][]any
-	for lane := Emergency; lane <= Broadcast; lane++ {
-		lanes = append(lanes, []any{municipality, number, int16(lane)})
+// Due is what waits to be sent.
+type Due struct {
+	At     time.Time // when the next may go of those whose turn it is; zero: there is none
+	Queued bool      // there is something, perhaps such as waits until what is in flight to its citizen has ended
+}
+
+// NextDue tells what waits in the lanes of a number.
+func NextDue(ctx context.Context, tx *db.Tx, municipality int64, number string, lanes ...Lane) (due Due, err error) {
+	const queued = ` FROM message m WHERE m.municipality_id = $1 AND m.number = $2 AND m.stage = 10 AND m.lane >= 0 AND m.lane = $3`
+	const next = `SELECT (SELECT m.next_at` + queued + itsTurn + ` ORDER BY m.next_at, m.message_id LIMIT 1), (SELECT 1` + queued + ` LIMIT 1) IS NOT NULL`
+	rows := make([][]any, len(lanes))
+	for i, lane := range lanes {
+		rows[i] = []any{municipality, number, int16(lane)}
 	}
-	err = tx.Query(ctx, soonest, lanes, func(_ int, row db.Scanner) error {
-		var next time.Time
-		err := row.Scan(&next)
-		if !ok || next.Before(at) {
-			at, ok = next.UTC(), true
+	err = tx.Query(ctx, next, rows, func(_ int, row db.Scanner) error {
+		var at *db.Time
+		var any bool
+		if err := row.Scan(&at, &any); err != nil {
+			return err
 		}
-		return err
+		due.Queued = due.Queued || any
+		if at != nil && (due.At.IsZero() || at.Before(due.At)) {
+			due.At = at.UTC()
+		}
+		return nil
 	})
 	if err != nil {
-		return at, false, fmt.Errorf("look for the next message on %s: %w", number, err)
+		return due, fmt.Errorf("look for the next message on %s: %w", number, err)
 	}
-	return at, ok, nil
+	return due, nil
 }
 
 // Waiting lists the numbers that have something queued, and how long the most overdue has waited.

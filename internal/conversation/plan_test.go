@@ -168,7 +168,7 @@ func walkTheRoad(t *testing.T, k *desk) {
 		},
 		func(ctx context.Context, tx *db.Tx) error { _, _, err := conversation.Waiting(ctx, tx); return err },
 		func(ctx context.Context, tx *db.Tx) error {
-			_, _, err := conversation.NextDue(ctx, tx, comune, number)
+			_, err := conversation.NextDue(ctx, tx, comune, number, conversation.Emergency, conversation.Reply, conversation.Automatic, conversation.Broadcast)
 			return err
 		},
 		func(ctx context.Context, tx *db.Tx) error {

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"reflect"
 
-	"github.com/filodiretto/filodiretto/internal/contact"
 	"github.com/filodiretto/filodiretto/internal/db"
 	"github.com/filodiretto/filodiretto/internal/fault"
 	"github.com/filodiretto/filodiretto/internal/staff"
@@ -103,24 +102,21 @@ func maySend(ctx context.Context, tx *db.Tx, actor staff.Actor, c Conversation, 
 	case out.Type != TypeTemplate && !c.WindowOpen(tx.Now()):
 		return ErrWindowClosed
 	}
-	on, err := contact.BlockedOn(ctx, tx, actor.Municipality, c.ContactID)
-	if err != nil {
-		return err
-	}
-	if _, blocked := on[c.Number]; blocked { // Meta would refuse it, and nobody would be told before
-		return ErrBlocked
-	}
-	return inUse(ctx, tx, actor.Municipality, c.Number)
+	return mayLeave(ctx, tx, actor.Municipality, c)
 }
 
-// inUse refuses a number that is no longer in the municipality's file: nothing would ever leave by it.
-func inUse(ctx context.Context, tx *db.Tx, municipality int64, number string) error {
-	var n int
-	err := tx.QueryRowContext(ctx, `SELECT count(*) FROM number WHERE municipality_id = $1 AND phone_number_id = $2 AND retired`, municipality, number).Scan(&n)
-	if err != nil {
-		return fmt.Errorf("look up number %s: %w", number, err)
-	}
-	if n > 0 {
+// mayLeave refuses what would never reach the citizen: they are on the number's block list, so that Meta would refuse
+// it and nobody be told before, or the number is no longer in the municipality's file.
+func mayLeave(ctx context.Context, tx *db.Tx, municipality int64, c Conversation) error {
+	var blocked, retired bool
+	err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM blocked WHERE municipality_id = $1 AND number = $2 AND contact_id = $3),
+		EXISTS (SELECT 1 FROM number WHERE municipality_id = $1 AND phone_number_id = $2 AND retired)`, municipality, c.Number, c.ContactID).Scan(&blocked, &retired)
+	switch {
+	case err != nil:
+		return fmt.Errorf("look up number %s and the block of contact %d: %w", c.Number, c.ContactID, err)
+	case blocked:
+		return ErrBlocked
+	case retired:
 		return ErrNumberRetired
 	}
 	return nil
@@ -171,7 +167,7 @@ func queue(ctx context.Context, tx *db.Tx, municipality int64, m Message) error 
 			return err
 		}
 	}
-	tx.Notify(db.Notice{Topic: db.Outbox, Municipality: municipality, Key: m.Number})
+	tx.Notify(db.Notice{Topic: db.Outbox, Municipality: municipality, Key: m.Number, ID: int64(m.Lane)})
 	return nil
 }
 
@@ -185,20 +181,22 @@ func answered(ctx context.Context, tx *db.Tx, actor staff.Actor, c Conversation,
 	if m.Type == TypeReaction {
 		return nil
 	}
+	holder, name := c.HolderID, c.HolderName
+	takes := holder == 0 && actor.Kind == staff.OperatorKind // a token is an author, never a holder
+	if takes {
+		holder, name = actor.ID, actor.Name
+	}
 	_, err := tx.ExecContext(ctx, `UPDATE conversation SET waiting_since = (SELECT min(m.at)`+unseen+`), unread = (SELECT count(*)`+unseen+`),
 		first_reply_at = CASE WHEN first_reply_at IS NULL THEN $4 ELSE first_reply_at END,
-		last_message_at = $4, last_message_id = $5, last_direction = 'out', last_type = $6, last_text = $7
-		WHERE municipality_id = $1 AND conversation_id = $2`, actor.Municipality, c.ID, out.Seen, m.At, m.ID, m.Type, preview(m.Text))
+		last_message_at = $4, last_message_id = $5, last_direction = 'out', last_type = $6, last_text = $7, holder_id = $8, holder_name = $9
+		WHERE municipality_id = $1 AND conversation_id = $2`, actor.Municipality, c.ID, out.Seen, m.At, m.ID, m.Type, preview(m.Text), holder, name)
 	if err != nil {
 		return fmt.Errorf("update conversation %d after a reply: %w", c.ID, err)
 	}
 	if actor.Kind != staff.OperatorKind {
-		return nil // a token is an author, never a holder
+		return nil
 	}
-	if err := dropDraft(ctx, tx, actor, c.ID, out.ClientKey); err != nil || c.HolderID != 0 {
-		return err
-	}
-	if err := setHolder(ctx, tx, actor.Municipality, c.ID, actor.ID, actor.Name); err != nil {
+	if err := dropDraft(ctx, tx, actor, c.ID, out.ClientKey); err != nil || !takes {
 		return err
 	}
 	return act(ctx, tx, actor, c, Taken, "")

@@ -491,20 +491,23 @@ func TestWhatWaitsForAnotherIsNotDue(t *testing.T) {
 		if len(first) != 1 {
 			t.Fatalf("claimed %d messages to one citizen", len(first))
 		}
-		due := func() (at time.Time, ok bool) {
+		due := func(lane conversation.Lane) (d conversation.Due) {
 			k.must(func(ctx context.Context, tx *db.Tx) (err error) {
-				at, ok, err = conversation.NextDue(ctx, tx, comune, number)
+				d, err = conversation.NextDue(ctx, tx, comune, number, lane)
 				return err
 			})
-			return at, ok
+			return d
 		}
-		if at, ok := due(); ok {
-			t.Errorf("a blocked message is due at %v", at)
+		if got := due(conversation.Reply); !got.At.IsZero() || !got.Queued {
+			t.Errorf("of a blocked message it is told: %+v", got)
+		}
+		if got := due(conversation.Broadcast); got != (conversation.Due{}) {
+			t.Errorf("of an empty lane it is told: %+v", got)
 		}
 		later := k.now.Add(5 * time.Minute)
 		k.settle(conversation.Outcome{MessageID: first[0].ID, Attempt: 1, Status: conversation.Queued, NextAt: later})
-		if at, ok := due(); !ok || !at.Equal(later) {
-			t.Errorf("next due is %v, %v", at, ok)
+		if got := due(conversation.Reply); !got.At.Equal(later) || !got.Queued {
+			t.Errorf("next due is %+v, want %v", got, later)
 		}
 	})
 }

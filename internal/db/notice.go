@@ -20,7 +20,7 @@ type Topic string
 // The topics. A notice is a hint: whoever depends on one also sweeps every two seconds.
 const (
 	Conversation Topic = "conversation" // a conversation or its messages changed; ID is the conversation
-	Outbox       Topic = "outbox"       // messages were queued; Key is the phone number id
+	Outbox       Topic = "outbox"       // messages were queued; Key is the phone number id, ID their lane
 	Journal      Topic = "journal"      // entries were appended
 	Inbound      Topic = "inbound"      // messages came in, which count in a number's rate; Key is the phone number id, ID how many
 	Config       Topic = "config"       // a municipality was applied, a token or a role changed

@@ -97,7 +97,7 @@ func (s *Story) live(ctx context.Context, p *phones, publish func(db.Notice), e 
 	if sent.ID == 0 {
 		return nil
 	}
-	publish(db.Notice{Topic: db.Outbox, Municipality: k.m.ID, Key: k.number()})
+	publish(db.Notice{Topic: db.Outbox, Municipality: k.m.ID, Key: k.number(), ID: int64(sent.Lane)})
 	return s.accepted(ctx, k, m, sent.ID)
 }
 

@@ -58,17 +58,21 @@ func (p *pace) wait(now time.Time) time.Duration {
 	return p.gate.ReserveN(now, 1).DelayFrom(now)
 }
 
-// allowed is how many messages may be sent now. Broadcasts leave a tenth of the rate to replies.
-func (p *pace) allowed(now time.Time, broadcast bool) int {
+// allowed is how many messages may be sent now. What goes to many, be it an emergency, leaves a tenth of the rate to
+// replies.
+func (p *pace) allowed(now time.Time, many bool) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.recover(now)
 	tokens := p.bucket.TokensAt(now)
-	if broadcast {
-		tokens -= math.Max(1, float64(p.bucket.Burst())/10)
+	if many {
+		tokens -= float64(p.spare())
 	}
 	return max(0, int(tokens))
 }
+
+// spare is what of a full bucket is left to replies.
+func (p *pace) spare() int { return max(1, p.bucket.Burst()/10) }
 
 // spend takes the tokens of n messages that are sent now.
 func (p *pace) spend(now time.Time, n int) {

@@ -75,23 +75,21 @@ func TestNoSecondExceedsTheRate(t *testing.T) {
 	}
 }
 
-// Where the database answers slowly notices rest for longer; emergencies go on, and replies are always claimed.
+// Where the database answers slowly notices rest for longer.
 func TestNoticesRestWhereClaimsTakeLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPump(&Sender{slots: make(chan struct{}, maxInFlight)}, 1, "1")
-		p.pace.setRate(1000)
-		time.Sleep(time.Second) // the bucket fills
-		if all, notices, _ := p.many(time.Now(), 60); all != 60 || notices != 60 {
-			t.Fatalf("%d may go to many, %d of them notices", all, notices)
+		s := newPump(&Sender{}, 1, "1").many
+		if n, resting := s.notices(time.Now(), 60); n != 60 || resting != 0 {
+			t.Fatalf("%d notices may go, in %v", n, resting)
 		}
-		p.rest(30 * time.Millisecond)
+		s.rest(30 * time.Millisecond)
 		time.Sleep(busy)
-		if all, notices, wait := p.many(time.Now(), 60); all != 60 || notices != 0 || wait != rests*30*time.Millisecond-busy {
-			t.Errorf("while notices rest %d may go to many, %d of them notices; they wait %v", all, notices, wait)
+		if n, resting := s.notices(time.Now(), 60); n != 0 || resting != rests*30*time.Millisecond-busy {
+			t.Errorf("while they rest %d notices may go, in %v", n, resting)
 		}
 		time.Sleep(rests * 30 * time.Millisecond)
-		if _, notices, _ := p.many(time.Now(), 60); notices != 60 {
-			t.Errorf("rested, %d notices may go", notices)
+		if n, _ := s.notices(time.Now(), 60); n != 60 {
+			t.Errorf("rested, %d notices may go", n)
 		}
 	})
 }

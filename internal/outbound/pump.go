@@ -5,6 +5,7 @@ package outbound
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,36 +20,53 @@ type pump struct {
 	s            *Sender
 	municipality int64
 	number       string
+	single       *spout
+	many         *spout
 	pace         *pace
 	breaker      breaker
-	news         chan struct{} // something was queued
-	ended        chan struct{} // something was settled, and what waited for it may go
+	probing      sync.Mutex // held by the spout that finds out whether the line is up
 	done         chan conversation.Outcome
+	room         sync.Mutex   // guards promised
+	promised     int          // messages that claims under way may take
 	inFlight     atomic.Int64 // sent and not settled yet
+	urgent       atomic.Bool  // more emergencies wait than may go
 	flying       sync.WaitGroup
 	giveUp       chan struct{} // closed a while after the stop: the database is gone
 	leasedUntil  atomic.Int64  // real time in ns until which requests may start
 	uploading    sync.Map      // media ids on their way to Meta
-	toMany       time.Time     // when what goes to many was last claimed; only run uses it
-	rested       time.Time     // when notices may be claimed again; only run uses it
 	noted        int           // the stop the desk was told of; only settle uses it
 }
 
 func newPump(s *Sender, municipality int64, number string) *pump {
-	return &pump{s: s, municipality: municipality, number: number, pace: newPace(standardRate), noted: unnoted,
-		news: make(chan struct{}, 1), ended: make(chan struct{}, 1), giveUp: make(chan struct{}), done: make(chan conversation.Outcome, maxInFlight)}
+	p := &pump{s: s, municipality: municipality, number: number, pace: newPace(standardRate), noted: unnoted,
+		giveUp: make(chan struct{}), done: make(chan conversation.Outcome, maxInFlight)}
+	p.single = newSpout(p, false, conversation.Reply, conversation.Automatic)
+	p.many = newSpout(p, true, conversation.Emergency, conversation.Broadcast)
+	return p
 }
 
 // unnoted makes a pump write once what its number's state is: who worked before may have left another.
 const unnoted = -1
 
-func (p *pump) poke() { signal(p.news) }
+// poke lets both spouts look at the outbox.
+func (p *pump) poke() {
+	p.single.poke()
+	p.many.poke()
+}
 
-func signal(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
+// queued lets the spout of a lane look at the outbox.
+func (p *pump) queued(lane conversation.Lane) {
+	if slices.Contains(p.many.lanes, lane) {
+		p.many.poke()
+	} else {
+		p.single.poke()
 	}
+}
+
+// over tells both spouts that something has ended.
+func (p *pump) over() {
+	signal(p.single.ended)
+	signal(p.many.ended)
 }
 
 // run works until ctx ends; then it starts nothing more, and settles what is in flight.
@@ -58,9 +76,10 @@ func (p *pump) run(ctx context.Context) {
 		p.settle(context.WithoutCancel(ctx))
 		close(settled)
 	}()
-	for ctx.Err() == nil {
-		p.sleep(ctx, p.turn(ctx))
-	}
+	var spouts sync.WaitGroup
+	spouts.Go(func() { p.single.run(ctx) })
+	spouts.Go(func() { p.many.run(ctx) })
+	spouts.Wait()
 	time.AfterFunc(lastWrites, func() { close(p.giveUp) })
 	p.flying.Wait() // each ends within the request time-out
 	close(p.done)
@@ -68,85 +87,55 @@ func (p *pump) run(ctx context.Context) {
 	p.unlease(context.WithoutCancel(ctx))
 }
 
-// sleep waits for news, or for a while. That something was settled is looked at a little later, together with
-// what else is: a broadcast settles at every moment, and each look is a transaction.
-func (p *pump) sleep(ctx context.Context, pause time.Duration) {
-	if pause <= 0 {
-		return
-	}
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	end, ended := time.Now().Add(pause), p.ended
-	for {
-		select {
-		case <-ended:
-			ended = nil
-			timer.Reset(min(time.Until(end), max(busy, time.Until(p.rested))))
-			continue
-		case <-ctx.Done():
-		case <-p.news:
-		case <-timer.C:
-		}
-		return
-	}
+// hasRoom reports whether a spout may claim anything now.
+func (p *pump) hasRoom(now time.Time, many bool) bool {
+	p.room.Lock()
+	defer p.room.Unlock()
+	return p.free(now, many) > 0
 }
 
-// busy is how long a pump gathers room between two claims while there is more to send than may go.
-const busy = 40 * time.Millisecond
-
-// idle is how long a pump with nothing to do sleeps; news wakes it, and the sweep finds missed news.
-const idle = time.Hour
-
-// turn sends what may be sent now and returns how long to sleep, 0 for none.
-func (p *pump) turn(ctx context.Context) time.Duration {
-	now := time.Now()
-	p.pace.setRate(p.s.rate(p.number))
-	if !p.lease(ctx) {
-		return leaseTime / 2
-	}
-	if wait := p.breaker.wait(now); wait > 0 {
-		return wait
-	}
-	if p.breaker.needsProbe() {
-		return p.probe(ctx)
-	}
-	n := p.room(now, false)
-	if n == 0 {
-		return max(busy, p.pace.until(now))
-	}
-	parcels, uploads, next, err := p.claim(ctx, n)
-	if err != nil {
-		if ctx.Err() == nil {
-			p.s.log.Error("messages could not be claimed; it will be tried again", "number", p.number, "error", err)
-		}
-		return time.Second
-	}
-	p.pace.spend(time.Now(), len(parcels)) // this is when they go, however long the claim took
-	for _, parcel := range parcels {
-		p.start(ctx, parcel)
-	}
-	for _, u := range uploads {
-		p.upload(ctx, u)
-	}
-	if len(parcels) == n {
-		return busy
-	}
-	return next
+// promise is how many messages a spout may claim now. They are taken until redeem tells how many it was: the other
+// spout is not promised them too.
+func (p *pump) promise(now time.Time, many bool) int {
+	p.room.Lock()
+	defer p.room.Unlock()
+	n := p.free(now, many)
+	p.promised += n
+	return n
 }
 
-// room is how many messages may start now: by the pace, by the free slots, and by the breaker, which
-// lets one through while it tests the line.
-func (p *pump) room(now time.Time, broadcast bool) int {
-	n := min(p.pace.allowed(now, broadcast), cap(p.s.slots)-len(p.s.slots))
+// redeem ends a promise, of which so many messages start now.
+func (p *pump) redeem(promised, started int) {
+	p.room.Lock()
+	defer p.room.Unlock()
+	p.promised -= promised
+	p.inFlight.Add(int64(started))
+	p.pace.spend(time.Now(), started)
+}
+
+// free is what may start now: by the pace, by the free slots, of which what goes to many leaves a tenth, and by the
+// breaker, which lets nothing through while the line is down, and one message while it tests it. While emergencies wait
+// replies have no more than what is always left to them.
+func (p *pump) free(now time.Time, many bool) int {
+	if p.breaker.wait(now) > 0 || p.breaker.needsProbe() {
+		return 0
+	}
+	slots := cap(p.s.slots) - len(p.s.slots)
+	if many {
+		slots -= cap(p.s.slots) / 10
+	}
+	n := min(p.pace.allowed(now, many), slots) - p.promised
+	if !many && p.urgent.Load() {
+		n = min(n, p.pace.spare())
+	}
 	if p.breaker.testing() {
-		n = min(n, 1-int(p.inFlight.Load()))
+		n = min(n, 1-int(p.inFlight.Load())-p.promised)
 	}
 	return max(0, n)
 }
 
 // start sends one parcel in its own goroutine.
 func (p *pump) start(ctx context.Context, parcel parcel) {
-	p.inFlight.Add(1)
 	p.s.slots <- struct{}{}
 	p.flying.Go(func() {
 		defer func() { <-p.s.slots }()
@@ -170,8 +159,16 @@ func (p *pump) send(ctx context.Context, parcel parcel) conversation.Outcome {
 	return p.judge(out, parcel, sent, err)
 }
 
-// probe asks Meta for the number itself, which sends nothing to anybody, to see whether the line is up.
+// probe asks Meta for the number itself, which sends nothing to anybody, to see whether the line is up. One spout at a
+// time does.
 func (p *pump) probe(ctx context.Context) time.Duration {
+	if !p.probing.TryLock() {
+		return busy
+	}
+	defer p.probing.Unlock()
+	if !p.breaker.needsProbe() { // any more
+		return 0
+	}
 	account, err := p.s.account(p.number)
 	if err != nil {
 		return time.Minute

@@ -152,7 +152,9 @@ func (s *Sender) Run(ctx context.Context) {
 func (s *Sender) hear(ctx context.Context, n db.Notice, running *sync.WaitGroup) {
 	switch n.Topic {
 	case db.Outbox:
-		s.wake(ctx, n.Key, running)
+		if p := s.pump(ctx, n.Key, running); p != nil {
+			p.queued(conversation.Lane(n.ID))
+		}
 	case db.Inbound:
 		s.mu.Lock()
 		p := s.pumps[n.Key]
@@ -165,11 +167,11 @@ func (s *Sender) hear(ctx context.Context, n db.Notice, running *sync.WaitGroup)
 	}
 }
 
-// wake lets the pump of a number look at the outbox, and starts it if it is not running.
-func (s *Sender) wake(ctx context.Context, number string, running *sync.WaitGroup) {
+// pump is that of a number, which starts if it is not running; nil where there is no such number.
+func (s *Sender) pump(ctx context.Context, number string, running *sync.WaitGroup) *pump {
 	m, n, ok := s.directory.ByNumber(number)
 	if !ok {
-		return
+		return nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -179,7 +181,7 @@ func (s *Sender) wake(ctx context.Context, number string, running *sync.WaitGrou
 		s.pumps[number] = p
 		running.Go(func() { p.run(ctx) })
 	}
-	p.poke()
+	return p
 }
 
 // sweep wakes the pump of every number with something queued: notices are hints. What is queued on a
@@ -203,7 +205,9 @@ func (s *Sender) sweep(ctx context.Context, running *sync.WaitGroup) {
 		s.log.Error("the outbox could not be looked through; it will be tried again", "error", err)
 	}
 	for _, n := range numbers {
-		s.wake(ctx, n, running)
+		if p := s.pump(ctx, n, running); p != nil {
+			p.poke()
+		}
 	}
 }
 

@@ -21,10 +21,11 @@ func (p *pump) settle(ctx context.Context) {
 		batch := p.gather(first)
 		p.write(ctx, batch)
 		p.inFlight.Add(-int64(len(batch)))
-		if slices.ContainsFunc(batch, waitedFor) || p.breaker.testing() {
-			p.poke()
-		} else {
-			signal(p.ended)
+		p.over()
+		for _, s := range []*spout{p.single, p.many} {
+			if p.breaker.testing() || slices.ContainsFunc(batch, s.waits) {
+				s.poke()
+			}
 		}
 	}
 }
