@@ -67,9 +67,9 @@ type DB struct {
 	watch func(query string, args []any)
 
 	main    *sql.DB // SQLite: the single writer connection of the main file
-	reads   *sql.DB // SQLite: a pool the size of the cores; PostgreSQL: main
+	reads   *sql.DB // SQLite: a pool the size of the cores
 	journal *sql.DB // SQLite: the single writer connection of the journal's own file; PostgreSQL: main
-	jreads  *sql.DB
+	jreads  *sql.DB // PostgreSQL: reads
 
 	gate  gate
 	jgate gate
@@ -137,6 +137,7 @@ func (d *DB) openSQLite(file string) error {
 		return fmt.Errorf("make the folder of the database: %w", err)
 	}
 	d.Engine = SQLite
+	d.gate.free, d.jgate.free = 1, 1
 	d.main = openFile(file, 1)
 	d.journal = openFile(JournalFile(file), 1)
 	d.reads = openFile(file, max(2, runtime.NumCPU()))
@@ -182,13 +183,35 @@ func (d *DB) openPostgres() error {
 	cfg.RuntimeParams["jit"] = "off"                           // what must be read whole looks so dear then that it would be compiled first
 	cfg.RuntimeParams["max_parallel_workers_per_gather"] = "0" // a count has one core, and people have the others
 	d.Engine = PostgreSQL
-	d.main = stdlib.OpenDB(*cfg)
-	d.main.SetMaxOpenConns(16)
-	d.main.SetMaxIdleConns(16)
-	d.main.SetConnMaxIdleTime(5 * time.Minute)
-	d.reads, d.journal, d.jreads = d.main, d.main, d.main
+	d.gate.free, d.gate.patience = max(1, runtime.NumCPU()/2), batchPatience
+	d.main = openPool(*cfg)
+	d.reads = openPool(*cfg, stdlib.OptionAfterConnect(onlyRead))
+	d.journal, d.jreads = d.main, d.reads
 	return nil
 }
+
+// onlyRead is said once connected: an address that asks for a server that can be written would refuse a connection
+// that begins by it.
+func onlyRead(ctx context.Context, c *pgx.Conn) error {
+	_, err := c.Exec(ctx, "SET default_transaction_read_only = on")
+	return err
+}
+
+// maxConnections is how many a pool of PostgreSQL has at most. There are two, of which one only reads; docs/operate.md
+// tells their sum, with the one that listens.
+const maxConnections = 12
+
+func openPool(cfg pgx.ConnConfig, options ...stdlib.OptionOpenDB) *sql.DB {
+	pool := stdlib.OpenDB(cfg, options...)
+	pool.SetMaxOpenConns(maxConnections)
+	pool.SetMaxIdleConns(maxConnections)
+	pool.SetConnMaxIdleTime(5 * time.Minute)
+	return pool
+}
+
+// batchPatience is how long a batch waits for its turn on PostgreSQL, where it could also run at once: one that hangs must
+// not keep the others.
+const batchPatience = time.Second
 
 // redact keeps the password of an address out of errors and logs.
 func redact(dsn string) string {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -233,6 +234,67 @@ func TestWhoCanWaitIsNotForgotten(t *testing.T) {
 	}
 	stop()
 	busy.Wait()
+}
+
+// On PostgreSQL batches take turns, but one that hangs keeps neither a person nor the others.
+func TestABatchThatHangsKeepsNobody(t *testing.T) {
+	d := dbtest.Postgres(t)
+	inside, done := make(chan struct{}), make(chan struct{})
+	var hanging sync.WaitGroup
+	for range runtime.NumCPU() {
+		hanging.Go(func() {
+			err := d.UpdateLater(context.WithoutCancel(t.Context()), func(context.Context, *db.Tx) error {
+				inside <- struct{}{}
+				<-done
+				return nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	<-inside
+	nothing := func(context.Context, *db.Tx) error { return nil }
+	if err := d.Update(t.Context(), nothing); err != nil {
+		t.Errorf("a person waits for a batch that hangs: %v", err)
+	}
+	for range runtime.NumCPU() - 1 { // those that waited for a place are in, too
+		<-inside
+	}
+	if err := d.UpdateLater(t.Context(), nothing); err != nil {
+		t.Errorf("a batch waits for one that hangs: %v", err)
+	}
+	close(done)
+	hanging.Wait()
+}
+
+// A View can't write, whatever the address of the database asks of its servers.
+func TestAViewOnlyReads(t *testing.T) {
+	for engine, dsn := range dbtest.DSNs(t) {
+		t.Run(engine, func(t *testing.T) {
+			if engine == db.PostgreSQL.String() {
+				dsn += "&target_session_attrs=read-write"
+			}
+			d, err := db.Open(t.Context(), db.Options{DSN: dsn})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = d.Close() }()
+			for name, view := range map[string]func(context.Context, func(context.Context, *db.Tx) error) error{"View": d.View, "ViewJournal": d.ViewJournal} {
+				err = view(t.Context(), func(ctx context.Context, tx *db.Tx) error {
+					var one int
+					if err := tx.QueryRowContext(ctx, `SELECT 1`).Scan(&one); err != nil {
+						t.Errorf("%s can't read: %v", name, err)
+					}
+					_, err := tx.ExecContext(ctx, `DELETE FROM lease`)
+					return err
+				})
+				if err == nil {
+					t.Errorf("%s has written", name)
+				}
+			}
+		})
+	}
 }
 
 // Who missed notices is told to look at everything, also when nothing comes after the burst.

@@ -14,12 +14,13 @@ import (
 	"github.com/riverqueue/river"
 )
 
-// Tx is a transaction with a clock in it. It is all that code inside View and Update may reach:
+// Tx is a transaction, or a View of PostgreSQL, with a clock in it. It is all that code inside View and Update may reach:
 // no network, no other transaction, no time but its own.
 type Tx struct {
 	Engine Engine
 
-	tx      *sql.Tx
+	on      handle
+	tx      *sql.Tx // nil in a View of PostgreSQL
 	conn    *sql.Conn
 	stmts   *statements
 	d       *DB
@@ -27,16 +28,42 @@ type Tx struct {
 	notices []Notice
 }
 
+// handle is where the statements of a Tx go.
+type handle interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
 type inside struct{}
 
 var errNested = errors.New("a transaction was opened inside another one")
 
-// View runs f in a read-only transaction.
+// View lets f read, and only read. On SQLite it sees one moment of the database throughout; on PostgreSQL each
+// statement sees its own, as it would in any transaction that is not isolated further, and needs none around it.
 func (d *DB) View(ctx context.Context, f func(ctx context.Context, tx *Tx) error) error {
+	return d.view(ctx, d.reads, f)
+}
+
+// ViewJournal is View over the journal's tables.
+func (d *DB) ViewJournal(ctx context.Context, f func(ctx context.Context, tx *Tx) error) error {
+	return d.view(ctx, d.jreads, f)
+}
+
+func (d *DB) view(ctx context.Context, pool *sql.DB, f func(ctx context.Context, tx *Tx) error) (err error) {
 	if ctx.Value(inside{}) != nil {
 		return errNested
 	}
-	return d.run(ctx, d.reads, nil, &sql.TxOptions{ReadOnly: true}, f)
+	if d.Engine == SQLite {
+		return d.run(ctx, pool, nil, &sql.TxOptions{ReadOnly: true}, f)
+	}
+	conn, err := pool.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	return f(context.WithValue(ctx, inside{}, true), &Tx{Engine: d.Engine, on: conn, conn: conn, d: d, now: d.Now()})
 }
 
 // Update runs f in a transaction, commits it, and then publishes the notices f left.
@@ -45,7 +72,8 @@ func (d *DB) Update(ctx context.Context, f func(ctx context.Context, tx *Tx) err
 	return d.update(ctx, &d.gate, false, d.main, &d.stmts, f)
 }
 
-// UpdateLater is Update for batches that can wait: on SQLite a person's write goes first.
+// UpdateLater is Update for batches that can wait. On SQLite a person's write goes first; on PostgreSQL only a few of
+// them run at once, so that a person's finds a core free, but none waits long for another.
 func (d *DB) UpdateLater(ctx context.Context, f func(ctx context.Context, tx *Tx) error) error {
 	return d.update(ctx, &d.gate, true, d.main, &d.stmts, f)
 }
@@ -56,12 +84,23 @@ func (d *DB) UpdateJournal(ctx context.Context, f func(ctx context.Context, tx *
 	return d.update(ctx, &d.jgate, false, d.journal, &d.jstmt, f)
 }
 
-// ViewJournal is View over the journal's tables.
-func (d *DB) ViewJournal(ctx context.Context, f func(ctx context.Context, tx *Tx) error) error {
+// Append runs one statement over the journal's tables that commits by itself, and then publishes n. It is for
+// PostgreSQL, where a transaction around a single statement is two more trips.
+func (d *DB) Append(ctx context.Context, n Notice, statement string, args ...any) error {
 	if ctx.Value(inside{}) != nil {
 		return errNested
 	}
-	return d.run(ctx, d.jreads, nil, &sql.TxOptions{ReadOnly: true}, f)
+	if d.Engine != PostgreSQL {
+		return errors.New("append to the journal: only PostgreSQL commits a statement by itself")
+	}
+	if d.watch != nil {
+		d.watch(statement, args)
+	}
+	if _, err := d.journal.ExecContext(ctx, statement, args...); err != nil {
+		return err
+	}
+	d.publish([]Notice{n})
+	return nil
 }
 
 // updateTime bounds a write, its wait for the writer and its repetitions.
@@ -74,11 +113,14 @@ func (d *DB) update(ctx context.Context, g *gate, later bool, pool *sql.DB, st *
 	// A connection that hangs must not hold a loop for as long as the kernel is patient.
 	ctx, cancel := context.WithTimeout(ctx, updateTime)
 	defer cancel()
-	if d.Engine == SQLite {
-		if err := g.enter(ctx, later); err != nil {
-			return err
+	if d.Engine == SQLite || later {
+		leave, err := g.enter(ctx, later)
+		if err != nil {
+			return fmt.Errorf("wait for the turn to write: %w", err)
 		}
-		defer g.leave()
+		defer leave()
+	}
+	if d.Engine == SQLite {
 		st.prepare(ctx)
 	}
 	const tries = 5
@@ -116,7 +158,7 @@ func (d *DB) run(ctx context.Context, pool *sql.DB, st *statements, opts *sql.Tx
 	if d.Engine == PostgreSQL {
 		st = nil // pgx keeps its own statement cache
 	}
-	tx := &Tx{Engine: d.Engine, tx: sqlTx, conn: conn, stmts: st, d: d, now: d.Now()}
+	tx := &Tx{Engine: d.Engine, on: sqlTx, tx: sqlTx, conn: conn, stmts: st, d: d, now: d.Now()}
 	if err := f(context.WithValue(ctx, inside{}, true), tx); err != nil {
 		return errors.Join(err, rollback(sqlTx))
 	}
@@ -185,7 +227,7 @@ func (t *Tx) ExecContext(ctx context.Context, query string, args ...any) (sql.Re
 	if s := t.stmts.get(query); s != nil {
 		return t.tx.StmtContext(ctx, s).ExecContext(ctx, args...)
 	}
-	return t.tx.ExecContext(ctx, query, args...)
+	return t.on.ExecContext(ctx, query, args...)
 }
 
 // PrepareContext prepares query for the life of the transaction.
@@ -193,7 +235,7 @@ func (t *Tx) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error
 	if s := t.stmts.get(query); s != nil {
 		return t.tx.StmtContext(ctx, s), nil
 	}
-	return t.tx.PrepareContext(ctx, query)
+	return t.on.PrepareContext(ctx, query)
 }
 
 // QueryContext runs a query that answers rows.
@@ -202,7 +244,7 @@ func (t *Tx) QueryContext(ctx context.Context, query string, args ...any) (*sql.
 	if s := t.stmts.get(query); s != nil {
 		return t.tx.StmtContext(ctx, s).QueryContext(ctx, args...)
 	}
-	return t.tx.QueryContext(ctx, query, args...)
+	return t.on.QueryContext(ctx, query, args...)
 }
 
 // QueryRowContext runs a query that answers one row.
@@ -211,7 +253,7 @@ func (t *Tx) QueryRowContext(ctx context.Context, query string, args ...any) *sq
 	if s := t.stmts.get(query); s != nil {
 		return t.tx.StmtContext(ctx, s).QueryRowContext(ctx, args...)
 	}
-	return t.tx.QueryRowContext(ctx, query, args...)
+	return t.on.QueryRowContext(ctx, query, args...)
 }
 
 // statements keeps the writer's queries prepared. A query met for the first time runs as it is and
@@ -264,23 +306,25 @@ func (s *statements) prepare(ctx context.Context) {
 	}
 }
 
-// gate lets one writer in at a time, and those who cannot wait before those who can; but not for ever:
+// gate lets so many writers in at a time, and those who cannot wait before those who can; but not for ever:
 // after a few of the first it is the turn of one who waits.
 type gate struct {
 	mu           sync.Mutex
-	busy         bool
-	streak       int // of those who could not wait, while somebody waited
+	free         int           // places
+	patience     time.Duration // after which a writer goes in without a place; 0 is never
+	streak       int           // of those who could not wait, while somebody waited
 	first, later []chan struct{}
 }
 
 const maxStreak = 4
 
-func (g *gate) enter(ctx context.Context, later bool) error {
+// enter waits for a place; leave gives it back.
+func (g *gate) enter(ctx context.Context, later bool) (leave func(), err error) {
 	g.mu.Lock()
-	if !g.busy {
-		g.busy = true
+	if g.free > 0 {
+		g.free--
 		g.mu.Unlock()
-		return nil
+		return g.leave, nil
 	}
 	turn := make(chan struct{})
 	if later {
@@ -289,12 +333,19 @@ func (g *gate) enter(ctx context.Context, later bool) error {
 		g.first = append(g.first, turn)
 	}
 	g.mu.Unlock()
+	var over <-chan time.Time
+	if g.patience > 0 {
+		over = time.After(g.patience)
+	}
 	select {
 	case <-turn:
-		return nil
+		return g.leave, nil
+	case <-over:
+		g.giveUp(turn)
+		return func() {}, nil
 	case <-ctx.Done():
 		g.giveUp(turn)
-		return fmt.Errorf("wait for the writer: %w", ctx.Err())
+		return nil, ctx.Err()
 	}
 }
 
@@ -323,7 +374,7 @@ func (g *gate) leave() {
 	}
 	switch {
 	case len(*next) == 0:
-		g.busy = false
+		g.free++
 		return
 	case next == &g.later, len(g.later) == 0:
 		g.streak = 0

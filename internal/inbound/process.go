@@ -42,10 +42,11 @@ func NewProcessor(d *db.DB, directory *municipality.Directory, j *journal.Journa
 }
 
 const (
-	batch = 400                   // entries in one short transaction, at most
-	least = 16                    // and at least, where they take long
-	slice = 10 * time.Millisecond // what a person's write may wait for one, on SQLite
-	sweep = 2 * time.Second       // finds what a missed notice told of
+	batch   = 400                   // entries in one short transaction, at most
+	least   = 16                    // and at least, where they take long
+	slice   = 10 * time.Millisecond // what a person's write may wait for one, on SQLite
+	gathers = 25 * time.Millisecond // between two small ones, on PostgreSQL: most of a batch of few is what any batch costs
+	sweep   = 2 * time.Second       // finds what a missed notice told of
 )
 
 // Run processes what arrives until ctx ends.
@@ -54,6 +55,7 @@ func (p *Processor) Run(ctx context.Context) {
 	defer news.Close()
 	limit := batch
 	for ctx.Err() == nil {
+		begun := time.Now()
 		var took time.Duration
 		n, err := p.journal.Process(ctx, limit, func(ctx context.Context, tx *db.Tx, entries []journal.Entry) ([]journal.Bad, error) {
 			start := time.Now()
@@ -69,6 +71,8 @@ func (p *Processor) Run(ctx context.Context) {
 			p.wait(ctx, news.C, sweep)
 		case p.d.Engine == db.SQLite: // one writer: what a batch takes, everybody waits
 			limit = next(limit, n, took)
+		case n < batch:
+			p.wait(ctx, nil, gathers-time.Since(begun))
 		}
 	}
 }

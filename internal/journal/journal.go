@@ -48,7 +48,7 @@ const (
 // On PostgreSQL a writer that has just committed lets a few gather: each commit is a flush to the disk, for which the
 // commits of everybody else wait, too.
 const (
-	gathers = 5 * time.Millisecond
+	gathers = 10 * time.Millisecond
 	enough  = 16
 )
 
@@ -143,10 +143,7 @@ func (j *Journal) group(first *appending, until time.Time) []*appending {
 func (j *Journal) commit(ctx context.Context, group []*appending) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	err := j.d.UpdateJournal(ctx, func(ctx context.Context, tx *db.Tx) error {
-		tx.Notify(db.Notice{Topic: db.Journal})
-		return insert(ctx, tx, group)
-	})
+	err := j.insert(ctx, group)
 	if err != nil {
 		err = fmt.Errorf("commit %d journal entries: %w", len(group), err)
 	}
@@ -157,8 +154,21 @@ func (j *Journal) commit(ctx context.Context, group []*appending) {
 }
 
 // insert writes a group and that it waits, on PostgreSQL by one statement for all of it.
-func insert(ctx context.Context, tx *db.Tx, group []*appending) error {
-	if tx.Engine == db.SQLite {
+func (j *Journal) insert(ctx context.Context, group []*appending) error {
+	arrived := db.Notice{Topic: db.Journal}
+	if j.d.Engine == db.PostgreSQL {
+		municipalities, ids, bodies, sizes := make([]int64, len(group)), make([]int64, len(group)), make([][]byte, len(group)), make([]int32, len(group))
+		for i, a := range group {
+			municipalities[i], ids[i], bodies[i], sizes[i] = a.entry.Municipality, j.d.IDs.New(), a.entry.Body, int32(len(a.entry.Body))
+		}
+		return j.d.Append(ctx, arrived, `WITH entries AS (INSERT INTO journal (municipality_id, entry_id, received_at, body)
+			SELECT m, id, $1::timestamptz, body FROM unnest($2::bigint[], $3::bigint[], $4::bytea[]) AS entry (m, id, body))
+			INSERT INTO journal_waiting (municipality_id, entry_id, received_at, size)
+			SELECT m, id, $1::timestamptz, size FROM unnest($2::bigint[], $3::bigint[], $5::integer[]) AS waiting (m, id, size)`,
+			j.d.Now(), municipalities, ids, bodies, sizes)
+	}
+	return j.d.UpdateJournal(ctx, func(ctx context.Context, tx *db.Tx) error {
+		tx.Notify(arrived)
 		entries, waiting := make([][]any, len(group)), make([][]any, len(group))
 		for i, a := range group {
 			id := tx.NewID()
@@ -170,15 +180,5 @@ func insert(ctx context.Context, tx *db.Tx, group []*appending) error {
 		}
 		_, err := tx.Exec(ctx, `INSERT INTO journal_waiting (municipality_id, entry_id, received_at, size) VALUES ($1, $2, $3, $4)`, waiting)
 		return err
-	}
-	municipalities, ids, bodies, sizes := make([]int64, len(group)), make([]int64, len(group)), make([][]byte, len(group)), make([]int32, len(group))
-	for i, a := range group {
-		municipalities[i], ids[i], bodies[i], sizes[i] = a.entry.Municipality, tx.NewID(), a.entry.Body, int32(len(a.entry.Body))
-	}
-	_, err := tx.Exec(ctx, `WITH entries AS (INSERT INTO journal (municipality_id, entry_id, received_at, body)
-		SELECT m, id, $1::timestamptz, body FROM unnest($2::bigint[], $3::bigint[], $4::bytea[]) AS entry (m, id, body))
-		INSERT INTO journal_waiting (municipality_id, entry_id, received_at, size)
-		SELECT m, id, $1::timestamptz, size FROM unnest($2::bigint[], $3::bigint[], $5::integer[]) AS waiting (m, id, size)`,
-		[][]any{{tx.Now(), municipalities, ids, bodies, sizes}})
-	return err
+	})
 }

@@ -138,10 +138,12 @@ func List(ctx context.Context, tx *db.Tx, municipality int64) ([]Member, error) 
 	}
 	out := make([]Member, len(rows))
 	for i, r := range rows {
-		out[i] = Member{
-			Account: Account{ID: r.StaffID, Email: r.Email, Name: r.Name, Active: r.HasPassword, Disabled: r.Disabled, CreatedAt: r.CreatedAt.UTC(), SeenAt: r.SeenAt},
-			Role:    Role(r.Role), Offices: offices[r.StaffID],
+		a, err := account(store.Staff{StaffID: r.StaffID, Email: r.Email, Name: r.Name, Password: r.Password, Preferences: r.Preferences,
+			Disabled: r.Disabled, CreatedAt: r.CreatedAt, SeenAt: r.SeenAt}, nil, "list the staff")
+		if err != nil {
+			return nil, err
 		}
+		out[i] = Member{Account: a, Role: Role(r.Role), Offices: offices[r.StaffID]}
 	}
 	return out, nil
 }

@@ -4,8 +4,6 @@ package staff
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 
 	"github.com/filodiretto/filodiretto/internal/db"
@@ -23,19 +21,6 @@ type Preferences struct {
 
 // DefaultPreferences are those of somebody who has chosen none.
 func DefaultPreferences() Preferences { return Preferences{Shortcuts: true, EnterSends: true} }
-
-// PreferencesOf returns what the account has chosen, and the defaults for the rest.
-func PreferencesOf(ctx context.Context, tx *db.Tx, id int64) (Preferences, error) {
-	row, err := store.New(tx).Account(ctx, id)
-	if errors.Is(err, sql.ErrNoRows) {
-		return Preferences{}, ErrNotFound
-	}
-	if err != nil {
-		return Preferences{}, fmt.Errorf("preferences of account %d: %w", id, err)
-	}
-	p := DefaultPreferences()
-	return p, row.Preferences.Into(&p)
-}
 
 // SetPreferences replaces what the account has chosen.
 func SetPreferences(ctx context.Context, tx *db.Tx, id int64, p Preferences) error {

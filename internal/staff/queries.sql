@@ -45,7 +45,7 @@ DELETE FROM membership WHERE municipality_id = $1 AND staff_id = $2;
 SELECT municipality_id FROM membership WHERE staff_id = $1 ORDER BY municipality_id;
 
 -- name: Members :many
-SELECT s.staff_id, s.email, s.name, s.password <> '' AS has_password, s.disabled, s.created_at, s.seen_at, m.role
+SELECT s.staff_id, s.email, s.name, s.password, s.preferences, s.disabled, s.created_at, s.seen_at, m.role
 FROM membership m JOIN staff s ON s.staff_id = m.staff_id
 WHERE m.municipality_id = $1
 ORDER BY s.name, s.staff_id;

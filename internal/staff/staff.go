@@ -36,6 +36,8 @@ type Account struct {
 	Disabled  bool
 	CreatedAt time.Time
 	SeenAt    *time.Time // the last sign-in; nil is never
+
+	Preferences Preferences
 }
 
 const (
@@ -65,8 +67,9 @@ func account(r store.Staff, err error, doing string) (Account, error) {
 	if err != nil {
 		return Account{}, fmt.Errorf("%s: %w", doing, err)
 	}
-	return Account{ID: r.StaffID, Email: r.Email, Name: r.Name, Active: r.Password != "", Disabled: r.Disabled,
-		CreatedAt: r.CreatedAt.UTC(), SeenAt: r.SeenAt}, nil
+	a := Account{ID: r.StaffID, Email: r.Email, Name: r.Name, Active: r.Password != "", Disabled: r.Disabled,
+		CreatedAt: r.CreatedAt.UTC(), SeenAt: r.SeenAt, Preferences: DefaultPreferences()}
+	return a, r.Preferences.Into(&a.Preferences)
 }
 
 // fold is the form in which e-mails are compared; any bytes may come in from a sign-in page.

@@ -346,15 +346,15 @@ func TestSetRoleAndPreferences(t *testing.T) {
 			t.Errorf("got %+v", got)
 		}
 		update(t, d, func(ctx context.Context, tx *db.Tx) error {
-			if p, err := PreferencesOf(ctx, tx, anna.ID); err != nil || p != DefaultPreferences() {
-				t.Errorf("got %+v, %v", p, err)
+			if a, err := Get(ctx, tx, anna.ID); err != nil || a.Preferences != DefaultPreferences() {
+				t.Errorf("got %+v, %v", a.Preferences, err)
 			}
 			chosen := Preferences{Language: "en", EnterSends: false}
 			if err := SetPreferences(ctx, tx, anna.ID, chosen); err != nil {
 				return err
 			}
-			if p, err := PreferencesOf(ctx, tx, anna.ID); err != nil || p != chosen {
-				t.Errorf("got %+v, %v", p, err)
+			if a, err := Get(ctx, tx, anna.ID); err != nil || a.Preferences != chosen {
+				t.Errorf("got %+v, %v", a.Preferences, err)
 			}
 			want(t, SetPreferences(ctx, tx, anna.ID, Preferences{Language: "xx"}), fault.Invalid, "error.invalid")
 			want(t, SetPreferences(ctx, tx, 1, chosen), fault.NotFound, "error.staff_not_found")

@@ -144,7 +144,7 @@ func noteUse(ctx context.Context, d *db.DB, actor Actor) error {
 	noted := make(chan error, 1)
 	go func() { // SQLite can't be called back from waiting for a lock
 		defer cancel()
-		noted <- d.UpdateLater(ctx, func(ctx context.Context, tx *db.Tx) error {
+		noted <- d.Update(ctx, func(ctx context.Context, tx *db.Tx) error {
 			return store.New(tx).TouchToken(ctx, store.TouchTokenParams{UsedAt: new(tx.Now()), MunicipalityID: actor.Municipality, TokenID: actor.ID})
 		})
 	}()

@@ -26,7 +26,6 @@ type visit struct {
 	municipality *municipality.Municipality
 	actor        staff.Actor
 	account      staff.Account
-	preferences  staff.Preferences
 	others       []int64 // municipalities where the account also works
 	theme        string
 	now          time.Time
@@ -98,13 +97,10 @@ func (s *Server) visit(r *http.Request) (*visit, error) {
 		if v.actor, err = staff.Membership(ctx, tx, m.ID, id); err != nil {
 			return err
 		}
-		if v.others, err = staff.Municipalities(ctx, tx, id); err != nil {
-			return err
-		}
-		v.preferences, err = staff.PreferencesOf(ctx, tx, id)
+		v.others, err = staff.Municipalities(ctx, tx, id)
 		return err
 	})
-	v.language = v.preferences.Language
+	v.language = v.account.Preferences.Language
 	if v.language == "" {
 		v.language = locale.Match(r.Header.Get("Accept-Language"))
 	}
@@ -174,9 +170,9 @@ func (s *Server) frame(v *visit, section page.Section, title string) page.Desk {
 			Blocks:        v.actor.May(staff.BlockCitizens),
 			Audits:        v.actor.May(staff.SeeAudit),
 			Theme:         v.theme,
-			EnterSends:    v.preferences.EnterSends,
-			SingleKeys:    v.preferences.Shortcuts,
-			LanguageFixed: string(v.preferences.Language),
+			EnterSends:    v.account.Preferences.EnterSends,
+			SingleKeys:    v.account.Preferences.Shortcuts,
+			LanguageFixed: string(v.account.Preferences.Language),
 		},
 	}
 	zone, now := v.municipality.Desk.Zone(), v.now.In(v.municipality.Desk.Zone())

@@ -663,7 +663,7 @@ func (q *Queries) MemberOffices(ctx context.Context, municipalityID int64) ([]Me
 }
 
 const members = `-- name: Members :many
-SELECT s.staff_id, s.email, s.name, s.password <> '' AS has_password, s.disabled, s.created_at, s.seen_at, m.role
+SELECT s.staff_id, s.email, s.name, s.password, s.preferences, s.disabled, s.created_at, s.seen_at, m.role
 FROM membership m JOIN staff s ON s.staff_id = m.staff_id
 WHERE m.municipality_id = $1
 ORDER BY s.name, s.staff_id
@@ -673,7 +673,8 @@ type MembersRow struct {
 	StaffID     int64
 	Email       string
 	Name        string
-	HasPassword bool
+	Password    string
+	Preferences db.JSON
 	Disabled    bool
 	CreatedAt   time.Time
 	SeenAt      *time.Time
@@ -693,7 +694,8 @@ func (q *Queries) Members(ctx context.Context, municipalityID int64) ([]MembersR
 			&i.StaffID,
 			&i.Email,
 			&i.Name,
-			&i.HasPassword,
+			&i.Password,
+			&i.Preferences,
 			&i.Disabled,
 			&i.CreatedAt,
 			&i.SeenAt,
