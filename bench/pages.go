@@ -24,6 +24,7 @@ type page struct {
 	route string // as the program's mux knows it
 	path  func(o *office) string
 	part  bool // the page's script asks for it, and shows it in its place
+	more  bool // the large past has more to show here, so how much longer it takes says nothing
 }
 
 // at is the address of every page of one kind.
@@ -41,99 +42,99 @@ const (
 
 // pages has at least one for every address that can be read, but for those of unmeasured and files: a test says so.
 var pages = []page{
-	{"towns of the installation", "GET /{$}", at("/"), false},
-	{"a citizen's own lists", "GET /{slug}/lists/{token}", (*office).ownLists, false},
-	{"sign in", deskRoute + "/sign-in", at(desk + "/sign-in"), false},
-	{"preferences", deskRoute + "/preferences", at(desk + "/preferences"), false},
+	{"towns of the installation", "GET /{$}", at("/"), false, true},
+	{"a citizen's own lists", "GET /{slug}/lists/{token}", (*office).ownLists, false, false},
+	{"sign in", deskRoute + "/sign-in", at(desk + "/sign-in"), false, false},
+	{"preferences", deskRoute + "/preferences", at(desk + "/preferences"), false, false},
 
-	{"inbox", deskRoute + "/inbox", at(desk + "/inbox"), false},
-	{"inbox, resolved", deskRoute + "/inbox", at(desk + "/inbox?view=resolved"), false},
-	{"inbox, waiting", deskRoute + "/inbox", at(desk + "/inbox?view=waiting"), false},
-	{"inbox, mine", deskRoute + "/inbox", at(desk + "/inbox?view=mine"), false},
-	{"list after a change", deskRoute + "/inbox/list", at(desk + "/inbox/list?rows=50"), true},
-	{"thread, whole page", deskRoute + "/conversations/{id}", of(desk+"/conversations/", (*office).conversation, ""), false},
-	{"thread, from the list", deskRoute + "/conversations/{id}", of(desk+"/conversations/", (*office).conversation, ""), true},
-	{"thread, after a change", deskRoute + "/conversations/{id}/live", of(desk+"/conversations/", (*office).conversation, "/live"), true},
-	{"dialog: hand over", deskRoute + "/conversations/{id}/hand-over", of(desk+"/conversations/", (*office).conversation, "/hand-over"), true},
-	{"dialog: kind", deskRoute + "/conversations/{id}/kind", of(desk+"/conversations/", (*office).conversation, "/kind"), true},
-	{"dialog: templates", deskRoute + "/conversations/{id}/templates", of(desk+"/conversations/", (*office).conversation, "/templates"), true},
-	{"dialog: place", deskRoute + "/conversations/{id}/place", of(desk+"/conversations/", (*office).conversation, "/place"), true},
-	{"dialog: buttons", deskRoute + "/conversations/{id}/offer/{kind}", of(desk+"/conversations/", (*office).conversation, "/offer/buttons"), true},
-	{"search, any word", deskRoute + "/search", func(*office) string { return searchFor(word()) }, false},
-	{"search, two words", deskRoute + "/search", func(*office) string { return searchFor(word() + " " + word()) }, false},
-	{"search, the commonest word", deskRoute + "/search", at(searchFor(words[0])), false},
-	{"search, a name", deskRoute + "/search", func(*office) string { return searchFor(personName(rand.IntN(few.citizens))) }, false},
-	{"search, a first name", deskRoute + "/search", func(*office) string { return searchFor(firstNames[rand.IntN(len(firstNames))]) }, false},
-	{"search, a number", deskRoute + "/search", func(*office) string { return searchFor(phone(rand.IntN(few.citizens))) }, false},
-	{"search, half a name", deskRoute + "/search", func(*office) string { return searchFor(some(lastNames)[:3]) }, false},
-	{"search, nothing found", deskRoute + "/search", at(searchFor("ornitorinco")), false},
+	{"inbox", deskRoute + "/inbox", at(desk + "/inbox"), false, false},
+	{"inbox, resolved", deskRoute + "/inbox", at(desk + "/inbox?view=resolved"), false, false},
+	{"inbox, waiting", deskRoute + "/inbox", at(desk + "/inbox?view=waiting"), false, false},
+	{"inbox, mine", deskRoute + "/inbox", at(desk + "/inbox?view=mine"), false, false},
+	{"list after a change", deskRoute + "/inbox/list", at(desk + "/inbox/list?rows=50"), true, false},
+	{"thread, whole page", deskRoute + "/conversations/{id}", of(desk+"/conversations/", (*office).conversation, ""), false, false},
+	{"thread, from the list", deskRoute + "/conversations/{id}", of(desk+"/conversations/", (*office).conversation, ""), true, false},
+	{"thread, after a change", deskRoute + "/conversations/{id}/live", of(desk+"/conversations/", (*office).conversation, "/live"), true, false},
+	{"dialog: hand over", deskRoute + "/conversations/{id}/hand-over", of(desk+"/conversations/", (*office).conversation, "/hand-over"), true, false},
+	{"dialog: kind", deskRoute + "/conversations/{id}/kind", of(desk+"/conversations/", (*office).conversation, "/kind"), true, false},
+	{"dialog: templates", deskRoute + "/conversations/{id}/templates", of(desk+"/conversations/", (*office).conversation, "/templates"), true, false},
+	{"dialog: place", deskRoute + "/conversations/{id}/place", of(desk+"/conversations/", (*office).conversation, "/place"), true, false},
+	{"dialog: buttons", deskRoute + "/conversations/{id}/offer/{kind}", of(desk+"/conversations/", (*office).conversation, "/offer/buttons"), true, false},
+	{"search, any word", deskRoute + "/search", func(*office) string { return searchFor(word()) }, false, false},
+	{"search, two words", deskRoute + "/search", func(*office) string { return searchFor(word() + " " + word()) }, false, false},
+	{"search, the commonest word", deskRoute + "/search", at(searchFor(words[0])), false, false},
+	{"search, a name", deskRoute + "/search", func(*office) string { return searchFor(personName(rand.IntN(few.citizens))) }, false, true},
+	{"search, a first name", deskRoute + "/search", func(*office) string { return searchFor(firstNames[rand.IntN(len(firstNames))]) }, false, false},
+	{"search, a number", deskRoute + "/search", func(*office) string { return searchFor(phone(rand.IntN(few.citizens))) }, false, false},
+	{"search, half a name", deskRoute + "/search", func(*office) string { return searchFor(some(lastNames)[:3]) }, false, false},
+	{"search, nothing found", deskRoute + "/search", at(searchFor("ornitorinco")), false, false},
 
-	{"citizen", deskRoute + "/citizens/{id}", of(desk+"/citizens/", (*office).citizen, ""), false},
-	{"citizen, consents as a file", deskRoute + "/citizens/{id}/consents.csv", of(desk+"/citizens/", (*office).citizen, "/consents.csv"), false},
-	{"picture", deskRoute + "/media/{id}", of(desk+"/media/", (*office).picture, ""), false},
-	{"picture, small", deskRoute + "/media/{id}/thumbnail", of(desk+"/media/", (*office).picture, "/thumbnail"), false},
-	{"picture, shown", deskRoute + "/media/{id}/shown", of(desk+"/media/", (*office).picture, "/shown"), false},
-	{"dialog: description", deskRoute + "/media/{id}/description", of(desk+"/media/", (*office).picture, "/description"), true},
+	{"citizen", deskRoute + "/citizens/{id}", of(desk+"/citizens/", (*office).citizen, ""), false, false},
+	{"citizen, consents as a file", deskRoute + "/citizens/{id}/consents.csv", of(desk+"/citizens/", (*office).citizen, "/consents.csv"), false, false},
+	{"picture", deskRoute + "/media/{id}", of(desk+"/media/", (*office).picture, ""), false, false},
+	{"picture, small", deskRoute + "/media/{id}/thumbnail", of(desk+"/media/", (*office).picture, "/thumbnail"), false, false},
+	{"picture, shown", deskRoute + "/media/{id}/shown", of(desk+"/media/", (*office).picture, "/shown"), false, false},
+	{"dialog: description", deskRoute + "/media/{id}/description", of(desk+"/media/", (*office).picture, "/description"), true, false},
 
-	{"banners", deskRoute + "/banners", at(desk + "/banners"), true},
-	{"broadcasts", deskRoute + "/broadcasts", at(desk + "/broadcasts"), false},
-	{"broadcast, new", deskRoute + "/broadcasts/new", at(desk + "/broadcasts/new"), false},
-	{"broadcast", deskRoute + "/broadcasts/{id}", of(desk+"/broadcasts/", (*office).sent, ""), false},
-	{"broadcast, after a change", deskRoute + "/broadcasts/{id}/live", of(desk+"/broadcasts/", (*office).sent, "/live"), true},
-	{"broadcast under way", deskRoute + "/broadcasts/{id}", of(desk+"/broadcasts/", (*office).underWay, ""), false},
-	{"broadcast under way, after a change", deskRoute + "/broadcasts/{id}/live", of(desk+"/broadcasts/", (*office).underWay, "/live"), true},
-	{"broadcast under way, cancel?", deskRoute + "/broadcasts/{id}/confirm/{act}", of(desk+"/broadcasts/", (*office).underWay, "/confirm/cancel"), true},
-	{"broadcast, edit", deskRoute + "/broadcasts/{id}/edit", of(desk+"/broadcasts/", (*office).drafted, "/edit"), false},
-	{"broadcast, submit?", deskRoute + "/broadcasts/{id}/confirm/{act}", of(desk+"/broadcasts/", (*office).drafted, "/confirm/submit"), true},
-	{"broadcast, recipients", deskRoute + "/broadcasts/{id}/recipients", of(desk+"/broadcasts/", (*office).sent, "/recipients"), false},
-	{"broadcast, not reached", deskRoute + "/broadcasts/{id}/recipients", of(desk+"/broadcasts/", (*office).sent, "/recipients?part=not_reached"), false},
+	{"banners", deskRoute + "/banners", at(desk + "/banners"), true, false},
+	{"broadcasts", deskRoute + "/broadcasts", at(desk + "/broadcasts"), false, false},
+	{"broadcast, new", deskRoute + "/broadcasts/new", at(desk + "/broadcasts/new"), false, false},
+	{"broadcast", deskRoute + "/broadcasts/{id}", of(desk+"/broadcasts/", (*office).sent, ""), false, false},
+	{"broadcast, after a change", deskRoute + "/broadcasts/{id}/live", of(desk+"/broadcasts/", (*office).sent, "/live"), true, false},
+	{"broadcast under way", deskRoute + "/broadcasts/{id}", of(desk+"/broadcasts/", (*office).underWay, ""), false, false},
+	{"broadcast under way, after a change", deskRoute + "/broadcasts/{id}/live", of(desk+"/broadcasts/", (*office).underWay, "/live"), true, false},
+	{"broadcast under way, cancel?", deskRoute + "/broadcasts/{id}/confirm/{act}", of(desk+"/broadcasts/", (*office).underWay, "/confirm/cancel"), true, false},
+	{"broadcast, edit", deskRoute + "/broadcasts/{id}/edit", of(desk+"/broadcasts/", (*office).drafted, "/edit"), false, false},
+	{"broadcast, submit?", deskRoute + "/broadcasts/{id}/confirm/{act}", of(desk+"/broadcasts/", (*office).drafted, "/confirm/submit"), true, false},
+	{"broadcast, recipients", deskRoute + "/broadcasts/{id}/recipients", of(desk+"/broadcasts/", (*office).sent, "/recipients"), false, false},
+	{"broadcast, not reached", deskRoute + "/broadcasts/{id}/recipients", of(desk+"/broadcasts/", (*office).sent, "/recipients?part=not_reached"), false, false},
 
-	{"lists", deskRoute + "/lists", at(desk + "/lists"), false},
-	{"list", deskRoute + "/lists/{keyword}", at(desk + "/lists/" + list), false},
+	{"lists", deskRoute + "/lists", at(desk + "/lists"), false, false},
+	{"list", deskRoute + "/lists/{keyword}", at(desk + "/lists/" + list), false, false},
 	{"list, a name", deskRoute + "/lists/{keyword}", func(*office) string {
 		return desk + "/lists/" + list + "?q=" + url.QueryEscape(personName(rand.IntN(few.citizens)))
-	}, false},
-	{"list, code", deskRoute + "/lists/{keyword}/code.svg", at(desk + "/lists/" + list + "/code.svg"), false},
-	{"figures", deskRoute + "/figures", at(desk + "/figures"), false},
-	{"figures of a year", deskRoute + "/figures", at(desk + "/figures?period=year"), false},
-	{"figures as a file", deskRoute + "/figures/{table}", at(desk + "/figures/movements.csv"), false},
+	}, false, true},
+	{"list, code", deskRoute + "/lists/{keyword}/code.svg", at(desk + "/lists/" + list + "/code.svg"), false, false},
+	{"figures", deskRoute + "/figures", at(desk + "/figures"), false, false},
+	{"figures of a year", deskRoute + "/figures", at(desk + "/figures?period=year"), false, false},
+	{"figures as a file", deskRoute + "/figures/{table}", at(desk + "/figures/movements.csv"), false, false},
 
-	{"settings", deskRoute + "/settings", at(desk + "/settings"), false},
-	{"settings: staff", deskRoute + "/settings/staff", at(desk + "/settings/staff"), false},
-	{"settings: new colleague", deskRoute + "/settings/staff/new", at(desk + "/settings/staff/new"), false},
-	{"settings: colleague", deskRoute + "/settings/staff/{id}", of(desk+"/settings/staff/", (*office).colleague, ""), false},
-	{"settings: tokens", deskRoute + "/settings/tokens", at(desk + "/settings/tokens"), false},
-	{"settings: blocked", deskRoute + "/settings/blocked", at(desk + "/settings/blocked"), false},
-	{"settings: numbers", deskRoute + "/settings/numbers", at(desk + "/settings/numbers"), false},
-	{"settings: quarantine", deskRoute + "/settings/quarantine", at(desk + "/settings/quarantine"), false},
-	{"settings: log", deskRoute + "/settings/log", at(desk + "/settings/log"), false},
-	{"settings: audit", deskRoute + "/settings/audit", at(desk + "/settings/audit"), false},
+	{"settings", deskRoute + "/settings", at(desk + "/settings"), false, false},
+	{"settings: staff", deskRoute + "/settings/staff", at(desk + "/settings/staff"), false, false},
+	{"settings: new colleague", deskRoute + "/settings/staff/new", at(desk + "/settings/staff/new"), false, false},
+	{"settings: colleague", deskRoute + "/settings/staff/{id}", of(desk+"/settings/staff/", (*office).colleague, ""), false, false},
+	{"settings: tokens", deskRoute + "/settings/tokens", at(desk + "/settings/tokens"), false, false},
+	{"settings: blocked", deskRoute + "/settings/blocked", at(desk + "/settings/blocked"), false, false},
+	{"settings: numbers", deskRoute + "/settings/numbers", at(desk + "/settings/numbers"), false, false},
+	{"settings: quarantine", deskRoute + "/settings/quarantine", at(desk + "/settings/quarantine"), false, false},
+	{"settings: log", deskRoute + "/settings/log", at(desk + "/settings/log"), false, false},
+	{"settings: audit", deskRoute + "/settings/audit", at(desk + "/settings/audit"), false, false},
 
-	{"API: conversations", apiRoute + "/conversations", at("/api/v1/conversations?limit=50"), false},
-	{"API: conversation", apiRoute + "/conversations/{id}", of("/api/v1/conversations/", (*office).conversation, ""), false},
-	{"API: messages", apiRoute + "/conversations/{id}/messages", of("/api/v1/conversations/", (*office).conversation, "/messages"), false},
-	{"API: message", apiRoute + "/messages/{id}", of("/api/v1/messages/", (*office).message, ""), false},
-	{"API: media", apiRoute + "/media/{id}", of("/api/v1/media/", (*office).picture, ""), false},
-	{"API: contact", apiRoute + "/contacts/{id}", of("/api/v1/contacts/", (*office).citizen, ""), false},
-	{"API: contacts by address", apiRoute + "/contacts", func(*office) string { return "/api/v1/contacts?address=%2B" + phone(rand.IntN(few.citizens)) }, false},
-	{"API: consents", apiRoute + "/consents", of("/api/v1/consents?contact=", (*office).citizen, ""), false},
-	{"API: lists", apiRoute + "/lists", at("/api/v1/lists"), false},
-	{"API: districts", apiRoute + "/districts", at("/api/v1/districts"), false},
-	{"API: subscribers", apiRoute + "/lists/{keyword}/subscribers", at("/api/v1/lists/" + list + "/subscribers?limit=50"), false},
-	{"API: broadcasts", apiRoute + "/broadcasts", at("/api/v1/broadcasts?limit=50"), false},
-	{"API: broadcast", apiRoute + "/broadcasts/{id}", of("/api/v1/broadcasts/", (*office).sent, ""), false},
-	{"API: broadcast under way", apiRoute + "/broadcasts/{id}", of("/api/v1/broadcasts/", (*office).underWay, ""), false},
-	{"API: recipients", apiRoute + "/broadcasts/{id}/recipients", of("/api/v1/broadcasts/", (*office).sent, "/recipients?limit=50"), false},
-	{"API: blocked citizens", apiRoute + "/blocks", at("/api/v1/blocks?limit=50"), false},
-	{"API: quarantine", apiRoute + "/quarantine", at("/api/v1/quarantine?limit=50"), false},
-	{"API: description", apiRoute + "/openapi.json", at("/api/v1/openapi.json"), false},
+	{"API: conversations", apiRoute + "/conversations", at("/api/v1/conversations?limit=50"), false, false},
+	{"API: conversation", apiRoute + "/conversations/{id}", of("/api/v1/conversations/", (*office).conversation, ""), false, false},
+	{"API: messages", apiRoute + "/conversations/{id}/messages", of("/api/v1/conversations/", (*office).conversation, "/messages"), false, false},
+	{"API: message", apiRoute + "/messages/{id}", of("/api/v1/messages/", (*office).message, ""), false, false},
+	{"API: media", apiRoute + "/media/{id}", of("/api/v1/media/", (*office).picture, ""), false, false},
+	{"API: contact", apiRoute + "/contacts/{id}", of("/api/v1/contacts/", (*office).citizen, ""), false, false},
+	{"API: contacts by address", apiRoute + "/contacts", func(*office) string { return "/api/v1/contacts?address=%2B" + phone(rand.IntN(few.citizens)) }, false, false},
+	{"API: consents", apiRoute + "/consents", of("/api/v1/consents?contact=", (*office).citizen, ""), false, false},
+	{"API: lists", apiRoute + "/lists", at("/api/v1/lists"), false, false},
+	{"API: districts", apiRoute + "/districts", at("/api/v1/districts"), false, false},
+	{"API: subscribers", apiRoute + "/lists/{keyword}/subscribers", at("/api/v1/lists/" + list + "/subscribers?limit=50"), false, false},
+	{"API: broadcasts", apiRoute + "/broadcasts", at("/api/v1/broadcasts?limit=50"), false, false},
+	{"API: broadcast", apiRoute + "/broadcasts/{id}", of("/api/v1/broadcasts/", (*office).sent, ""), false, false},
+	{"API: broadcast under way", apiRoute + "/broadcasts/{id}", of("/api/v1/broadcasts/", (*office).underWay, ""), false, false},
+	{"API: recipients", apiRoute + "/broadcasts/{id}/recipients", of("/api/v1/broadcasts/", (*office).sent, "/recipients?limit=50"), false, false},
+	{"API: blocked citizens", apiRoute + "/blocks", at("/api/v1/blocks?limit=50"), false, false},
+	{"API: quarantine", apiRoute + "/quarantine", at("/api/v1/quarantine?limit=50"), false, false},
+	{"API: description", apiRoute + "/openapi.json", at("/api/v1/openapi.json"), false, false},
 }
 
 // files are as long as what they hold, and an estimate of those who are on one of several lists looks at each of them.
 var files = []page{
-	{"estimate for two lists and a district", deskRoute + "/broadcasts/{id}", of(desk+"/broadcasts/", (*office).estimated, ""), false},
-	{"recipients of a broadcast", deskRoute + "/broadcasts/{id}/recipients.csv", of(desk+"/broadcasts/", (*office).sent, "/recipients.csv"), false},
-	{"subscribers of a list", deskRoute + "/lists/{keyword}/subscribers.csv", at(desk + "/lists/" + list + "/subscribers.csv"), false},
+	{"estimate for two lists and a district", deskRoute + "/broadcasts/{id}", of(desk+"/broadcasts/", (*office).estimated, ""), false, false},
+	{"recipients of a broadcast", deskRoute + "/broadcasts/{id}/recipients.csv", of(desk+"/broadcasts/", (*office).sent, "/recipients.csv"), false, false},
+	{"subscribers of a list", deskRoute + "/lists/{keyword}/subscribers.csv", at(desk + "/lists/" + list + "/subscribers.csv"), false, false},
 }
 
 const asksMeta = "asks Meta, and takes as long as Meta does"
@@ -359,28 +360,43 @@ func (b bench) measureFile(ctx context.Context, p page, o *office) (result, erro
 const (
 	mostForAPage = 25 * time.Millisecond
 	mostGrowth   = 1.5
+
+	perRound    = 25
+	warmUp      = 1000 // requests before the first that counts, or as many as go in a second
+	warmUpLasts = time.Second
 )
 
+// measurePage times a page over a small past and a large one in turns, once both have what they read often in memory.
 func (b bench) measurePage(ctx context.Context, p page, small, large *office) (result, error) {
+	for _, o := range []*office{small, large} {
+		end := time.Now().Add(warmUpLasts)
+		for i := 0; i < warmUp && (i < perRound || time.Now().Before(end)); i++ {
+			if _, err := o.get(ctx, p); err != nil {
+				return result{}, err
+			}
+		}
+	}
 	var few, many times
-	for round := range b.many(20, 7) {
+	for range b.many(20, 7) {
 		for _, side := range []struct {
 			o    *office
 			into *times
 		}{{small, &few}, {large, &many}} {
-			for range 25 {
+			for range perRound {
 				took, err := side.o.get(ctx, p)
 				if err != nil {
 					return result{}, err
 				}
-				if round > 0 { // the first one warms up
-					*side.into = append(*side.into, took)
-				}
+				*side.into = append(*side.into, took)
 			}
 		}
 	}
 	growth := float64(many.p50()) / float64(few.p50())
-	return result{engine: b.engine, figure: fmt.Sprintf("p50 %s, p99 %s ms", ms(many.p50()), ms(many.p99())),
+	r := result{engine: b.engine, figure: fmt.Sprintf("p50 %s, p99 %s ms", ms(many.p50()), ms(many.p99())),
 		limit: fmt.Sprintf("p50 %s, p99 %s ms at 10,000", ms(few.p50()), ms(few.p99())), ratio: fmt.Sprintf("%.2f", growth),
-		target: "p99 < 25 ms, < 1.5×", met: many.p99() < mostForAPage && growth < mostGrowth}, nil
+		target: "p99 < 25 ms, < 1.5×", met: many.p99() < mostForAPage && growth < mostGrowth}
+	if p.more {
+		r.target, r.met = "p99 < 25 ms, with more to show", many.p99() < mostForAPage
+	}
+	return r, nil
 }
