@@ -140,8 +140,8 @@ func (d *DB) openSQLite(file string) error {
 	d.gate.free, d.jgate.free = 1, 1
 	d.main = openFile(file, 1)
 	d.journal = openFile(JournalFile(file), 1)
-	d.reads = openFile(file, max(2, runtime.NumCPU()))
-	d.jreads = openFile(JournalFile(file), 1)
+	d.reads = openFile(file, max(2, runtime.NumCPU()), "query_only(1)")
+	d.jreads = openFile(JournalFile(file), 1, "query_only(1)")
 	d.stmts.db, d.jstmt.db = d.main, d.journal
 	for _, p := range []*sql.DB{d.main, d.journal} { // the files exist before anybody only reads them
 		if err := p.Ping(); err != nil {
@@ -155,11 +155,14 @@ func (d *DB) openSQLite(file string) error {
 // address writes a path so that nothing in it is taken for a part of the address.
 var address = strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23")
 
-func openFile(file string, conns int) *sql.DB {
+func openFile(file string, conns int, pragmas ...string) *sql.DB {
 	// Times are whole microseconds, so that they sort and survive the way in and out.
 	dsn := "file:" + address.Replace(file) + "?_txlock=immediate&_time_integer_format=unix_micro&_inttotime=1" +
 		"&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)" +
 		"&_pragma=temp_store(2)&_pragma=cache_size(-8000)&_pragma=wal_autocheckpoint(2000)"
+	for _, p := range pragmas {
+		dsn += "&_pragma=" + p
+	}
 	pool, err := sql.Open("sqlite", dsn)
 	if err != nil { // only an unregistered driver can do this
 		panic(err)
