@@ -94,14 +94,15 @@ func (p *pump) hasRoom(now time.Time, many bool) bool {
 	return p.free(now, many) > 0
 }
 
-// promise is how many messages a spout may claim now. They are taken until redeem tells how many it was: the other
-// spout is not promised them too.
-func (p *pump) promise(now time.Time, many bool) int {
+// promise is how many messages a spout may claim now, by the machine's clock, which it tells. They are taken until
+// redeem tells how many it was: the other spout is not promised them too.
+func (p *pump) promise(many bool) (n int, now time.Time) {
 	p.room.Lock()
 	defer p.room.Unlock()
-	n := p.free(now, many)
+	now = time.Now()
+	n = p.free(now, many)
 	p.promised += n
-	return n
+	return n, now
 }
 
 // redeem ends a promise, of which so many messages start now.

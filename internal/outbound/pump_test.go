@@ -22,17 +22,17 @@ func inTest(t *testing.T, f func(t *testing.T, p *pump)) {
 func TestRoomIsPromisedOnce(t *testing.T) {
 	inTest(t, func(t *testing.T, p *pump) {
 		full := p.pace.allowed(time.Now(), false)
-		copies := p.promise(time.Now(), true)
+		copies, _ := p.promise(true)
 		if want := full - p.pace.spare(); copies != want {
 			t.Fatalf("of %d copies are promised %d, want %d", full, copies, want)
 		}
-		if n := p.promise(time.Now(), false); n != full-copies {
+		if n, _ := p.promise(false); n != full-copies {
 			t.Errorf("beside them replies are promised %d, want %d", n, full-copies)
 		} else {
 			p.redeem(n, 0)
 		}
 		p.redeem(copies, 10)
-		if n := p.promise(time.Now(), false); n != full-10 {
+		if n, _ := p.promise(false); n != full-10 {
 			t.Errorf("when ten of them went replies are promised %d, want %d", n, full-10)
 		}
 		if n := p.inFlight.Load(); n != 10 {
@@ -47,23 +47,23 @@ func TestOneMessageTestsTheLine(t *testing.T) {
 		for range maxUncertain {
 			p.breaker.unknown(time.Now())
 		}
-		if n := p.promise(time.Now(), false); n != 0 {
+		if n, _ := p.promise(false); n != 0 {
 			t.Fatalf("while the line is down %d may go", n)
 		}
 		p.breaker.lineUp()
-		if n := p.promise(time.Now(), true); n != 1 {
+		if n, _ := p.promise(true); n != 1 {
 			t.Fatalf("%d may test the line", n)
 		}
-		if n := p.promise(time.Now(), false); n != 0 {
+		if n, _ := p.promise(false); n != 0 {
 			t.Errorf("%d more are promised beside the one that tests it", n)
 		}
 		p.redeem(1, 1)
-		if n := p.promise(time.Now(), false); n != 0 {
+		if n, _ := p.promise(false); n != 0 {
 			t.Errorf("%d more may go while it is in flight", n)
 		}
 		p.inFlight.Add(-1)
 		p.breaker.answered()
-		if n := p.promise(time.Now(), false); n < 2 {
+		if n, _ := p.promise(false); n < 2 {
 			t.Errorf("once the line is up %d may go", n)
 		}
 	})
@@ -73,7 +73,7 @@ func TestOneMessageTestsTheLine(t *testing.T) {
 func TestEmergenciesGoBeforeReplies(t *testing.T) {
 	inTest(t, func(t *testing.T, p *pump) {
 		p.urgent.Store(true)
-		if n := p.promise(time.Now(), false); n != p.pace.spare() {
+		if n, _ := p.promise(false); n != p.pace.spare() {
 			t.Errorf("beside emergencies %d replies may go, want %d", n, p.pace.spare())
 		}
 	})
@@ -85,10 +85,10 @@ func TestCopiesLeaveSlotsToReplies(t *testing.T) {
 		for range maxInFlight - maxInFlight/10 {
 			p.s.slots <- struct{}{}
 		}
-		if n := p.promise(time.Now(), true); n != 0 {
+		if n, _ := p.promise(true); n != 0 {
 			t.Errorf("%d copies may take the last slots", n)
 		}
-		if n := p.promise(time.Now(), false); n == 0 {
+		if n, _ := p.promise(false); n == 0 {
 			t.Error("no reply may go")
 		}
 	})

@@ -138,8 +138,8 @@ func (s *spout) claim(ctx context.Context) (parcels []parcel, uploads []upload, 
 	err = update(ctx, func(ctx context.Context, tx *db.Tx) (err error) {
 		s.p.redeem(room, 0) // of the run before this one
 		parcels, uploads, claimed = nil, nil, nil
-		begun = time.Now() // the wait for others is over: what there was room for before it may be gone
-		if room = s.p.promise(begun, s.many); room == 0 {
+		// Now that the wait for others is over: what there was room for before it may be gone.
+		if room, begun = s.p.promise(s.many); room == 0 {
 			next = s.full(begun)
 			return nil
 		}
