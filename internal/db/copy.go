@@ -44,15 +44,17 @@ func (d *DB) CopyFiles(ctx context.Context, dir string) (journal, main string, e
 	file := strings.TrimPrefix(d.dsn, "sqlite:")
 	main = filepath.Join(dir, filepath.Base(file))
 	journal = filepath.Join(dir, filepath.Base(JournalFile(file)))
-	for _, c := range []struct {
-		pool *sql.DB
-		to   string
-	}{{d.jreads, journal}, {d.reads, main}} {
-		if _, err := c.pool.ExecContext(ctx, "VACUUM INTO $1", c.to); err != nil {
-			return "", "", fmt.Errorf("copy the database into %s: %w", c.to, err)
-		}
+	return journal, main, errors.Join(copyFile(ctx, JournalFile(file), journal), copyFile(ctx, file, main))
+}
+
+// copyFile copies by a connection of its own: those that read may not, and nobody who writes should wait for it.
+func copyFile(ctx context.Context, from, to string) (err error) {
+	pool := openFile(from, 1)
+	defer func() { err = errors.Join(err, pool.Close()) }()
+	if _, err := pool.ExecContext(ctx, "VACUUM INTO $1", to); err != nil {
+		return fmt.Errorf("copy the database into %s: %w", to, err)
 	}
-	return journal, main, nil
+	return nil
 }
 
 // Snapshot runs f in a read-only transaction that sees one moment of a PostgreSQL database throughout.
