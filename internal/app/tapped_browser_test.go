@@ -14,9 +14,6 @@ import (
 	"github.com/filodiretto/filodiretto/internal/dbtest"
 )
 
-// rested is true when the dialog has appeared: what fades in has too little contrast.
-const rested = `document.getAnimations().every(a => a.playState !== "running")`
-
 // An operator asks with buttons; the citizen taps one on the phone, and the tap shows in the thread under its question.
 func TestButtonsFromTheDeskToThePhone(t *testing.T) {
 	in := install(t, dbtest.DSNs(t)["sqlite"])
@@ -28,7 +25,6 @@ func TestButtonsFromTheDeskToThePhone(t *testing.T) {
 	desk.Click(".composer-tools .menu summary")
 	desk.Click(".composer-tools .menu-list [hx-get$='/offer/buttons']")
 	desk.WaitFor("#dialog[open] [name=choice]")
-	desk.Until("come to rest", rested)
 	desk.Axe()
 	desk.Screenshot("offer-buttons")
 	desk.Fill("#dialog [name=text]", "Le va bene giovedì?")
@@ -74,7 +70,6 @@ func TestDialogsOfWhatGoesOut(t *testing.T) {
 			desk.Click(".composer-tools .menu summary")
 			desk.Click(".composer-tools .menu-list [hx-get$='/offer/" + kind + "']")
 			desk.WaitFor("#dialog[open] h2")
-			desk.Until("come to rest", rested)
 			desk.Axe()
 			desk.Until("fit", `document.querySelector("#dialog").scrollWidth <= innerWidth`)
 			desk.Screenshot("offer-" + kind + "-" + name)
@@ -86,7 +81,6 @@ func TestDialogsOfWhatGoesOut(t *testing.T) {
 			desk.WaitFor("#dialog[open] h2")
 			desk.Click("#dialog details:has([name=template][value=" + template + "]) summary")
 			desk.WaitFor("#dialog [name=template][value=" + template + "] ~ .form-acts")
-			desk.Until("come to rest", rested)
 			desk.Axe()
 			desk.Screenshot("template-" + template + "-" + name)
 		}

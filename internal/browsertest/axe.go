@@ -51,9 +51,13 @@ func (p *Page) Axe() {
 	}
 }
 
-// Violations are the rules of accessibility that the page breaks as it is now.
+// rested is true when what moves or fades has arrived: on its way it has too little contrast, or no text yet.
+const rested = `document.getAnimations().every(a => a.playState !== "running" || a.effect.getComputedTiming().endTime === Infinity)`
+
+// Violations are the rules of accessibility that the page breaks as it is now, once it has come to rest.
 func (p *Page) Violations() []Violation {
 	p.t.Helper()
+	p.Until("come to rest", rested)
 	source, err := axeSource()
 	if err != nil {
 		p.t.Fatal(err)
