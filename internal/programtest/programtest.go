@@ -5,6 +5,7 @@ package programtest
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os/exec"
 	"path/filepath"
@@ -26,7 +27,7 @@ func Build(folder string) (program string, err error) {
 func FreePorts(t testing.TB, count int) int {
 	t.Helper()
 	for range 100 {
-		if port, ok := tryPorts(t, count); ok {
+		if port, ok := tryPorts(count); ok {
 			return port
 		}
 	}
@@ -34,16 +35,14 @@ func FreePorts(t testing.TB, count int) int {
 	return 0
 }
 
-// tryPorts takes any free port, tries those after it, and lets go of all of them.
-func tryPorts(t testing.TB, count int) (port int, ok bool) {
-	t.Helper()
-	first, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = first.Close() }()
-	port = first.Addr().(*net.TCPAddr).Port
-	for next := port + 1; next < port+count; next++ {
+// The ports that are tried lie below those that kernels give to connections: one of these could take a port between its
+// being found free and the program's listening there.
+const lowestPort, highestPort = 10_000, 32_000
+
+// tryPorts tries ports from anywhere on, and lets go of all of them.
+func tryPorts(count int) (port int, ok bool) {
+	port = lowestPort + rand.IntN(highestPort-lowestPort-count)
+	for next := port; next < port+count; next++ {
 		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", next))
 		if err != nil {
 			return 0, false
